@@ -1,0 +1,59 @@
+"""The services in start order, as dotted strings: nothing here imports a service.
+
+`ecosystem.__main__` is the one place where a string of this catalog becomes code.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One deployable. `schema` is its PostgreSQL schema and names its login role `eco_<schema>`.
+
+    `needs` are the parts that readiness depends on. `sandbox`: it parses customers' bytes, so its process
+    starts a spawner of sandbox workers before it gives up its privileges.
+    """
+
+    name: str
+    package: str
+    schema: str
+    replicas: int = 1
+    needs: tuple[str, ...] = ("database",)
+    sandbox: bool = False
+
+    @property
+    def short_name(self) -> str:
+        """`creditx` for `creditx-service`: what commands accept beside the full name."""
+        return self.name.removesuffix("-service").removesuffix("-agent")
+
+    @property
+    def build(self) -> str:
+        return f"{self.package}.app:build"
+
+    @property
+    def settings(self) -> str:
+        """`module:Class` of its settings; the section in `eco.toml` is the short name."""
+        return f"{self.package}.settings:ServiceSettings"
+
+    @property
+    def migrations(self) -> str:
+        return f"{self.package}.migrations"
+
+
+_SERVICES = "ecosystem.services"
+
+CATALOG: tuple[Entry, ...] = (
+    Entry("postgres-service", f"{_SERVICES}.postgres", "postgres"),
+    Entry("dragonfly-service", f"{_SERVICES}.dragonfly", "dragonfly", needs=("database", "cache")),
+    Entry("objects-service", f"{_SERVICES}.objects", "objects", needs=("database", "objects")),
+    Entry("authn-service", f"{_SERVICES}.authn", "authn"),
+    Entry("events-service", f"{_SERVICES}.events", "events", needs=("database", "objects")),
+    Entry("creditx-service", f"{_SERVICES}.creditx", "creditx", needs=("database", "objects"), sandbox=True),
+    Entry("orchestrator-agent", f"{_SERVICES}.orchestrator", "orchestrator"),
+    Entry("gateway-service", f"{_SERVICES}.gateway", "gateway"),
+)
+
+
+def find(name: str) -> Entry | None:
+    """The entry with this registered or short name."""
+    return next((entry for entry in CATALOG if name in (entry.name, entry.short_name)), None)

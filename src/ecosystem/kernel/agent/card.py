@@ -1,0 +1,92 @@
+"""Agents as data: tasks, results and cards. Light: pydantic only, so that contracts may use it."""
+
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Result(BaseModel):
+    """What a task answers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Task(BaseModel):
+    """What an agent is asked, in the imperative.
+
+        class ValidateDocument(Task, request_type="validate_document", result=DocumentValidated): ...
+
+    `effect=True` declares that handling changes something: its response is recorded in the transaction of
+    the effect, and a request_id seen before returns that record.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    request_type: ClassVar[str]
+    result: ClassVar[type[Result]]
+    effect: ClassVar[bool]
+
+    @classmethod
+    def __pydantic_init_subclass__(
+        cls, *, request_type: str = "", result: type[Result] = Result, effect: bool = False, **_: Any
+    ) -> None:
+        if request_type:
+            cls.request_type, cls.result, cls.effect = request_type, result, effect
+
+    def __init_subclass__(
+        cls, *, request_type: str = "", result: type[Result] = Result, effect: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init_subclass__(**kwargs)
+
+
+class AgentType(StrEnum):
+    SYSTEM = "system"
+    DOMAIN = "domain"
+    UTILITY = "utility"
+    WORKFLOW = "workflow"
+
+
+class OnTimeout(StrEnum):
+    """FAIL_OPEN means that the run goes on to review with a notification; it never means approval."""
+
+    FAIL_CLOSED = "fail_closed"
+    FAIL_OPEN = "fail_open_with_notification"
+
+
+class Limits(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    timeout_seconds: float = Field(default=30, gt=0, le=300)
+    retries: int = Field(default=3, ge=1, le=3, description="The total number of attempts.")
+
+
+class Prompt(BaseModel):
+    """System prompt + context + task + constraints. Deterministic handlers are the rule; a model is an option."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: int = Field(default=1, ge=1)
+    system: str
+    context: str = ""
+    task: str = ""
+    constraints: tuple[str, ...] = ()
+
+
+class AgentCard(BaseModel):
+    """Who an agent is, what it may be asked, and how it fails. `service` is the registered name of its host."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    id: str
+    service: str
+    type: AgentType
+    purpose: str
+    tasks: tuple[type[Task], ...]
+    prompt: Prompt
+    limits: Limits = Limits()
+    on_timeout: OnTimeout = OnTimeout.FAIL_CLOSED
+    fallback: tuple[str, ...] = ()
+
+    def task(self, request_type: str) -> type[Task] | None:
+        return next((task for task in self.tasks if task.request_type == request_type), None)

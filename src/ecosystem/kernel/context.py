@@ -1,0 +1,83 @@
+"""What every piece of work knows without being told: company, user, trace, deadline, attempt.
+
+One immutable value in one context variable; `scope(...)` replaces fields for a block. `db` marks the
+block in which a unit of work is open, and slow parts ask `refuse_in_unit_of_work()` first.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from ecosystem.kernel.errors import DeadlineExceeded, EcosystemError, Kind, Severity
+
+
+@dataclass(frozen=True)
+class Context:
+    """`deadline` is a reading of `time.monotonic()`; `trace_id` and `span_id` are lower-case hex (W3C Trace Context)."""
+
+    company_id: UUID | None = None
+    user_id: str | None = None
+    scopes: frozenset[str] = frozenset()
+    trace_id: str | None = None
+    span_id: str | None = None
+    deadline: float | None = None
+    attempt: int = 1
+    agent_id: str | None = None
+    unit_of_work: bool = False
+
+
+class SlowWorkInUnitOfWork(EcosystemError):
+    code, status, kind, severity = "slow_work_in_unit_of_work", 500, Kind.PERMANENT, Severity.HIGH
+    rule = "A unit of work holds database statements only."
+    suggestion = "Do the slow work before the unit of work opens, or between two of them."
+
+
+_current: ContextVar[Context] = ContextVar("ecosystem_context", default=Context())  # noqa: B039 frozen
+
+
+def current() -> Context:
+    return _current.get()
+
+
+@contextmanager
+def scope(**changes: Any) -> Iterator[Context]:
+    """Replace fields of the context for a block. Raises TypeError for an unknown field."""
+    token = _current.set(replace(_current.get(), **changes))
+    try:
+        yield _current.get()
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def deadline_within(seconds: float) -> Iterator[Context]:
+    """Shorten the deadline to `seconds` from now; an earlier one that is already set stays."""
+    ours = time.monotonic() + seconds
+    theirs = _current.get().deadline
+    with scope(deadline=ours if theirs is None else min(ours, theirs)) as context:
+        yield context
+
+
+def remaining_seconds(otherwise: float) -> float:
+    """Seconds until the deadline, at most `otherwise`.
+
+    Raises:
+        DeadlineExceeded: the deadline has passed; nothing should be begun.
+    """
+    deadline = _current.get().deadline
+    if deadline is None:
+        return otherwise
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise DeadlineExceeded
+    return min(left, otherwise)
+
+
+def refuse_in_unit_of_work(what: str) -> None:
+    """Raises SlowWorkInUnitOfWork while a unit of work is open."""
+    if _current.get().unit_of_work:
+        raise SlowWorkInUnitOfWork(f"{what} was called while a unit of work was open.")

@@ -16,8 +16,8 @@ ROLES: dict[str, frozenset[str]] = {
         "documents:read", "documents:write", "runs:read", "runs:write", "events:read", "events:replay", "agents:call",
     }),
     "company-administrator": frozenset({
-        "companies:read", "clients:read", "clients:write", "documents:read", "documents:write", "runs:read", "runs:write",
-        "events:read", "agents:call",
+        "companies:read", "clients:read", "clients:write", "documents:read", "documents:write", "runs:read",
+        "runs:write", "events:read", "agents:call",
     }),
     "analyst": frozenset({"documents:read", "documents:write", "runs:read", "events:read"}),
     "integrator": frozenset({"documents:read", "documents:write", "runs:read", "events:read", "agents:call"}),

@@ -1,1 +1,1 @@
-"""The kernel knows no service. Packages' `__init__` hold only a docstring: import from the module that owns the name."""
+"""The kernel knows no service. An `__init__` holds only a docstring: import from the module that owns the name."""

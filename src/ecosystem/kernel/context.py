@@ -17,7 +17,7 @@ from ecosystem.kernel.errors import DeadlineExceeded, EcosystemError, Kind, Seve
 
 @dataclass(frozen=True)
 class Context:
-    """`deadline` is a reading of `time.monotonic()`; `trace_id` and `span_id` are lower-case hex (W3C Trace Context)."""
+    """`deadline` is a reading of `time.monotonic()`; `trace_id`, `span_id` are lower-case hex (W3C Trace Context)."""
 
     company_id: UUID | None = None
     user_id: str | None = None

@@ -1,5 +1,6 @@
 """Agents as data: tasks, results and cards. Light: pydantic only, so that contracts may use it."""
 
+import builtins
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -82,11 +83,11 @@ class AgentCard(BaseModel):
     service: str
     type: AgentType
     purpose: str
-    tasks: tuple[type[Task], ...]
+    tasks: tuple[builtins.type[Task], ...]
     prompt: Prompt
     limits: Limits = Limits()
     on_timeout: OnTimeout = OnTimeout.FAIL_CLOSED
     fallback: tuple[str, ...] = ()
 
-    def task(self, request_type: str) -> type[Task] | None:
+    def task(self, request_type: str) -> builtins.type[Task] | None:
         return next((task for task in self.tasks if task.request_type == request_type), None)

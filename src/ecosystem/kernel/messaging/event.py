@@ -1,5 +1,6 @@
 """Events are facts in the past tense, carried as CloudEvents 1.0. Light: pydantic only, so that contracts may use it."""
 
+import builtins
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
@@ -56,7 +57,7 @@ class Envelope(BaseModel):
     xid: int
     position: int
 
-    def read(self, kind: type[E]) -> E:
+    def read(self, kind: builtins.type[E]) -> E:
         """The data as `kind`. Raises pydantic.ValidationError where it does not fit."""
         return kind.model_validate(self.data)
 
@@ -69,4 +70,3 @@ class Envelope(BaseModel):
         }  # fmt: skip
         extensions = {"companyid": self.company_id, "traceid": self.trace_id, "userid": self.user_id}
         return event | {name: str(value) for name, value in extensions.items() if value is not None}
-

@@ -23,11 +23,13 @@ def _python(module: str, *arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", module, *arguments)
 
 
+_LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+
 CHECKS = (
     Check("types", _python("mypy", "src", "client/src", "specimens/src", "benchmarks"), "mend the types named above"),
     Check("lint", _python("ruff", "check", "."), "python -m ruff check --fix ."),
     Check("format", _python("ruff", "format", "--check", "."), "python -m ruff format ."),
-    Check("layers", _python("importlinter.cli", "lint"), "import from the layer that may be imported"),
+    Check("layers", (sys.executable, "-c", _LINT_IMPORTS), "import only from the layer below"),
     Check("schemas", _python("ecosystem", "schemas", "--check"), "./eco schemas, then commit schemas/"),
     Check("form", _python("pytest", "-q", "tests/tidy"), "mend what the tests name"),
     Check("licences", _python("ecosystem.cli.licences"), "replace the package, or argue for its licence in an ADR"),

@@ -1,0 +1,43 @@
+"""The closing line of a benchmark: rounds of ours and baseline, the ratio of their medians, and whether a bar holds."""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+Better = Literal["lower", "higher"]
+
+
+def rounds_from_command_line(description: str) -> int:
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--rounds", type=int, default=7)
+    rounds: int = parser.parse_args().rounds
+    return rounds
+
+
+def closing_line(
+    benchmark: str,
+    case: str,
+    unit: str,
+    better: Better,
+    rounds: Sequence[Mapping[str, float]],
+    bar: float,
+    settings: Mapping[str, Any],
+    **more: Any,
+) -> bool:
+    """Print one JSON line and answer whether the bar holds. Each round: {"ours": number, "baseline": number}."""
+    ours = statistics.median(one["ours"] for one in rounds)
+    baseline = statistics.median(one["baseline"] for one in rounds)
+    ratio = ours / baseline
+    holds = ratio <= bar if better == "lower" else ratio >= bar
+    line = {
+        "benchmark": benchmark, "case": case, "unit": unit, "better": better,
+        "rounds": [{name: round(value, 6) for name, value in one.items()} for one in rounds],
+        "ratio": round(ratio, 3), "bar": bar, "holds": holds,
+        "settings": dict(settings) | {"cores": os.cpu_count(), "python": platform.python_version()},
+    }  # fmt: skip
+    print(json.dumps(line | more), flush=True)
+    return holds

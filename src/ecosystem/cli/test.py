@@ -1,0 +1,65 @@
+"""`eco test`: the checks, then the tests in the order in which a failure says most."""
+
+import argparse
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+from ecosystem.cli import check
+from ecosystem.cli.project import ROOT, tool_environment
+
+SUMMARY = "Run the checks and the tests of this checkout (under 10 minutes on 2 cores)."
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`budget_seconds` is what the whole suite was promised; a stage beyond it is named, never failed for it."""
+
+    name: str
+    budget_seconds: int
+    pytest: tuple[str, ...]
+
+
+STAGES = (
+    Stage("check", 60, ()),
+    Stage("unit", 90, ("-n", "2", "tests", "--ignore=tests/tidy", "--ignore=tests/services", "--ignore=tests/system")),
+    Stage("services", 150, ("-n", "2", "tests/services")),
+    Stage("system", 150, ("tests/system",)),
+)
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="eco test",
+        description=SUMMARY,
+        epilog="What stands after -- goes to pytest: ./eco test unit -- -k settings -x",
+    )
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"only these: {', '.join(s.name for s in STAGES)}")
+    parser.add_argument(
+        "--all", action="store_true", help="add the long ones: campaigns, soaks, benchmarks' smoke runs"
+    )
+    ours, theirs = (arguments + ["--"])[: (arguments + ["--"]).index("--")], arguments
+    theirs = theirs[theirs.index("--") + 1 :] if "--" in theirs else []
+    chosen = parser.parse_args(ours)
+    if unknown := set(chosen.stages) - {stage.name for stage in STAGES}:
+        parser.error(f"there is no stage {', '.join(sorted(unknown))}")
+    stages = [stage for stage in STAGES if not chosen.stages or stage.name in chosen.stages]
+    results = [(stage, *_run(stage, long=chosen.all, extra=theirs)) for stage in stages]
+    print()  # noqa: T201
+    for stage, code, seconds in results:
+        over = f"  (budget {stage.budget_seconds} s)" if seconds > stage.budget_seconds else ""
+        print(f"{'passed' if code == 0 else 'FAILED'}  {stage.name:<9} {seconds:6.1f} s{over}")  # noqa: T201
+    return 1 if any(code for _, code, _ in results) else 0
+
+
+def _run(stage: Stage, *, long: bool, extra: list[str]) -> tuple[int, float]:
+    print(f"\n== {stage.name}", flush=True)  # noqa: T201
+    started = time.monotonic()
+    if not stage.pytest:
+        code = check.main([])
+    else:
+        selected = () if long else ("-m", "not long")
+        command = (sys.executable, "-m", "pytest", "-q", "--durations=5", *stage.pytest, *selected, *extra)
+        code = subprocess.run(command, cwd=ROOT, check=False, env=tool_environment()).returncode  # noqa: S603
+    return code, time.monotonic() - started

@@ -7,7 +7,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from ecosystem.cli.project import ROOT
 
 ALLOWED = re.compile(
-    r"\b(MIT(-0)?|MIT-CMU|BSD(-[123]-Clause)?|0BSD|ISC|Apache(-2\.0)?|Apache Software License|Apache License|PSF(-2\.0)?|"
+    r"\b(MIT(-0)?|MIT-CMU|BSD(-[123]-Clause)?|0BSD|ISC|Apache(-2\.0)?|Apache (Software )?License|PSF(-2\.0)?|"
     r"Python Software Foundation|MPL(-2\.0)?|Mozilla Public License|LGPL(v?[23][\d.+]*)?|Lesser General Public|"
     r"PostgreSQL|Unlicense|Zlib|HPND|CC0(-1\.0)?|ZPL(-2\.1)?)\b",
     re.IGNORECASE,

@@ -39,9 +39,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--all", action="store_true", help="add the long ones: campaigns, soaks, benchmarks' smoke runs"
     )
-    ours, theirs = (arguments + ["--"])[: (arguments + ["--"]).index("--")], arguments
-    theirs = theirs[theirs.index("--") + 1 :] if "--" in theirs else []
-    chosen = parser.parse_args(ours)
+    split = arguments.index("--") if "--" in arguments else len(arguments)
+    chosen, theirs = parser.parse_args(arguments[:split]), arguments[split + 1 :]
     if unknown := set(chosen.stages) - {stage.name for stage in STAGES}:
         parser.error(f"there is no stage {', '.join(sorted(unknown))}")
     stages = [stage for stage in STAGES if not chosen.stages or stage.name in chosen.stages]

@@ -179,11 +179,13 @@ class DocumentReviewRequested(Event, event_type="compliance_document_review_requ
     reasons: tuple[str, ...]
 
 
-def _card(agent_id: str, purpose: str, task: tuple[type[Task], ...], seconds: float, timeout: OnTimeout) -> AgentCard:
+def _card(
+    agent_id: str, purpose: str, task: tuple[type[Task], ...], seconds: float, timeout: OnTimeout, clients: bool = True
+) -> AgentCard:
     return AgentCard(
         id=agent_id, service=SERVICE, type=AgentType.DOMAIN, purpose=purpose, tasks=task,
         prompt=Prompt(system=f"You are {agent_id}. {purpose}", constraints=("Answer only from the document.",)),
-        limits=Limits(timeout_seconds=seconds), on_timeout=timeout,
+        limits=Limits(timeout_seconds=seconds), on_timeout=timeout, callers=("orchestrator-agent",), clients=clients,
     )  # fmt: skip
 
 
@@ -201,7 +203,7 @@ CREDITX_COMPLIANCE_AGENT = _card(
 )  # fmt: skip
 STORAGE_AGENT = _card(
     "storage-agent", "Fix the outcome of a document, index it and keep its normalised form at hand.",
-    (StoreDocument, FailDocument), 15, OnTimeout.FAIL_CLOSED,
+    (StoreDocument, FailDocument), 15, OnTimeout.FAIL_CLOSED, clients=False,
 )  # fmt: skip
 AGENTS = (VALIDATION_AGENT, METADATA_EXTRACTION_AGENT, CREDITX_COMPLIANCE_AGENT, STORAGE_AGENT)
 EVENTS: tuple[type[Event], ...] = (DocumentCreated, DocumentProcessed, DocumentFailed, DocumentReviewRequested)

@@ -26,7 +26,7 @@ EVENT_BUS_AGENT = AgentCard(
     id="event-bus-agent", service=SERVICE, type=AgentType.SYSTEM,
     purpose="Publish facts on behalf of workflows, once for each request.", tasks=(PublishEvent,),
     prompt=Prompt(system="You are event-bus-agent. Publish facts, once for each request."),
-    limits=Limits(timeout_seconds=5),
+    limits=Limits(timeout_seconds=5), callers=("orchestrator-agent",),
 )  # fmt: skip
 AGENTS = (EVENT_BUS_AGENT,)
 EVENTS: tuple[type[Event], ...] = ()

@@ -75,7 +75,11 @@ class Prompt(BaseModel):
 
 
 class AgentCard(BaseModel):
-    """Who an agent is, what it may be asked, and how it fails. `service` is the registered name of its host."""
+    """Who an agent is, what it may be asked, and how it fails. `service` is the registered name of its host.
+
+    `callers` are the agents that may call it: nobody else may, and none by default. `clients`: registered clients
+    of a company may ask it through `POST /agent/handle`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
@@ -88,6 +92,8 @@ class AgentCard(BaseModel):
     limits: Limits = Limits()
     on_timeout: OnTimeout = OnTimeout.FAIL_CLOSED
     fallback: tuple[str, ...] = ()
+    callers: tuple[str, ...] = ()
+    clients: bool = False
 
     def task(self, request_type: str) -> builtins.type[Task] | None:
         return next((task for task in self.tasks if task.request_type == request_type), None)

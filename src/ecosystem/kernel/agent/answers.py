@@ -1,0 +1,109 @@
+"""Recorded answers: a task with an effect answers once, however often and wherever it is asked."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID
+
+from sqlalchemy import text
+
+from ecosystem.kernel.agent.card import Result, Task
+from ecosystem.kernel.agent.message import RequestIdReused
+
+if TYPE_CHECKING:
+    from ecosystem.kernel.db.database import Database
+
+R = TypeVar("R", bound=Result)
+
+_FIND = text(
+    "select fingerprint, result from answers"
+    " where company_id = :company_id and agent_id = :agent_id and request_id = :request_id"
+)
+# The key makes a second transaction with the same request wait for the first, and then find it.
+_ADD = text(
+    "insert into answers (company_id, agent_id, request_id, fingerprint, result)"
+    " values (:company_id, :agent_id, :request_id, :fingerprint, :result)"
+    " on conflict (company_id, agent_id, request_id) do nothing"
+)
+_FORGET = text("select forget_answers(make_interval(secs => :seconds), :rows)")
+FORGET_ROWS_MAX = 5000
+
+
+@dataclass(frozen=True)
+class Question:
+    """What identifies a request (`request_id` of one agent in one company) and what it asked (`fingerprint`)."""
+
+    company_id: UUID
+    agent_id: str
+    request_id: str
+    fingerprint: bytes
+
+    def key(self) -> dict[str, object]:
+        return {"company_id": self.company_id, "agent_id": self.agent_id, "request_id": self.request_id}
+
+
+class _AnsweredBefore(Exception):
+    """Leaves the unit of work, so that nothing of the second effect stays."""
+
+
+class Answers:
+    def __init__(self, database: "Database") -> None:
+        self._database = database
+
+    async def find(self, question: Question, task: type[Task]) -> Result | None:
+        """The recorded answer. Raises RequestIdReused where this request_id asked something else."""
+        return await self._database.read(lambda: self._find(question, task))
+
+    async def _find(self, question: Question, task: type[Task]) -> Result | None:
+        found = (await self._database.session.execute(_FIND, question.key())).one_or_none()
+        if found is None:
+            return None
+        if bytes(found.fingerprint) != question.fingerprint:
+            raise RequestIdReused
+        return task.result.model_validate_json(found.result)
+
+    async def commit(self, question: Question, task: type[Task], work: Callable[[], Awaitable[R]]) -> Result:
+        """`work` and its record in one unit of work; or, where there is a record already, that record."""
+
+        async def once() -> R:
+            result = await work()
+            record = {"fingerprint": question.fingerprint, "result": result.model_dump_json()}
+            added = await self._database.session.execute(_ADD, question.key() | record)
+            if not added.rowcount:  # type: ignore[attr-defined]
+                raise _AnsweredBefore
+            return result
+
+        try:
+            return await self._database.run(once)
+        except Exception:
+            # Also when `work` itself failed: the effect of the first one may be what it stumbled over.
+            found = await self.find(question, task)
+            if found is None:
+                raise
+            return found
+
+    async def forget(self, older_than_seconds: float) -> int:
+        """Remove answers so old that nobody asks again, of all companies, in batches; how many."""
+        removed = 0
+        while True:
+            batch = await self._database.run(lambda: self._forget(older_than_seconds))
+            removed += batch
+            if batch < FORGET_ROWS_MAX:
+                return removed
+
+    async def _forget(self, seconds: float) -> int:
+        found = await self._database.session.execute(_FORGET, {"seconds": seconds, "rows": FORGET_ROWS_MAX})
+        return int(found.scalar_one())
+
+
+class AnswerRecorder:
+    """The recorder of one call; `committed` says whether its handler came by."""
+
+    def __init__(self, answers: Answers, question: Question, task: type[Task]) -> None:
+        self._answers, self._question, self._task = answers, question, task
+        self.committed = False
+
+    async def commit(self, work: Callable[[], Awaitable[R]]) -> R:
+        result = await self._answers.commit(self._question, self._task, work)
+        self.committed = True
+        return result  # type: ignore[return-value]  # the record of this task is of its result type

@@ -1,0 +1,1 @@
+"""The door for HTTP: principal, problems (RFC 9457), limits, health and metrics."""

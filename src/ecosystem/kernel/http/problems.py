@@ -1,0 +1,41 @@
+"""Errors over HTTP: problem+json (RFC 9457), without stack, query text or anything of another company."""
+
+from typing import Any
+
+import orjson
+from fastapi.responses import Response
+
+from ecosystem.kernel import context
+from ecosystem.kernel.errors import EcosystemError, Failure, describe
+
+MEDIA_TYPE = "application/problem+json"
+_TITLES = {
+    400: "Bad request", 401: "Unauthenticated", 403: "Forbidden", 404: "Not found", 405: "Method not allowed",
+    409: "Conflict", 411: "Length required", 413: "Too large", 415: "Unsupported media type", 422: "Invalid",
+    429: "Too many requests", 500: "Internal error", 503: "Unavailable", 504: "Timed out",
+}  # fmt: skip
+
+
+def problem(failure: Failure, details: dict[str, Any] | None = None, headers: dict[str, str] | None = None) -> Response:
+    """`code` and `next_step` are for machines and people; `trace_id` finds the logs. `details` become members."""
+    body = (details or {}) | {
+        "type": f"urn:ecosystem:problem:{failure.code}",
+        "title": _TITLES.get(failure.status, "Failed"),
+        "status": failure.status,
+        "detail": failure.message,
+        "code": failure.code,
+        "next_step": failure.suggestion,
+        "retryable": failure.retryable,
+        "trace_id": context.current().trace_id,
+    }
+    content = orjson.dumps(body, default=str)
+    return Response(content, status_code=failure.status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def problem_of(error: BaseException) -> Response:
+    """The answer for any exception; a foreign one says only that the platform failed."""
+    failure = describe(error)
+    headers = {"WWW-Authenticate": "Bearer"} if failure.status == 401 else None
+    if failure.status == 503:
+        headers = {"Retry-After": "1"}
+    return problem(failure, error.details if isinstance(error, EcosystemError) else None, headers)

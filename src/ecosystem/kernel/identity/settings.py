@@ -1,0 +1,20 @@
+"""Where a process finds the proof of who it is."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+
+from ecosystem.kernel.settings import Settings
+
+
+class IdentitySettings(Settings):
+    """`pem_file` holds key and certificate together; `ca_file` the certificates of every trusted authority."""
+
+    section: ClassVar[str] = "identity"
+
+    pem_file: Path
+    ca_file: Path
+    trust_domain: str = Field(default="eco.local", pattern=r"^[a-z0-9.-]{1,100}$")
+    watch_seconds: float = Field(default=1.0, ge=0.05, le=60)
+    drain_seconds: float = Field(default=30.0, ge=0, le=300)

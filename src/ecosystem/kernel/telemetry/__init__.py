@@ -1,0 +1,1 @@
+"""What a process says about itself: JSON log lines, OTLP traces, Prometheus metrics; never personal data."""

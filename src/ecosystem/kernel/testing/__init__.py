@@ -1,0 +1,1 @@
+"""Twins of the outside world and a whole kernel in one process, for tests."""

@@ -1,0 +1,153 @@
+"""One HTTP connection pool to the platform: sends, repeats what is safe to repeat, and raises what is refused."""
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+
+from ecosystem_client._async.tokens import AsyncTokens
+from ecosystem_client.errors import ConnectionFailed, UnexpectedAnswer, error_of
+from ecosystem_client.request import Request, new_trace
+from ecosystem_client.retry import Retries, was_sent
+
+_AGENT = "ecosystem-client/0.1.0"
+
+
+class AsyncConnection:
+    """`ca` is the PEM file of the authority that signed the edge's certificate; without it, the system's authorities.
+
+    `http2` None: HTTP/2 where the package `h2` is installed (the extra `http2`).
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        ca: str | Path | None,
+        http2: bool | None,
+        timeout_seconds: float,
+        retries: Retries,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._retries = retries
+        self.base_url = base_url.rstrip("/")
+        self._http = httpx.AsyncClient(
+            base_url=self.base_url,
+            verify=ssl.create_default_context(cafile=str(ca)) if ca is not None else True,
+            http2=http2 if http2 is not None else find_spec("h2") is not None,
+            timeout=httpx.Timeout(timeout_seconds, connect=min(timeout_seconds, 10)),
+            transport=transport,
+            headers={"user-agent": _AGENT, "accept": "application/json"},
+        )
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def send(self, request: Request, tokens: AsyncTokens | None = None) -> httpx.Response:
+        """The first answer that is no passing failure, its body read.
+
+        Raises:
+            ApiError: the platform refused or failed; the subclass says how.
+            ConnectionFailed: no answer.
+        """
+        attempt, renewed = 1, False
+        trace_id, traceparent = new_trace()
+        while True:
+            token = await self._token(tokens)
+            try:
+                response = await self._once(request, token, traceparent)
+            except httpx.TransportError as failure:
+                wait = self._retries.after_failure(request, failure, attempt)
+                if wait is None:
+                    raise self._failed(failure) from failure
+            else:
+                if response.is_success:
+                    response.extensions["trace_id"] = trace_id
+                    return response
+                if response.status_code == 401 and tokens is not None and not renewed:
+                    # The token may have been signed by a key that is gone; a new one tells that from a refusal.
+                    tokens.forget(token)
+                    renewed = True
+                    continue
+                wait = self._retries.after_answer(request, response, attempt)
+                if wait is None:
+                    raise error_of(response)
+            attempt += 1
+            await anyio.sleep(wait)
+
+    @asynccontextmanager
+    async def stream(
+        self, request: Request, tokens: AsyncTokens | None = None, *, idle_timeout_seconds: float | None = None
+    ) -> AsyncIterator[httpx.Response]:
+        """An answer whose body is read as it comes; not repeated. Raises as `send`."""
+        for last in (False, True):
+            token = await self._token(tokens)
+            try:
+                async with self._http.stream(
+                    request.method,
+                    request.path,
+                    params=request.query(),
+                    headers=_headers(request, token, new_trace()[1]),
+                    timeout=httpx.Timeout(10, read=idle_timeout_seconds),
+                ) as response:
+                    if response.is_success:
+                        yield response
+                        return
+                    await response.aread()
+                    if response.status_code != 401 or tokens is None or last:
+                        raise error_of(response)
+                    tokens.forget(token)
+            except httpx.TransportError as failure:
+                raise self._failed(failure) from failure
+
+    async def _token(self, tokens: AsyncTokens | None) -> str | None:
+        return await tokens.get(self.send) if tokens is not None else None
+
+    async def _once(self, request: Request, token: str | None, traceparent: str) -> httpx.Response:
+        headers = _headers(request, token, traceparent)
+        if request.upload is None:
+            return await self._http.request(
+                request.method,
+                request.path,
+                params=request.query(),
+                json=request.json,
+                data=request.form,
+                headers=headers,
+            )
+        content = request.upload.open()
+        try:
+            return await self._http.request(
+                request.method,
+                request.path,
+                params=request.query(),
+                data=request.form,
+                files={"file": (request.upload.name, content)},
+                headers=headers,
+            )
+        finally:
+            if not isinstance(content, bytes) and content is not request.upload.source:
+                content.close()
+
+    def _failed(self, failure: httpx.TransportError) -> ConnectionFailed:
+        what = str(failure) or type(failure).__name__
+        return ConnectionFailed(f"{self.base_url} gave no answer: {what}", sent=was_sent(failure))
+
+
+def _headers(request: Request, token: str | None, traceparent: str) -> dict[str, str]:
+    headers = {"traceparent": traceparent, **request.headers}
+    if token is not None:
+        headers["authorization"] = f"Bearer {token}"
+    return headers
+
+
+def json_of(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        kind = response.headers.get("content-type", "no type")
+        raise UnexpectedAnswer(f"JSON was expected from {response.request.url.path}, not {kind}.") from None

@@ -1,0 +1,105 @@
+"""The event log: read it, tail it, deliver it again."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+
+import anyio
+
+from ecosystem_client._async.caller import AsyncCaller
+from ecosystem_client.errors import ConnectionFailed, Unavailable
+from ecosystem_client.models import DeadLetter, Event, Replay
+from ecosystem_client.reading import Page
+from ecosystem_client.request import Request
+from ecosystem_client.sse import Decoder
+
+_IDLE_SECONDS_MAX = 60.0
+"""A stream that is silent for longer (the platform sends comments meanwhile) is taken for broken."""
+
+
+class AsyncEvents:
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def get(self, event_id: str) -> Event:
+        return await self._caller.one(Event, Request("GET", f"/v1/events/{event_id}"))
+
+    async def page(
+        self,
+        *,
+        after: str | None = None,
+        event_type: str | None = None,
+        subject: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[Event]:
+        """One page, oldest first, of what happened after the position `after`."""
+        params = {"after": after, "type": event_type, "subject": subject, "limit": limit, "cursor": cursor}
+        return await self._caller.page(Event, "/v1/events", params)
+
+    def list(
+        self,
+        *,
+        after: str | None = None,
+        event_type: str | None = None,
+        subject: str | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[Event]:
+        params = {"after": after, "type": event_type, "subject": subject, "limit": limit}
+        return self._caller.all(Event, "/v1/events", params)
+
+    async def tail(
+        self,
+        *,
+        after: str | None = None,
+        event_type: str | None = None,
+        subject: str | None = None,
+        reconnect_seconds: float = 1.0,
+    ) -> AsyncIterator[Event]:
+        """Events as they happen, without end. A broken stream is taken up again where it stopped.
+
+        `after` None begins with what happens from now on.
+        """
+        while True:
+            params = {"after": after, "type": event_type, "subject": subject}
+            request = Request("GET", "/v1/events/stream", params=params, headers={"accept": "text/event-stream"})
+            decoder = Decoder()
+            try:
+                async with self._caller.stream(request, idle_timeout_seconds=_IDLE_SECONDS_MAX) as response:
+                    async for line in response.aiter_lines():
+                        for message in decoder.feed(line):
+                            event = Event.read(json.loads(message.data))
+                            yield event
+                            after = event.position or message.id or after
+            except (ConnectionFailed, Unavailable):
+                pass
+            await anyio.sleep(reconnect_seconds)
+
+    async def replay(
+        self,
+        consumer: str,
+        *,
+        from_position: str | None = None,
+        from_time: datetime | None = None,
+        dry_run: bool = False,
+    ) -> Replay:
+        """Deliver the log again to one consumer, from a position or a time; `dry_run` only counts."""
+        body: dict[str, Any] = {"consumer": consumer, "dry_run": dry_run}
+        if from_position is not None:
+            body["from_position"] = from_position
+        if from_time is not None:
+            body["from_time"] = from_time.isoformat()
+        return await self._caller.one(Replay, Request("POST", "/v1/events/replay", json=body))
+
+    async def consumers(self) -> tuple[Any, ...]:
+        """Who reads the log, where each stands and how far it is behind."""
+        answer = await self._caller.json(Request("GET", "/v1/events/consumers"))
+        return tuple(answer["items"])
+
+    def dead_letters(self, *, consumer: str | None = None, limit: int | None = None) -> AsyncIterator[DeadLetter]:
+        return self._caller.all(DeadLetter, "/v1/events/dead-letters", {"consumer": consumer, "limit": limit})
+
+    async def redeliver(self, dead_letter_id: str) -> Any:
+        """Try a dead letter again."""
+        return await self._caller.json(Request("POST", f"/v1/events/dead-letters/{dead_letter_id}/redeliver"))

@@ -1,0 +1,147 @@
+"""Documents: send them, follow them, read what came of them."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+from uuid import uuid4
+
+from ecosystem_client._sync.caller import Caller
+from ecosystem_client._sync.connection import json_of
+from ecosystem_client.errors import FollowTimedOut
+from ecosystem_client.models import Document, Receipt, Result
+from ecosystem_client.reading import Page
+from ecosystem_client.request import Request, Upload
+
+_FIRST_LOOK_SECONDS = 0.1
+_LOOK_SECONDS_MAX = 1.0
+
+
+class Documents:
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def upload(
+        self,
+        source: str | Path | bytes | IO[bytes],
+        *,
+        name: str | None = None,
+        rule_set: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Receipt:
+        """Send a file (its path, its bytes, or a seekable stream) to be read and judged.
+
+        The upload is made under an Idempotency-Key, so a broken connection is repaired by sending again: the
+        platform keeps one document. Give a key of your own to carry that promise over a restart of your program.
+
+        Raises:
+            Invalid: the file was refused; `code` names the rule, `next_step` the way out. Nothing was stored.
+            TooLarge: over the platform's limit.
+            OSError: the file cannot be read.
+        """
+        request = Request(
+            "POST",
+            "/v1/documents",
+            form={"rule_set": rule_set} if rule_set else None,
+            upload=Upload.of(source, name),
+            headers={"Idempotency-Key": idempotency_key or str(uuid4())},
+        )
+        response = self._caller.send(request)
+        replayed = response.headers.get("idempotency-replayed", "").lower() == "true"
+        receipt = Receipt.read(json_of(response))
+        return replace(receipt, replayed=replayed, trace_id=receipt.trace_id or response.extensions["trace_id"])
+
+    def get(self, document_id: str) -> Document:
+        """Raises NotFound if this company has no such document."""
+        return self._caller.one(Document, Request("GET", f"/v1/documents/{document_id}"))
+
+    def result(self, document_id: str) -> Result:
+        """The values that were read and each rule with its evidence."""
+        return self._caller.one(Result, Request("GET", f"/v1/documents/{document_id}/result"))
+
+    def evidence(self, document_id: str) -> Any:
+        """Where on which page each value stands that decided a rule."""
+        return self._caller.json(Request("GET", f"/v1/documents/{document_id}/evidence"))
+
+    def original(self, document_id: str) -> Iterator[bytes]:
+        """The bytes as they were sent, in chunks."""
+        with self._caller.stream(
+            Request("GET", f"/v1/documents/{document_id}/original", headers={"accept": "*/*"}), idle_timeout_seconds=30
+        ) as response:
+            yield from response.iter_bytes()
+
+    def follow(self, document_id: str, *, timeout_seconds: float = 120.0) -> Document:
+        """Look again until the document has its outcome (or has failed).
+
+        Raises:
+            FollowTimedOut: not yet, after `timeout_seconds`; the platform goes on with it.
+        """
+        ends_at = time.monotonic() + timeout_seconds
+        wait = _FIRST_LOOK_SECONDS
+        while True:
+            document = self.get(document_id)
+            if document.finished:
+                return document
+            if time.monotonic() + wait > ends_at:
+                raise FollowTimedOut(
+                    f"Document {document_id} is still {document.status} after {timeout_seconds:.0f} s."
+                )
+            time.sleep(wait)
+            wait = min(wait * 1.5, _LOOK_SECONDS_MAX)
+
+    def page(
+        self,
+        *,
+        kind: str | None = None,
+        outcome: str | None = None,
+        status: str | None = None,
+        q: str | None = None,
+        created_from: datetime | None = None,
+        created_to: datetime | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[Document]:
+        """One page. `q` finds exact terms as they were normalised: a name, an IBAN without spaces, an ISO date."""
+        return self._caller.page(
+            Document, "/v1/documents", _filter(kind, outcome, status, q, created_from, created_to, limit, cursor)
+        )
+
+    def list(
+        self,
+        *,
+        kind: str | None = None,
+        outcome: str | None = None,
+        status: str | None = None,
+        q: str | None = None,
+        created_from: datetime | None = None,
+        created_to: datetime | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Document]:
+        """All that match, fetched page by page (`limit` documents each) as you go."""
+        return self._caller.all(
+            Document, "/v1/documents", _filter(kind, outcome, status, q, created_from, created_to, limit, None)
+        )
+
+
+def _filter(
+    kind: str | None,
+    outcome: str | None,
+    status: str | None,
+    q: str | None,
+    created_from: datetime | None,
+    created_to: datetime | None,
+    limit: int | None,
+    cursor: str | None,
+) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "outcome": outcome,
+        "status": status,
+        "q": q,
+        "created_from": created_from.isoformat() if created_from else None,
+        "created_to": created_to.isoformat() if created_to else None,
+        "limit": limit,
+        "cursor": cursor,
+    }

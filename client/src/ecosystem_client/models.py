@@ -1,0 +1,187 @@
+"""What the platform answers. A field that may be absent in an answer is None; `raw` holds everything that came."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from ecosystem_client.reading import Model
+
+FINISHED = frozenset({"completed", "failed"})
+"""The states of a document in which nothing more happens by itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Company(Model):
+    company_id: str
+    name: str
+    region: str | None = None
+    time_zone: str | None = None
+    locale: str | None = None
+    currency: str | None = None
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Client(Model):
+    """`client_secret` is shown once: when the client is created or its secret rotated."""
+
+    client_id: str
+    name: str | None = None
+    company_id: str | None = None
+    roles: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
+    status: str | None = None
+    created_at: datetime | None = None
+    revoked_at: datetime | None = None
+    client_secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt(Model):
+    """What an upload is answered with. `replayed`: the platform had this upload already, under the same key."""
+
+    document_id: str
+    status: str
+    links: Mapping[str, str] = field(default_factory=dict)
+    replayed: bool = False
+    trace_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document(Model):
+    """`status`: received, processing, completed, failed. `outcome`, once there is one: approved, rejected, review."""
+
+    document_id: str
+    status: str
+    kind: str | None = None
+    outcome: str | None = None
+    compliance_score: Decimal | None = None
+    run_id: str | None = None
+    rule_set: str | None = None
+    reasons: tuple[str, ...] = ()
+    created_at: datetime | None = None
+
+    @property
+    def finished(self) -> bool:
+        return self.status in FINISHED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value(Model):
+    """One value read from a page. `box` is left, top, right, bottom in points from the page's top left."""
+
+    name: str
+    value: str
+    raw_text: str | None = None
+    page: int | None = None
+    box: tuple[float, ...] = ()
+    confidence: float | None = None
+    method: str | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule(Model):
+    """`status` is passed, failed or not_applicable; `evidence` says in one sentence why."""
+
+    rule: str
+    status: str
+    evidence: str
+    title: str | None = None
+    weight: Decimal | None = None
+    values: tuple[str, ...] = ()
+    source: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result(Model):
+    """What was read and how it was judged. The score can be recomputed from the rules' weights."""
+
+    document_id: str
+    kind: str | None = None
+    outcome: str | None = None
+    compliance_score: Decimal | None = None
+    rule_set: str | None = None
+    rule_set_version: int | None = None
+    judged_as_of: date | None = None
+    values: tuple[Value, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def failing(self) -> tuple[Rule, ...]:
+        return tuple(rule for rule in self.rules if rule.status == "failed")
+
+    def value(self, name: str) -> str | None:
+        """The value read under this name, or None."""
+        return next((value.value for value in self.values if value.name == name), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transition(Model):
+    state: str
+    at: datetime
+    step: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Model):
+    """One execution of a workflow. `state` is IDLE, VALIDATING, …, FINALIZING, or ERROR until it is retried."""
+
+    run_id: str
+    state: str
+    workflow: str | None = None
+    status: str | None = None
+    reason: str | None = None
+    created_at: datetime | None = None
+    transitions: tuple[Transition, ...] = ()
+    steps: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event(Model):
+    """A fact of the log. `position` is opaque: give it back as `after` to go on from here."""
+
+    id: str
+    type: str
+    position: str | None = None
+    subject: str | None = None
+    time: datetime | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLetter(Model):
+    """An event that a consumer gave up on, with why."""
+
+    id: str
+    consumer: str
+    event_id: str | None = None
+    type: str | None = None
+    attempts: int | None = None
+    reason: str | None = None
+    failed_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replay(Model):
+    """What a replay would deliver again (`dry_run`), or does."""
+
+    consumer: str
+    events: int | None = None
+    dry_run: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentAnswer(Model):
+    """`status` is success, failure, timeout or error; `error` is the message of a failure."""
+
+    request_id: str
+    status: str
+    result: Any = None
+    error: str | None = None
+    execution_time_ms: float | None = None
+    timestamp: Any = None

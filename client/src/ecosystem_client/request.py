@@ -1,0 +1,60 @@
+"""A request before it is sent: built once, sent once or more."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file to send: a path, or bytes or a seekable binary stream under a name."""
+
+    source: Path | bytes | IO[bytes]
+    name: str
+
+    @classmethod
+    def of(cls, source: str | Path | bytes | IO[bytes], name: str | None) -> "Upload":
+        """Raises ValueError if bytes or a stream without a name are given without one."""
+        if isinstance(source, str | Path):
+            path = Path(source)
+            return cls(path, name or path.name)
+        name = name or Path(str(getattr(source, "name", "")) or ".").name
+        if not name:
+            raise ValueError("Give the file a name: upload(data, name='statement.pdf').")
+        return cls(source, name)
+
+    def open(self) -> bytes | IO[bytes]:
+        """From its beginning, each time: a repeated request sends the whole file again."""
+        if isinstance(self.source, Path):
+            return self.source.open("rb")
+        if not isinstance(self.source, bytes):
+            self.source.seek(0)
+        return self.source
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    path: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    json: Any = None
+    form: Mapping[str, str] | None = None
+    upload: Upload | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    authenticated: bool = True
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether sending it twice does the same as sending it once."""
+        return self.method in ("GET", "HEAD", "PUT", "DELETE") or "Idempotency-Key" in self.headers
+
+    def query(self) -> dict[str, Any]:
+        return {name: value for name, value in self.params.items() if value is not None}
+
+
+def new_trace() -> tuple[str, str]:
+    """A trace id and the `traceparent` header (W3C Trace Context) that carries it; not sampled unless the edge does."""
+    trace_id = secrets.token_hex(16)
+    return trace_id, f"00-{trace_id}-{secrets.token_hex(8)}-00"

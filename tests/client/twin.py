@@ -1,0 +1,125 @@
+"""A small twin of the public API: enough of its manners to try a client against, and a record of what it was asked."""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+
+CLIENT, SECRET = "client-1", "secret-1"
+
+
+@dataclass
+class Twin:
+    """`failing` answers are given first, one a request, before the twin answers as it should."""
+
+    asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    failing: list[Response] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+    token_seconds: float = 300
+    revoked: set[str] = field(default_factory=set)
+    uploads: dict[str, tuple[str, str]] = field(default_factory=dict)
+    looks_until_done: int = 2
+    looks: dict[str, int] = field(default_factory=dict)
+
+    def paths(self) -> list[str]:
+        return [f"{method} {path}" for method, path, _ in self.asked]
+
+
+def problem(status: int, code: str, **more: Any) -> JSONResponse:
+    headers = more.pop("headers", None)
+    body = {"type": "about:blank", "title": code, "status": status, "detail": f"{code}.", "code": code, **more}
+    return JSONResponse(body, status, headers=headers, media_type="application/problem+json")
+
+
+def twin_app(twin: Twin) -> FastAPI:
+    app = FastAPI()
+
+    @app.middleware("http")
+    async def manners(request: Request, go_on: Any) -> Response:
+        twin.asked.append((request.method, request.url.path, dict(request.headers)))
+        if twin.failing:
+            return twin.failing.pop(0)
+        if request.url.path.startswith("/v1/") and request.url.path != "/v1/first-administrator":
+            token = request.headers.get("authorization", "").removeprefix("Bearer ")
+            if token not in twin.tokens or token in twin.revoked:
+                return problem(401, "unauthenticated", next_step="Get a token.")
+        answer: Response = await go_on(request)
+        return answer
+
+    _authn(app, twin)
+    _documents(app, twin)
+    _events(app)
+    return app
+
+
+def _authn(app: FastAPI, twin: Twin) -> None:
+    @app.post("/oauth/token")
+    async def token(request: Request) -> Response:
+        import base64
+
+        credentials = base64.b64decode(request.headers["authorization"].removeprefix("Basic ")).decode()
+        form = await request.form()
+        if credentials != f"{CLIENT}:{SECRET}" or form["grant_type"] != "client_credentials":
+            return JSONResponse({"error": "invalid_client", "error_description": "Unknown client."}, 401)
+        twin.tokens.append(f"token-{len(twin.tokens) + 1}-{form.get('company_id', 'own')}")
+        return JSONResponse(
+            {"access_token": twin.tokens[-1], "token_type": "Bearer", "expires_in": twin.token_seconds, "scope": ""}
+        )
+
+    @app.post("/v1/first-administrator")
+    async def first(request: Request) -> Response:
+        if (await request.json()) != {"credential": "once"}:
+            return problem(401, "credential_refused", next_step="Use the credential file of this home.")
+        return JSONResponse({"client_id": CLIENT, "client_secret": SECRET}, 201)
+
+
+def _documents(app: FastAPI, twin: Twin) -> None:
+    @app.post("/v1/documents")
+    async def upload(request: Request) -> Response:
+        key = request.headers["idempotency-key"]
+        file = (await request.form())["file"]
+        content = await file.read()  # type: ignore[union-attr]
+        if not content:
+            return problem(422, "empty_file", rule="empty_file", next_step="Send the file again.", trace_id="ab" * 16)
+        seen = twin.uploads.get(key)
+        twin.uploads[key] = seen if seen else (f"document-{len(twin.uploads)}", hashlib.sha256(content).hexdigest())
+        headers = {"Idempotency-Replayed": "true"} if seen else {}
+        return JSONResponse(
+            {"document_id": twin.uploads[key][0], "status": "received", "links": {}}, 202, headers=headers
+        )
+
+    @app.get("/v1/documents/{document_id}")
+    async def show(document_id: str) -> Response:
+        if not any(document_id == known for known, _ in twin.uploads.values()):
+            return problem(404, "not_found", next_step="Check the id.")
+        looks = twin.looks[document_id] = twin.looks.get(document_id, 0) + 1
+        if looks < twin.looks_until_done:
+            return JSONResponse({"document_id": document_id, "status": "processing"})
+        done = {"status": "completed", "kind": "invoice", "outcome": "approved", "compliance_score": "92.50"}
+        return JSONResponse({"document_id": document_id, "a_field_of_tomorrow": 1, **done})
+
+    @app.get("/v1/documents/{document_id}/original")
+    async def original(document_id: str) -> Response:
+        return StreamingResponse(iter([b"one ", b"two"]), media_type="application/pdf")
+
+    @app.get("/v1/documents")
+    async def listing(limit: int = 2, cursor: int = 0) -> Response:
+        items = [{"document_id": f"d{n}", "status": "completed"} for n in range(5)][cursor : cursor + limit]
+        following = str(cursor + limit) if cursor + limit < 5 else None
+        return JSONResponse({"items": items, "next_cursor": following})
+
+
+def _events(app: FastAPI) -> None:
+    @app.get("/v1/events/stream")
+    async def stream(after: int = 0) -> Response:
+        """Two events a connection; then it breaks."""
+
+        def lines() -> Any:
+            yield ": hello\n\n"
+            for n in (after + 1, after + 2):
+                yield f'id: {n}\nevent: company_created\ndata: {{"id": "e{n}", "type": "company_created",\n'
+                yield f'data: "position": "{n}"}}\n\n'
+
+        return StreamingResponse(lines(), media_type="text/event-stream")

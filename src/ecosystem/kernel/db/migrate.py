@@ -1,0 +1,150 @@
+"""Kernel and services brought to their newest revision: one process, one connection, one lock.
+
+A kill in the middle leaves whole sets: each commits at once with its version. Two at once wait for each other.
+"""
+
+import hashlib
+import importlib.util
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from ecosystem.kernel.db.roles import OWNER, PasswordOf, ensure_roles, ensure_schemas, role_of
+from ecosystem.kernel.errors import EcosystemError, Kind, Severity, Unavailable
+
+_LOCK = 0x0EC0_0001
+_FORMAT = b"1"
+
+
+class MigrationFailed(EcosystemError):
+    code, kind, severity = "migration_failed", Kind.PERMANENT, Severity.CRITICAL
+    rule = "Every revision applies cleanly to the one before it."
+    suggestion = "Nothing of this set was kept. Mend the revision, or bring the database to the state it expects."
+
+
+@dataclass(frozen=True)
+class MigrationSet:
+    """The revisions of one part: `name` as registered (`creditx-service`), `package` holds the folder `versions`.
+
+    A set whose package has no revisions has a schema and a role only.
+    """
+
+    name: str
+    schema: str
+    package: str
+
+    def versions(self) -> Path | None:
+        try:
+            spec = importlib.util.find_spec(self.package)
+        except ModuleNotFoundError:
+            return None
+        for location in (spec.submodule_search_locations or ()) if spec else ():
+            folder = Path(location, "versions")
+            if folder.is_dir():
+                return folder
+        return None
+
+
+@dataclass(frozen=True)
+class Applied:
+    """One set that was brought from `before` (None: from nothing) to `after` in `seconds`."""
+
+    name: str
+    before: str | None
+    after: str | None
+    revisions: tuple[str, ...]
+    seconds: float
+
+
+KERNEL = MigrationSet("kernel", "kernel", "ecosystem.kernel.migrations")
+
+
+def migrate(admin_url: str, entries: Sequence[MigrationSet], *, password_of: PasswordOf) -> list[Applied]:
+    """Roles, schemas and all revisions; what was applied, nothing when all was there.
+
+    `admin_url` is a libpq URL of a role that may create roles and schemas.
+
+    Raises:
+        Unavailable: the server does not answer.
+        MigrationFailed: naming the set; the sets before it are kept, this one is not.
+    """
+    sets = (KERNEL, *entries)
+    print_now = fingerprint(sets)
+    try:
+        connection = psycopg.connect(admin_url, connect_timeout=10, application_name="ecosystem migrate")
+    except psycopg.OperationalError as error:
+        raise Unavailable("The database did not answer the migration.", suggestion="`eco doctor` says why.") from error
+    with connection:
+        connection.execute("select set_config('search_path', 'pg_catalog, pg_temp', false)")
+        connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
+        connection.commit()
+        _prepare(connection, entries, password_of)
+        if print_now == _fingerprint_kept(connection):
+            return []
+        # Alembic is imported only when there is work: a warm start does not pay for it.
+        from ecosystem.kernel.db.revisions import Runner
+
+        runner, applied = Runner(connection), []
+        for item in sets:
+            started = time.perf_counter()
+            folder = item.versions()
+            if folder is None:
+                continue
+            try:
+                before, after, revisions = runner.upgrade(item.schema, folder)
+            except Exception as error:
+                connection.rollback()
+                raise MigrationFailed(f"The revisions of {item.name} could not be applied: {error}") from error
+            if item is not KERNEL:
+                _hide_versions(connection, item.schema)
+            connection.commit()
+            if revisions:
+                applied.append(Applied(item.name, before, after, revisions, time.perf_counter() - started))
+        _remember(connection, entries, print_now)
+    return applied
+
+
+def fingerprint(sets: Sequence[MigrationSet]) -> bytes:
+    """SHA-256 over every revision's text: two checkouts with the same one need the same schema."""
+    digest = hashlib.sha256(_FORMAT)
+    for item in sets:
+        digest.update(f"\0{item.name}\0{item.schema}\0".encode())
+        folder = item.versions()
+        for path in sorted(folder.glob("*.py")) if folder else ():
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.digest()
+
+
+def _prepare(connection: psycopg.Connection[Any], entries: Sequence[MigrationSet], password_of: PasswordOf) -> None:
+    schemas = [entry.schema for entry in entries]
+    ensure_roles(connection, schemas, password_of)
+    ensure_schemas(connection, schemas)
+    connection.commit()
+
+
+def _fingerprint_kept(connection: psycopg.Connection[Any]) -> bytes | None:
+    there = connection.execute("select to_regclass('kernel.migrated')").fetchone()
+    if there is None or there[0] is None:
+        return None
+    row = connection.execute("select fingerprint from kernel.migrated").fetchone()
+    return bytes(row[0]) if row else None
+
+
+def _hide_versions(connection: psycopg.Connection[Any], schema: str) -> None:
+    connection.execute(f"revoke insert, update, delete on {schema}.alembic_version from {role_of(schema)}")
+
+
+def _remember(connection: psycopg.Connection[Any], entries: Sequence[MigrationSet], print_now: bytes) -> None:
+    connection.execute(f"set local role {OWNER}")
+    connection.cursor().executemany(
+        "insert into kernel.services (service, role, schema) values (%s, %s, %s)"
+        " on conflict (service) do update set role = excluded.role, schema = excluded.schema",
+        [(entry.name, role_of(entry.schema), entry.schema) for entry in entries],
+    )
+    connection.execute("delete from kernel.migrated")
+    connection.execute("insert into kernel.migrated (fingerprint) values (%s)", (print_now,))
+    connection.commit()

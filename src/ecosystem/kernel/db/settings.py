@@ -1,0 +1,20 @@
+"""Settings of the database, section `database`."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from ecosystem.kernel.settings import Secret, Settings
+
+
+class DatabaseSettings(Settings):
+    """A process has at most 6 connections: `pool_size` for units of work, the rest for waking up (LISTEN)."""
+
+    section: ClassVar[str] = "database"
+
+    url: Secret = Field(description="libpq URL of this process's login role, e.g. postgresql://eco_x:pw@/db?host=/run")
+    pool_size: int = Field(4, ge=1, le=6, description="Connections for units of work.")
+    pool_wait_seconds: float = Field(5.0, gt=0, le=30, description="How long to wait for a free connection.")
+    connect_timeout_seconds: int = Field(3, ge=1, le=30, description="How long to wait for the server.")
+    transaction_timeout_seconds: float = Field(2.0, ge=0.1, le=60, description="The longest unit of work.")
+    attempts_max: int = Field(5, ge=1, le=20, description="Runs of one unit of work, when others write the same.")

@@ -1,0 +1,1 @@
+"""Envelope encryption: a master key wraps a key per company, which wraps a data key per subject."""

@@ -1,0 +1,1 @@
+"""The kernel's own schema: registry, log, functions, durable execution. Alembic revisions lie in `versions/`."""

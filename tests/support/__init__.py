@@ -1,0 +1,1 @@
+"""What tests share: engines of their own, waiting for a condition, fleets."""

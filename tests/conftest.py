@@ -2,9 +2,15 @@
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from tests.support import engines
+
+# Loaded here, not by its plugin at the end: after greenlets have run, CPython 3.11 may refuse to compile a module
+# from deep in the stack ("AST constructor recursion depth mismatch").
+hypothesis.settings.register_profile("eco", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("eco")
 
 pytest_plugins = ["tests.kernel.db.fixtures"]
 

@@ -12,6 +12,7 @@ from ecosystem.kernel.db.roles import role_of
 _PARTS = (
     "ecosystem.kernel.keys.ddl:data_keys",
     "ecosystem.kernel.agent.ddl:answers",
+    "ecosystem.kernel.messaging.ddl:bookkeeping",
 )
 _FENCED = ("data_keys", "answers")
 

@@ -3,10 +3,10 @@
 A plugin of the root conftest; the server itself is its fixture `postgres_engine`.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Protocol
+from typing import Any
 
 import psycopg
 import pytest
@@ -17,23 +17,17 @@ from ecosystem.catalog import CATALOG
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.db.migrate import Applied, MigrationSet, migrate
 from ecosystem.kernel.db.settings import DatabaseSettings
+from tests.support.engines import PostgresEngine
 
 TEMPLATE = "eco_template"
 SETS = tuple(MigrationSet(entry.name, entry.schema, entry.migrations) for entry in CATALOG)
-
-
-class Engine(Protocol):
-    """What the fixture `postgres_engine` gives."""
-
-    admin_url: str
-    password_of: Callable[[str], str]
 
 
 @dataclass
 class PlatformCluster:
     """A server whose template database has every revision of kernel and services."""
 
-    engine: Engine
+    engine: PostgresEngine
     admin: psycopg.Connection[Any]
     applied: list[Applied]
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
@@ -89,7 +83,7 @@ class Platform:
 
 
 @pytest.fixture(scope="session")
-def platform_cluster(postgres_engine: Engine) -> Iterator[PlatformCluster]:
+def platform_cluster(postgres_engine: PostgresEngine) -> Iterator[PlatformCluster]:
     with psycopg.connect(postgres_engine.admin_url, autocommit=True) as admin:
         cluster = PlatformCluster(postgres_engine, admin, [])
         cluster.drop(TEMPLATE)

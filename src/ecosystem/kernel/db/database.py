@@ -195,6 +195,11 @@ class Database:
         unit = self._present()
         return unit is not None and not unit.reading
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a `run` or a `read` is open here, which what is called now would join."""
+        return self._present() is not None
+
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call `callback` once when the open unit has committed; never after a rollback."""
         unit = self._present()

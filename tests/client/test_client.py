@@ -1,15 +1,12 @@
 """Goal: the client keeps its promises. Method: both faces against a twin of the API that can be made to fail."""
 
 import io
-import socket
-import threading
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from client.make_sync import main as make_sync
@@ -25,7 +22,7 @@ from ecosystem_client.errors import (
     Unavailable,
     UnexpectedAnswer,
 )
-from tests.client.twin import CLIENT, SECRET, Twin, problem, twin_app
+from tests.client.twin import CLIENT, SECRET, Twin, problem, served, twin_app
 
 QUICK = Retries(first_wait_seconds=0.001)
 
@@ -218,16 +215,8 @@ class TestFirstAdministrator:
 
 @pytest.fixture
 def listening(twin: Twin) -> Iterator[str]:
-    """The twin over real HTTP: the synchronous face has no transport into an application."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen()
-    server = uvicorn.Server(uvicorn.Config(twin_app(twin), log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(10)
+    with served(twin_app(twin)) as url:
+        yield url
 
 
 class TestSynchronousFace:

@@ -1,9 +1,15 @@
 """A small twin of the public API: enough of its manners to try a client against, and a record of what it was asked."""
 
+import base64
 import hashlib
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
@@ -21,6 +27,7 @@ class Twin:
     revoked: set[str] = field(default_factory=set)
     uploads: dict[str, tuple[str, str]] = field(default_factory=dict)
     looks_until_done: int = 2
+    companies: list[dict[str, Any]] = field(default_factory=list)
     looks: dict[str, int] = field(default_factory=dict)
 
     def paths(self) -> list[str]:
@@ -51,14 +58,13 @@ def twin_app(twin: Twin) -> FastAPI:
     _authn(app, twin)
     _documents(app, twin)
     _events(app)
+    _administration(app, twin)
     return app
 
 
 def _authn(app: FastAPI, twin: Twin) -> None:
     @app.post("/oauth/token")
     async def token(request: Request) -> Response:
-        import base64
-
         credentials = base64.b64decode(request.headers["authorization"].removeprefix("Basic ")).decode()
         form = await request.form()
         if credentials != f"{CLIENT}:{SECRET}" or form["grant_type"] != "client_credentials":
@@ -123,3 +129,68 @@ def _events(app: FastAPI) -> None:
                 yield f'data: "position": "{n}"}}\n\n'
 
         return StreamingResponse(lines(), media_type="text/event-stream")
+
+    @app.get("/v1/events")
+    async def listing(after: int = 0, limit: int = 20) -> Response:
+        items = [{"id": f"e{n}", "type": "company_created", "position": str(n)} for n in range(after + 1, 6)][:limit]
+        return JSONResponse({"items": items, "next_cursor": items[-1]["position"] if len(items) == limit else None})
+
+    @app.get("/v1/events/dead-letters")
+    async def dead_letters() -> Response:
+        return JSONResponse({"items": [], "next_cursor": None})
+
+
+def _administration(app: FastAPI, twin: Twin) -> None:
+    @app.post("/v1/companies")
+    async def create(request: Request) -> Response:
+        twin.companies.append({"company_id": f"c{len(twin.companies) + 1}", **await request.json()})
+        return JSONResponse(twin.companies[-1], 201)
+
+    @app.get("/v1/companies")
+    async def listing() -> Response:
+        return JSONResponse({"items": twin.companies, "next_cursor": None})
+
+    @app.post("/v1/clients")
+    async def register(request: Request) -> Response:
+        body = await request.json()
+        return JSONResponse({"client_id": "new", "client_secret": "shown-once", **body}, 201)
+
+    @app.get("/v1/runs/{run_id}")
+    async def run(run_id: str) -> Response:
+        at = "2026-11-24T04:00:00.123Z"
+        transitions = [
+            {"state": "VALIDATING", "at": at, "step": "validate"},
+            {"state": "ERROR", "at": at, "reason": "no"},
+        ]
+        return JSONResponse({"run_id": run_id, "state": "ERROR", "workflow": "w", "transitions": transitions})
+
+    @app.get("/v1/documents/{document_id}/result")
+    async def result(document_id: str) -> Response:
+        value = {
+            "name": "person_name",
+            "value": "Anna \x1b[31mKeller",
+            "page": 1,
+            "confidence": 0.9,
+            "method": "text_layer",
+        }
+        rules = [
+            {"rule": "kind_known", "status": "passed", "evidence": "It is an invoice.", "weight": "10"},
+            {"rule": "address_recent", "status": "failed", "evidence": "120 days old.", "weight": "20"},
+        ]
+        return JSONResponse({"document_id": document_id, "kind": "invoice", "values": [value], "rules": rules})
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """Over real HTTP on a port of its own: a synchronous client has no transport into an application."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)

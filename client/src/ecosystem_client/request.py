@@ -43,12 +43,13 @@ class Request:
     form: Mapping[str, str] | None = None
     upload: Upload | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    authenticated: bool = True
+    changes_nothing: bool = False
 
     @property
     def repeatable(self) -> bool:
         """Whether sending it twice does the same as sending it once."""
-        return self.method in ("GET", "HEAD", "PUT", "DELETE") or "Idempotency-Key" in self.headers
+        safe = self.changes_nothing or self.method in ("GET", "HEAD", "PUT", "DELETE")
+        return safe or "Idempotency-Key" in self.headers
 
     def query(self) -> dict[str, Any]:
         return {name: value for name, value in self.params.items() if value is not None}

@@ -16,6 +16,12 @@ class AsyncCaller:
     def __init__(self, connection: AsyncConnection, tokens: AsyncTokens | None) -> None:
         self._connection, self._tokens = connection, tokens
 
+    async def token(self) -> str:
+        """Raises ValueError for a caller without credentials."""
+        if self._tokens is None:
+            raise ValueError("This caller has no credentials.")
+        return await self._tokens.get(self._connection.send)
+
     async def send(self, request: Request) -> httpx.Response:
         return await self._connection.send(request, self._tokens)
 
@@ -28,11 +34,13 @@ class AsyncCaller:
     async def page(self, model: type[M], path: str, params: Mapping[str, Any]) -> Page[M]:
         return Page.read(model, await self.json(Request("GET", path, params=params)))
 
-    async def all(self, model: type[M], path: str, params: Mapping[str, Any]) -> AsyncIterator[M]:
+    async def all(
+        self, model: type[M], path: str, params: Mapping[str, Any], *, cursor_name: str = "cursor"
+    ) -> AsyncIterator[M]:
         """Every item of a list, page after page, as they are asked for."""
-        cursor = params.get("cursor")
+        cursor = params.get(cursor_name)
         while True:
-            page = await self.page(model, path, {**params, "cursor": cursor})
+            page = await self.page(model, path, {**params, cursor_name: cursor})
             for item in page.items:
                 yield item
             if page.next_cursor is None or page.next_cursor == cursor:

@@ -101,6 +101,10 @@ class AsyncEcosystem:
         headers = {"Idempotency-Key": str(body["request_id"])}
         return await self._caller.one(AgentAnswer, Request("POST", "/agent/handle", json=body, headers=headers))
 
+    async def token(self) -> str:
+        """An access token as this client uses it, for requests made by other means. Raises LoginRefused."""
+        return await self._caller.token()
+
     async def get(self, path: str, **params: Any) -> Any:
         """Any reading of the API as JSON, for what has no method of its own here (`/v1/edge`, `/v1/engines/cache`)."""
         return await self._caller.json(Request("GET", path, params=params))
@@ -134,7 +138,7 @@ async def claim_first_administrator_async(
         base_url, ca=ca, http2=False, timeout_seconds=timeout_seconds, retries=Retries(), transport=transport
     )
     try:
-        request = Request("POST", "/v1/first-administrator", json={"credential": credential}, authenticated=False)
+        request = Request("POST", "/v1/first-administrator", json={"credential": credential})
         return Client.read(json_of(await connection.send(request)))
     finally:
         await connection.close()

@@ -32,10 +32,9 @@ class AsyncEvents:
         event_type: str | None = None,
         subject: str | None = None,
         limit: int | None = None,
-        cursor: str | None = None,
     ) -> Page[Event]:
-        """One page, oldest first, of what happened after the position `after`."""
-        params = {"after": after, "type": event_type, "subject": subject, "limit": limit, "cursor": cursor}
+        """One page, oldest first, of what happened after the position `after`; `next_cursor` is the next `after`."""
+        params = {"after": after, "type": event_type, "subject": subject, "limit": limit}
         return await self._caller.page(Event, "/v1/events", params)
 
     def list(
@@ -47,7 +46,7 @@ class AsyncEvents:
         limit: int | None = None,
     ) -> AsyncIterator[Event]:
         params = {"after": after, "type": event_type, "subject": subject, "limit": limit}
-        return self._caller.all(Event, "/v1/events", params)
+        return self._caller.all(Event, "/v1/events", params, cursor_name="after")
 
     async def tail(
         self,
@@ -96,6 +95,12 @@ class AsyncEvents:
         """Who reads the log, where each stands and how far it is behind."""
         answer = await self._caller.json(Request("GET", "/v1/events/consumers"))
         return tuple(answer["items"])
+
+    async def dead_letters_page(
+        self, *, consumer: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[DeadLetter]:
+        params = {"consumer": consumer, "limit": limit, "cursor": cursor}
+        return await self._caller.page(DeadLetter, "/v1/events/dead-letters", params)
 
     def dead_letters(self, *, consumer: str | None = None, limit: int | None = None) -> AsyncIterator[DeadLetter]:
         return self._caller.all(DeadLetter, "/v1/events/dead-letters", {"consumer": consumer, "limit": limit})

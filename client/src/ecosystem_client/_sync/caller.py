@@ -16,6 +16,12 @@ class Caller:
     def __init__(self, connection: Connection, tokens: Tokens | None) -> None:
         self._connection, self._tokens = connection, tokens
 
+    def token(self) -> str:
+        """Raises ValueError for a caller without credentials."""
+        if self._tokens is None:
+            raise ValueError("This caller has no credentials.")
+        return self._tokens.get(self._connection.send)
+
     def send(self, request: Request) -> httpx.Response:
         return self._connection.send(request, self._tokens)
 
@@ -28,11 +34,11 @@ class Caller:
     def page(self, model: type[M], path: str, params: Mapping[str, Any]) -> Page[M]:
         return Page.read(model, self.json(Request("GET", path, params=params)))
 
-    def all(self, model: type[M], path: str, params: Mapping[str, Any]) -> Iterator[M]:
+    def all(self, model: type[M], path: str, params: Mapping[str, Any], *, cursor_name: str = "cursor") -> Iterator[M]:
         """Every item of a list, page after page, as they are asked for."""
-        cursor = params.get("cursor")
+        cursor = params.get(cursor_name)
         while True:
-            page = self.page(model, path, {**params, "cursor": cursor})
+            page = self.page(model, path, {**params, cursor_name: cursor})
             yield from page.items
             if page.next_cursor is None or page.next_cursor == cursor:
                 return

@@ -101,6 +101,10 @@ class Ecosystem:
         headers = {"Idempotency-Key": str(body["request_id"])}
         return self._caller.one(AgentAnswer, Request("POST", "/agent/handle", json=body, headers=headers))
 
+    def token(self) -> str:
+        """An access token as this client uses it, for requests made by other means. Raises LoginRefused."""
+        return self._caller.token()
+
     def get(self, path: str, **params: Any) -> Any:
         """Any reading of the API as JSON, for what has no method of its own here (`/v1/edge`, `/v1/engines/cache`)."""
         return self._caller.json(Request("GET", path, params=params))
@@ -134,7 +138,7 @@ def claim_first_administrator(
         base_url, ca=ca, http2=False, timeout_seconds=timeout_seconds, retries=Retries(), transport=transport
     )
     try:
-        request = Request("POST", "/v1/first-administrator", json={"credential": credential}, authenticated=False)
+        request = Request("POST", "/v1/first-administrator", json={"credential": credential})
         return Client.read(json_of(connection.send(request)))
     finally:
         connection.close()

@@ -31,10 +31,9 @@ class Events:
         event_type: str | None = None,
         subject: str | None = None,
         limit: int | None = None,
-        cursor: str | None = None,
     ) -> Page[Event]:
-        """One page, oldest first, of what happened after the position `after`."""
-        params = {"after": after, "type": event_type, "subject": subject, "limit": limit, "cursor": cursor}
+        """One page, oldest first, of what happened after the position `after`; `next_cursor` is the next `after`."""
+        params = {"after": after, "type": event_type, "subject": subject, "limit": limit}
         return self._caller.page(Event, "/v1/events", params)
 
     def list(
@@ -46,7 +45,7 @@ class Events:
         limit: int | None = None,
     ) -> Iterator[Event]:
         params = {"after": after, "type": event_type, "subject": subject, "limit": limit}
-        return self._caller.all(Event, "/v1/events", params)
+        return self._caller.all(Event, "/v1/events", params, cursor_name="after")
 
     def tail(
         self,
@@ -95,6 +94,12 @@ class Events:
         """Who reads the log, where each stands and how far it is behind."""
         answer = self._caller.json(Request("GET", "/v1/events/consumers"))
         return tuple(answer["items"])
+
+    def dead_letters_page(
+        self, *, consumer: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[DeadLetter]:
+        params = {"consumer": consumer, "limit": limit, "cursor": cursor}
+        return self._caller.page(DeadLetter, "/v1/events/dead-letters", params)
 
     def dead_letters(self, *, consumer: str | None = None, limit: int | None = None) -> Iterator[DeadLetter]:
         return self._caller.all(DeadLetter, "/v1/events/dead-letters", {"consumer": consumer, "limit": limit})

@@ -43,9 +43,8 @@ class Tokens:
     def _request(self) -> Request:
         blank = httpx.Request("POST", "https://x/")
         header = next(self._auth.sync_auth_flow(blank)).headers["authorization"]
-        # Fetching a token changes nothing, so it is marked as safe to repeat.
-        headers = {"authorization": header, "Idempotency-Key": "token"}
-        return Request("POST", "/oauth/token", form=self._form, headers=headers)
+        headers = {"authorization": header}
+        return Request("POST", "/oauth/token", form=self._form, headers=headers, changes_nothing=True)
 
 
 def _read(response: httpx.Response) -> tuple[str, float]:

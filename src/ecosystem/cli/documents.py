@@ -1,0 +1,166 @@
+"""`eco documents`: send documents, follow them, see what was read and how it was judged."""
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ecosystem.cli import screen
+from ecosystem.cli.noun import Verb, company_option, pages, paging_options, run_noun, show_page
+from ecosystem.cli.operator import connect_for
+from ecosystem_client import ApiError, Ecosystem
+from ecosystem_client.models import Document, Rule
+
+SUMMARY = "Documents: upload, list, show, result."
+STYLES = {
+    "approved": "green",
+    "rejected": "red",
+    "review": "yellow",
+    "refused": "magenta",
+    "passed": "green",
+    "failed": "red",
+    "not_applicable": "dim",
+}
+
+
+def main(arguments: list[str]) -> int:
+    verbs = (
+        Verb("upload", "Send files to be read and judged.", _upload, _upload_options),
+        Verb("list", "List or search the documents of a company.", _list, _list_options),
+        Verb("show", "Show where a document stands.", _show, _one),
+        Verb("result", "Show the values read and each rule with its evidence.", _result, _one),
+    )
+    return run_noun("documents", SUMMARY, verbs, arguments)
+
+
+def _upload_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("--rule-set", help="judge by this rule set (default: the platform's)")
+    parser.add_argument("--wait", action="store_true", help="follow each to its outcome")
+    company_option(parser)
+
+
+def _list_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--kind")
+    parser.add_argument("--outcome", choices=("approved", "rejected", "review"))
+    parser.add_argument("--status", choices=("received", "processing", "completed", "failed"))
+    parser.add_argument("--search", metavar="TERM", help="an exact name, number or ISO date that was read")
+    paging_options(parser)
+    company_option(parser)
+
+
+def _one(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("document_id", metavar="ID")
+    company_option(parser)
+
+
+def _upload(parsed: argparse.Namespace) -> int:
+    rows: list[dict[str, Any]] = []
+    with connect_for(parsed.company) as ecosystem:
+        for path in parsed.files:
+            rows.append(_send(ecosystem, path, parsed.rule_set, wait=parsed.wait))
+    if parsed.json:
+        screen.as_json({"items": rows})
+    else:
+        columns = ("file", "document_id", "status", "kind", "outcome", "score", "said")
+        screen.table(columns, [[row.get(column) for column in columns] for row in rows], STYLES)
+    return 1 if any(row["status"] == "refused" for row in rows) else 0
+
+
+def _send(ecosystem: Ecosystem, path: Path, rule_set: str | None, *, wait: bool) -> dict[str, Any]:
+    """A refusal of one file is its outcome, not the end of the command."""
+    try:
+        receipt = ecosystem.documents.upload(path, rule_set=rule_set)
+    except ApiError as refusal:
+        if refusal.status in (401, 403) or refusal.status >= 500:
+            raise
+        return {"file": path.name, "status": "refused", "code": refusal.code, "said": refusal.next_step}
+    row: dict[str, Any] = {"file": path.name, "document_id": receipt.document_id, "status": receipt.status}
+    if not wait:
+        return row
+    document = ecosystem.documents.follow(receipt.document_id)
+    return row | {
+        "status": document.status,
+        "kind": document.kind,
+        "outcome": document.outcome,
+        "score": document.compliance_score,
+    }
+
+
+def _list(parsed: argparse.Namespace) -> int:
+    with connect_for(parsed.company) as ecosystem:
+        page = pages(
+            parsed,
+            lambda cursor: ecosystem.documents.page(
+                kind=parsed.kind,
+                outcome=parsed.outcome,
+                status=parsed.status,
+                q=parsed.search,
+                limit=parsed.limit,
+                cursor=cursor,
+            ),
+        )
+    narrowed = any((parsed.kind, parsed.outcome, parsed.status, parsed.search))
+    return show_page(
+        parsed,
+        page,
+        ("id", "status", "kind", "outcome", "score", "received"),
+        _row,
+        empty="No document fits." if narrowed else "No documents yet. Next: eco documents upload FILE --wait",
+        styles=STYLES,
+    )
+
+
+def _row(document: Document) -> tuple[object, ...]:
+    received = screen.when(document.created_at)
+    return (
+        document.document_id,
+        document.status,
+        document.kind,
+        document.outcome,
+        document.compliance_score,
+        received,
+    )
+
+
+def _show(parsed: argparse.Namespace) -> int:
+    with connect_for(parsed.company) as ecosystem:
+        document = ecosystem.documents.get(parsed.document_id)
+    if parsed.json:
+        screen.as_json(document.raw)
+        return 0
+    screen.facts((name, value) for name, value in document.raw.items() if not isinstance(value, dict | list))
+    for reason in document.reasons:
+        screen.out(f"reason: {screen.clean(reason)}")
+    screen.note(f"Next: eco documents result {document.document_id}")
+    return 0
+
+
+def _result(parsed: argparse.Namespace) -> int:
+    with connect_for(parsed.company) as ecosystem:
+        result = ecosystem.documents.result(parsed.document_id)
+    if parsed.json:
+        screen.as_json(result.raw)
+        return 0
+    screen.facts(
+        (
+            ("kind", result.kind),
+            ("outcome", result.outcome),
+            ("score", result.compliance_score),
+            ("rule set", f"{result.rule_set} version {result.rule_set_version}" if result.rule_set else None),
+            ("reasons", "; ".join(result.reasons) or None),
+        )
+    )
+    screen.out()
+    rows = [(v.name, v.value, v.page, v.confidence, v.method) for v in result.values]
+    screen.table(("value", "read", "page", "confidence", "method"), rows)
+    screen.out()
+    screen.table(("rule", "status", "weight", "evidence"), _rules(result.rules), STYLES)
+    return 0
+
+
+def _rules(rules: Iterable[Rule]) -> list[tuple[object, ...]]:
+    """What failed first: that is what somebody came to see."""
+    order = {"failed": 0, "passed": 1}
+    ranked = sorted(rules, key=lambda rule: order.get(rule.status, 2))
+    return [(rule.rule, rule.status, rule.weight, rule.evidence) for rule in ranked]

@@ -1,0 +1,123 @@
+"""How a noun of the command line becomes verbs with options, and how its refusals look."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ecosystem.cli import screen
+from ecosystem.kernel.errors import EcosystemError
+from ecosystem_client import ApiError, EcosystemFailure
+from ecosystem_client.reading import Model, Page
+
+T = TypeVar("T", bound=Model)
+
+
+def _no_options(parser: argparse.ArgumentParser) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Verb:
+    """`run` returns the exit code; what it raises becomes one clear message and exit code 1."""
+
+    name: str
+    summary: str
+    run: Callable[[argparse.Namespace], int]
+    options: Callable[[argparse.ArgumentParser], None] = _no_options
+
+
+def run_noun(name: str, summary: str, verbs: Sequence[Verb], arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog=f"eco {name}", description=summary)
+    chosen = parser.add_subparsers(metavar="VERB", required=True)
+    for verb in verbs:
+        below = chosen.add_parser(verb.name, help=verb.summary, description=verb.summary)
+        verb.options(below)
+        below.add_argument("--json", action="store_true", help="print JSON, as the platform answered")
+        below.set_defaults(run=verb.run)
+    parsed = parser.parse_args(arguments)
+    return guarded(f"eco {name}", lambda: int(parsed.run(parsed)))
+
+
+def guarded(prog: str, work: Callable[[], int]) -> int:
+    """Run `work`; refusals and failures of the world are told with their next step, our own mistakes crash."""
+    try:
+        return work()
+    except EcosystemError as error:
+        return refuse(prog, error.message, error.next_step)
+    except ApiError as error:
+        trace = f"eco logs --trace {error.trace_id}" if error.trace_id and error.status >= 500 else None
+        return refuse(prog, f"{error.detail} ({error.code})", error.next_step or trace)
+    except EcosystemFailure as error:
+        return refuse(prog, str(error), "eco status shows what runs and what does not")
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            # The reader of our output has seen enough (`| head`).
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        return refuse(prog, f"{error.filename or 'a file'}: {error.strerror}", None)
+    except KeyboardInterrupt:
+        return 130
+
+
+def refuse(prog: str, message: str, next_step: str | None) -> int:
+    screen.note(f"{prog}: {screen.clean(message)}")
+    if next_step:
+        screen.note(f"Next: {screen.clean(next_step)}")
+    return 1
+
+
+def company_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--company", metavar="ID|NAME", help="act for this company (default: the only one)")
+
+
+def paging_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--limit", type=_limit, default=20, help="rows a page, 1 to 200 (default: 20)")
+    parser.add_argument("--cursor", help="go on from here, as the page before says")
+    parser.add_argument("--all", action="store_true", help="all pages")
+
+
+def _limit(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 200:
+        raise argparse.ArgumentTypeError("a number from 1 to 200 is expected")
+    return int(text)
+
+
+def pages(parsed: argparse.Namespace, fetch: Callable[[str | None], Page[T]]) -> Page[T]:
+    """The page that was asked for, or with --all everything from there on as one page."""
+    page = fetch(parsed.cursor)
+    if not parsed.all:
+        return page
+    items = [*page.items, *_rest(page.next_cursor, fetch)]
+    return Page(tuple(items), None)
+
+
+def _rest(cursor: str | None, fetch: Callable[[str | None], Page[T]]) -> Iterator[T]:
+    while cursor is not None:
+        page = fetch(cursor)
+        yield from page.items
+        cursor = page.next_cursor
+
+
+def show_page(
+    parsed: argparse.Namespace,
+    page: Page[T],
+    columns: Sequence[str],
+    row: Callable[[T], Sequence[object]],
+    *,
+    empty: str,
+    styles: dict[str, str] | None = None,
+) -> int:
+    """A table of the page; `empty` says what to do when there is nothing."""
+    if parsed.json:
+        screen.as_json({"items": [item.raw for item in page.items], "next_cursor": page.next_cursor})
+        return 0
+    if not page.items:
+        screen.note(empty)
+        return 0
+    screen.table(columns, [row(item) for item in page.items], styles)
+    if page.next_cursor is not None:
+        screen.note(f"There is more: --cursor {page.next_cursor}")
+    return 0

@@ -1,0 +1,84 @@
+"""`eco runs`: the executions of workflows, with every transition and its time."""
+
+import argparse
+
+from ecosystem.cli import screen
+from ecosystem.cli.noun import Verb, company_option, pages, paging_options, run_noun, show_page
+from ecosystem.cli.operator import connect_for
+from ecosystem.contracts.orchestrator import RunState
+from ecosystem_client.models import Run
+
+SUMMARY = "Runs: list, show, cancel, retry."
+_STYLES = {"ERROR": "red", "FINALIZING": "green"}
+
+
+def main(arguments: list[str]) -> int:
+    verbs = (
+        Verb("list", "List the runs of a company, newest first.", _list, _list_options),
+        Verb("show", "Show a run with its transitions.", _show, _one),
+        Verb("cancel", "End a run that is under way.", _cancel, _one),
+        Verb("retry", "Go on with a run that stays in ERROR.", _retry, _one),
+    )
+    return run_noun("runs", SUMMARY, verbs, arguments)
+
+
+def _list_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--state", choices=[state.value for state in RunState])
+    parser.add_argument("--workflow")
+    paging_options(parser)
+    company_option(parser)
+
+
+def _one(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run_id", metavar="ID")
+    company_option(parser)
+
+
+def _list(parsed: argparse.Namespace) -> int:
+    with connect_for(parsed.company) as ecosystem:
+        page = pages(
+            parsed,
+            lambda cursor: ecosystem.runs.page(
+                state=parsed.state, workflow=parsed.workflow, limit=parsed.limit, cursor=cursor
+            ),
+        )
+    narrowed = parsed.state or parsed.workflow
+    return show_page(
+        parsed,
+        page,
+        ("id", "workflow", "state", "status", "started", "reason"),
+        lambda run: (run.run_id, run.workflow, run.state, run.status, screen.when(run.created_at), run.reason),
+        empty="No run fits." if narrowed else "No runs yet: an uploaded document starts one.",
+        styles=_STYLES,
+    )
+
+
+def _show(parsed: argparse.Namespace) -> int:
+    with connect_for(parsed.company) as ecosystem:
+        return _shown(parsed, ecosystem.runs.get(parsed.run_id))
+
+
+def _shown(parsed: argparse.Namespace, run: Run) -> int:
+    if parsed.json:
+        screen.as_json(run.raw)
+        return 0
+    screen.facts((name, value) for name, value in run.raw.items() if not isinstance(value, dict | list))
+    if run.transitions:
+        screen.out()
+        rows = [
+            (step.at.isoformat(timespec="milliseconds"), step.state, step.step, step.reason) for step in run.transitions
+        ]
+        screen.table(("at", "state", "step", "reason"), rows, _STYLES)
+    if run.state == RunState.ERROR:
+        screen.note(f"Next: eco runs retry {run.run_id}")
+    return 0
+
+
+def _cancel(parsed: argparse.Namespace) -> int:
+    with connect_for(parsed.company) as ecosystem:
+        return _shown(parsed, ecosystem.runs.cancel(parsed.run_id))
+
+
+def _retry(parsed: argparse.Namespace) -> int:
+    with connect_for(parsed.company) as ecosystem:
+        return _shown(parsed, ecosystem.runs.retry(parsed.run_id))

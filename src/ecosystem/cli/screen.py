@@ -1,0 +1,77 @@
+"""What commands print: tables for people, plain columns for pipes, JSON for programs; never a customer's escapes."""
+
+import json
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_BREAKS = {"\n": " ", "\t": " "}
+
+
+def clean(value: Any) -> str:
+    """One line of text that a terminal shows and never obeys: names and values come from customers."""
+    text = "" if value is None else str(value)
+    return "".join(
+        _BREAKS.get(character, "�") if unicodedata.category(character) in ("Cc", "Cf") else character
+        for character in text
+    )
+
+
+def when(moment: datetime | None) -> str:
+    """To the second, in UTC."""
+    return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+
+
+def out(text: str = "") -> None:
+    sys.stdout.write(text + "\n")
+
+
+def out_now(text: str) -> None:
+    """Without waiting for more: the reader of a stream wants each line as it comes."""
+    out(text)
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """Beside the result: progress and hints, where a pipe does not take them for data."""
+    sys.stderr.write(text + "\n")
+
+
+def as_json(value: Any) -> None:
+    out(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], styles: dict[str, str] | None = None) -> None:
+    """`styles`: a style for each text that is a cell of its own (`{"approved": "green"}`), on a terminal only."""
+    cells = [[clean(value) for value in row] for row in rows]
+    if not sys.stdout.isatty():
+        _plain(columns, cells)
+        return
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
+    for row in cells:
+        drawn.add_row(*(Text(text, style=(styles or {}).get(text, "")) for text in row))
+    Console().print(drawn)
+
+
+def facts(pairs: Iterable[tuple[str, Any]]) -> None:
+    """A name and a value on each line; what is None is left out."""
+    shown = [(name, clean(value)) for name, value in pairs if value is not None]
+    width = max((len(name) for name, _ in shown), default=0)
+    for name, value in shown:
+        out(f"{name:<{width}}  {value}")
+
+
+def _plain(columns: Sequence[str], rows: list[list[str]]) -> None:
+    everything = [[column.upper() for column in columns], *rows]
+    widths = [max(len(row[n]) for row in everything) for n in range(len(columns))]
+    for row in everything:
+        out("  ".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,173 @@
+"""Goal: commands act, page, explain and refuse as people and scripts need. Method: each on a twin of the API."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import certifi
+import pytest
+
+from ecosystem.cli import client, company, documents, events, login, runs, screen, specimens
+from ecosystem.cli.operator import FIRST_CREDENTIAL
+from tests.client.twin import CLIENT, Twin, served, twin_app
+
+
+@pytest.fixture
+def twin() -> Twin:
+    return Twin(looks_until_done=1)
+
+
+@pytest.fixture
+def home(twin: Twin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home whose platform is the twin; its first administrator has not logged in."""
+    monkeypatch.setenv("ECO_HOME", str(tmp_path))
+    with served(twin_app(twin)) as url:
+        (tmp_path / "state.json").write_text(json.dumps({"edge_url": url, "edge_ca": certifi.where()}))
+        (tmp_path / FIRST_CREDENTIAL).parent.mkdir()
+        (tmp_path / FIRST_CREDENTIAL).write_text("once\n")
+        yield tmp_path
+
+
+@pytest.fixture
+def logged_in(home: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    assert login.main([]) == 0
+    assert company.main(["create", "Alder AG"]) == 0
+    capsys.readouterr()
+    return home
+
+
+class TestLogin:
+    def test_credential_is_exchanged_once_and_kept_private(
+        self, home: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert login.main([]) == 0
+
+        kept = home / "secrets" / "operator.json"
+        assert kept.stat().st_mode & 0o777 == 0o600
+        assert json.loads(kept.read_text())["client_id"] == CLIENT
+        assert not (home / FIRST_CREDENTIAL).exists()
+        assert "secret-1" not in "".join(capsys.readouterr())
+        assert login.main([]) == 0
+
+    def test_wrong_credential_is_told_with_the_next_step(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (home / FIRST_CREDENTIAL).write_text("guessed")
+
+        assert login.main([]) == 1
+        assert "Next: Use the credential file of this home." in capsys.readouterr().err
+        assert not (home / "secrets" / "operator.json").exists()
+
+    def test_another_client_proves_itself_first(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (home / "secret").write_text("wrong")
+
+        assert login.main(["--client", CLIENT, "--secret-file", str(home / "secret")]) == 1
+        assert not (home / "secrets" / "operator.json").exists()
+        (home / "secret").write_text("secret-1\n")
+        assert login.main(["--client", CLIENT, "--secret-file", str(home / "secret")]) == 0
+
+
+class TestRefusals:
+    def test_without_platform(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("ECO_HOME", str(tmp_path / "none"))
+
+        assert documents.main(["list"]) == 1
+        assert "No platform runs in" in (said := capsys.readouterr().err)
+        assert "Next: eco up" in said
+
+    def test_without_login(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert runs.main(["list"]) == 1
+        assert "Next: eco login" in capsys.readouterr().err
+
+    def test_platform_that_died(self, logged_in: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        gone = {"edge_url": "http://127.0.0.1:9", "edge_ca": certifi.where()}
+        (logged_in / "state.json").write_text(json.dumps(gone))
+
+        assert company.main(["list"]) == 1
+        assert "gave no answer" in (said := capsys.readouterr().err)
+        assert "Next: eco status" in said
+
+    def test_company_must_be_clear(self, logged_in: Path, twin: Twin, capsys: pytest.CaptureFixture[str]) -> None:
+        assert documents.main(["list", "--company", "Nobody AG"]) == 1
+        assert "Next: eco company list" in capsys.readouterr().err
+        assert company.main(["create", "Heron SA"]) == 0
+        assert documents.main(["list"]) == 1
+        assert "There are 2 companies" in capsys.readouterr().err
+        assert documents.main(["list", "--company", "Heron SA"]) == 0
+        assert twin.tokens[-1].endswith("-c2")
+
+    def test_usage_error_is_exit_code_2(self, capsys: pytest.CaptureFixture[str]) -> None:
+        for wrong in (["list", "--limit", "0"], ["sing"], []):
+            with pytest.raises(SystemExit) as ended:
+                documents.main(wrong)
+            assert ended.value.code == 2
+
+
+class TestDocuments:
+    def test_upload_follows_and_refusals_are_rows(
+        self, logged_in: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "good.pdf").write_bytes(b"%PDF")
+        (tmp_path / "empty.pdf").write_bytes(b"")
+
+        assert documents.main(["upload", str(tmp_path / "good.pdf"), "--wait"]) == 0
+        assert documents.main(["upload", str(tmp_path / "empty.pdf"), str(tmp_path / "good.pdf"), "--json"]) == 1
+        said = capsys.readouterr().out
+        assert "approved" in said.split("{")[0]
+        assert json.loads(said[said.index("{") :])["items"][0]["code"] == "empty_file"
+
+    def test_missing_file_is_named(self, logged_in: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert documents.main(["upload", "/nowhere/a.pdf"]) == 1
+        assert "/nowhere/a.pdf: No such file" in capsys.readouterr().err
+
+    def test_pages_go_on_where_they_say(self, logged_in: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert documents.main(["list", "--limit", "2"]) == 0
+        first = capsys.readouterr()
+        assert "There is more: --cursor 2" in first.err
+        assert first.out.splitlines()[0].split() == ["ID", "STATUS", "KIND", "OUTCOME", "SCORE", "RECEIVED"]
+
+        assert documents.main(["list", "--limit", "2", "--all", "--json"]) == 0
+        assert len(json.loads(capsys.readouterr().out)["items"]) == 5
+
+    def test_result_shows_what_failed_first_and_no_escape_codes(
+        self, logged_in: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert documents.main(["result", "d1"]) == 0
+        said = capsys.readouterr().out
+        assert said.index("address_recent") < said.index("kind_known")
+        assert "\x1b" not in said
+        assert "Anna �[31mKeller" in said
+
+
+class TestOthers:
+    def test_client_secret_is_shown_once(self, logged_in: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert client.main(["create", "robot", "--role", "integrator"]) == 0
+        assert "shown-once" in capsys.readouterr().out
+
+    def test_run_shows_its_transitions_and_the_way_out(
+        self, logged_in: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert runs.main(["show", "r1"]) == 0
+        said = capsys.readouterr()
+        assert "2026-11-24T04:00:00.123" in said.out
+        assert "Next: eco runs retry r1" in said.err
+
+    def test_events_page_tail_and_have_an_empty_state(
+        self, logged_in: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert events.main(["list", "--limit", "2", "--all", "--json"]) == 0
+        assert [one["id"] for one in json.loads(capsys.readouterr().out)["items"]] == ["e1", "e2", "e3", "e4", "e5"]
+        assert events.main(["tail", "--count", "2", "--after", "7"]) == 0
+        assert ["e8" in line or "e9" in line for line in capsys.readouterr().out.splitlines()] == [True, True]
+        assert events.main(["dead-letters"]) == 0
+        assert "no dead letters" in capsys.readouterr().err
+
+    def test_specimens_are_written_with_their_truth(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert specimens.main(["--seed", "4", "--out", str(tmp_path / "s"), "--as-of", "2026-11-24", "--demo"]) == 0
+        assert len(list((tmp_path / "s").glob("*.truth.json"))) == 10
+        assert "10 documents in" in capsys.readouterr().err
+
+
+class TestScreen:
+    def test_terminal_controls_become_visible(self) -> None:
+        assert screen.clean("a\x1b[2Jb\r\n\u202ec") == "a�[2Jb� �c"

@@ -1,0 +1,107 @@
+"""Goal: a demonstration says what came, and where it is not what the truth says. Method: on the twin, no fleet."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from ecosystem.cli import demo, demo_report
+from ecosystem.cli.demonstration import (
+    Case,
+    NothingToSend,
+    Report,
+    differences,
+    folder_cases,
+    send_all,
+    specimen_cases,
+)
+from ecosystem_client import Ecosystem, Retries
+from specimens.maker import demonstration, write
+from tests.client.twin import CLIENT, SECRET, Twin, problem, served, twin_app
+
+AS_OF = date(2026, 11, 24)
+TRUTH = {
+    "kind": "invoice", "outcome": "rejected", "failing_rules": ["iban_check_digits"], "fields": {"currency": "CHF"},
+    "refusal_rule": None,
+}  # fmt: skip
+
+
+def a_report(**changes: object) -> Report:
+    came: dict[str, object] = {
+        "outcome": "rejected", "kind": "invoice", "values": {"currency": "CHF", "iban": "x"},
+        "failing": [("iban_check_digits", "The remainder is 5, not 1.")], "document_id": "d1",
+    }  # fmt: skip
+    return Report("a.pdf", **{**came, **changes})  # type: ignore[arg-type]
+
+
+class TestComparison:
+    def test_what_came_as_expected_has_no_differences(self) -> None:
+        assert differences(TRUTH, a_report()) == []
+
+    @pytest.mark.parametrize(
+        ("changes", "said"),
+        [
+            ({"outcome": "approved"}, "outcome approved, rejected was expected"),
+            ({"outcome": None}, "no outcome, rejected was expected"),
+            ({"kind": "unknown"}, "kind unknown, invoice was expected"),
+            ({"failing": []}, "failing rules [], ['iban_check_digits'] were expected"),
+            ({"values": {"currency": "EUR"}}, "currency read as 'EUR', 'CHF' is printed"),
+            ({"refusal": "empty_file"}, "refused by empty_file, None was expected"),
+        ],
+    )
+    def test_each_difference_is_named(self, changes: dict[str, object], said: str) -> None:
+        assert said in differences(TRUTH, a_report(**changes))
+
+
+class TestSending:
+    def test_outcomes_refusals_and_failures_are_all_reported(self) -> None:
+        twin = Twin()
+        with served(twin_app(twin)) as url, Ecosystem(url, CLIENT, SECRET, retries=Retries(1)) as ecosystem:
+            first, second = send_all(ecosystem, [Case("a.pdf", b"%PDF"), Case("b.pdf", b"")], timeout_seconds=5)
+            twin.failing = [problem(503, "unavailable")]
+            (third,) = send_all(ecosystem, [Case("c.pdf", b"%PDF", TRUTH)], timeout_seconds=5)
+
+        assert (first.outcome, first.failing) == ("approved", [("address_recent", "120 days old.")])
+        assert first.values["person_name"].startswith("Anna")
+        assert (second.outcome, second.refusal, second.good) == ("refused", "empty_file", True)
+        assert (third.outcome, third.good) == (None, False)
+        assert "unavailable" in str(third.trouble)
+
+
+class TestCases:
+    def test_folder_of_specimens_brings_its_truth(self, tmp_path: Path) -> None:
+        write(demonstration(3, AS_OF), tmp_path)
+        (tmp_path / "own.txt").write_text("mine")
+        cases = folder_cases(tmp_path)
+
+        assert len(cases) == 11
+        assert [case.name for case in cases if case.truth is None] == ["own.txt"]
+        assert {case.name: case.truth for case in specimen_cases(3, AS_OF)}.keys() <= {case.name for case in cases}
+
+    def test_empty_folder_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(NothingToSend, match="holds no files"):
+            folder_cases(tmp_path)
+
+    def test_missing_folder_is_refused_before_anything_starts(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert demo.main(["/nowhere"]) == 1
+        assert "/nowhere: No such file" in capsys.readouterr().err
+
+
+class TestTable:
+    def test_it_shows_what_was_read_and_why(self, capsys: pytest.CaptureFixture[str]) -> None:
+        wrong = a_report(outcome="review", compared=True, differences=["outcome review, rejected was expected"])
+        demo_report.table([wrong, a_report(values={f"v{n}": "1" for n in range(9)})])
+        said = capsys.readouterr().out
+
+        for text in ("currency: CHF", "iban_check_digits: The remainder is 5", "document d1", "and 5 more", "NO"):
+            assert text in said
+        assert "a.pdf: outcome review, rejected was expected" in said
+        assert "\x1b" not in said
+
+    def test_json_carries_the_same(self, capsys: pytest.CaptureFixture[str]) -> None:
+        demo_report.as_json([a_report()], good=True)
+        said = json.loads(capsys.readouterr().out)
+
+        assert said["good"] is True
+        assert said["documents"][0]["failing_rules"][0]["rule"] == "iban_check_digits"

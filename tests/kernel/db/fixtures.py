@@ -4,19 +4,21 @@ A plugin of the root conftest; the server itself is its fixture `postgres_engine
 """
 
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from ecosystem.catalog import CATALOG
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.db.migrate import Applied, MigrationSet, migrate
 from ecosystem.kernel.db.settings import DatabaseSettings
+from tests.kernel.db.recycling import Pristine
 from tests.support.engines import PostgresEngine
 
 TEMPLATE = "eco_template"
@@ -25,27 +27,48 @@ SETS = tuple(MigrationSet(entry.name, entry.schema, entry.migrations) for entry 
 
 @dataclass
 class PlatformCluster:
-    """A server whose template database has every revision of kernel and services."""
+    """A server whose template database has every revision of kernel and services.
+
+    A used database is made like new while the next test runs on another; a copy of the template is made when none
+    is ready.
+    """
 
     engine: PostgresEngine
-    admin: psycopg.Connection[Any]
     applied: list[Applied]
+    pristine: Pristine
+    template: str = TEMPLATE
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    ready: list[str] = field(default_factory=list)
+    helper: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "databases"))
 
     def admin_url(self, database: str) -> str:
         """libpq connection string of the superuser."""
         return make_conninfo(self.engine.admin_url, dbname=database)
 
-    def create(self, template: str = TEMPLATE) -> str:
-        """The name of a new database like `template`."""
-        name = f"eco_test_{next(self.numbers)}"
-        self.admin.execute(
-            sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
-        )
-        return name
+    def take(self) -> str:
+        """The name of a fresh database like the template."""
+        try:
+            return self.ready.pop(0)
+        except IndexError:
+            name = f"{self.template}_{next(self.numbers)}"
+            execute(self.engine.admin_url, f"create database {name} template {self.template}")
+            return name
 
-    def drop(self, database: str) -> None:
-        self.admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(database)))
+    def give_back(self, name: str) -> None:
+        self.helper.submit(self._restore, name)
+
+    def _restore(self, name: str) -> None:
+        with psycopg.connect(self.admin_url(name), autocommit=True) as connection:
+            restored = self.pristine.restore(connection)
+        if restored:
+            self.ready.append(name)
+        else:
+            execute(self.engine.admin_url, f"drop database {name} with (force)")
+
+
+def execute(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement)
 
 
 @dataclass
@@ -84,20 +107,28 @@ class Platform:
 
 @pytest.fixture(scope="session")
 def platform_cluster(postgres_engine: PostgresEngine) -> Iterator[PlatformCluster]:
-    with psycopg.connect(postgres_engine.admin_url, autocommit=True) as admin:
-        cluster = PlatformCluster(postgres_engine, admin, [])
-        cluster.drop(TEMPLATE)
-        admin.execute(f"create database {TEMPLATE}")
-        cluster.applied = migrate(cluster.admin_url(TEMPLATE), SETS, password_of=postgres_engine.password_of)
+    execute(postgres_engine.admin_url, f"create database {TEMPLATE}")
+    url = make_conninfo(postgres_engine.admin_url, dbname=TEMPLATE)
+    applied = migrate(url, SETS, password_of=postgres_engine.password_of)
+    with psycopg.connect(url, autocommit=True) as connection:
+        pristine = Pristine.of(connection)
+    cluster = PlatformCluster(postgres_engine, applied, pristine)
+    with cluster.helper:
         yield cluster
 
 
-@pytest.fixture
-async def platform(platform_cluster: PlatformCluster) -> AsyncIterator[Platform]:
-    platform = Platform(platform_cluster, platform_cluster.create())
+@asynccontextmanager
+async def a_platform(cluster: PlatformCluster) -> AsyncIterator[Platform]:
+    platform = Platform(cluster, cluster.take())
     try:
         yield platform
     finally:
         for database in platform.databases:
             await database.close()
-        platform_cluster.drop(platform.name)
+        cluster.give_back(platform.name)
+
+
+@pytest.fixture
+async def platform(platform_cluster: PlatformCluster) -> AsyncIterator[Platform]:
+    async with a_platform(platform_cluster) as platform:
+        yield platform

@@ -5,7 +5,6 @@ Method: a real server, killed connections, real serialisation failures, two data
 
 import asyncio
 
-import psycopg
 import pytest
 from sqlalchemy import exc, text
 
@@ -24,14 +23,14 @@ from ecosystem.kernel.db.errors import (
 from ecosystem.kernel.db.settings import DatabaseSettings
 from ecosystem.kernel.errors import DeadlineExceeded, Kind, Unavailable
 from tests.kernel.db.fixtures import Platform
-from tests.kernel.db.things import AMY, SCHEMA, add, all_names, make_things, names
+from tests.kernel.db.things import AMY, SCHEMA, add, all_names, names
+from tests.support.poll import eventually
 
 LOSE_ONCE = "do $$ begin raise exception 'later' using errcode = '40001'; end $$"
 
 
 @pytest.fixture
 async def database(platform: Platform) -> Database:
-    make_things(platform)
     return platform.database(SCHEMA)
 
 
@@ -271,7 +270,6 @@ class TestFaults:
                 await call()
 
     async def test_too_long_a_unit_is_ended_and_nothing_kept(self, platform: Platform) -> None:
-        make_things(platform)
         database = platform.database(SCHEMA, transaction_timeout_seconds=0.2)
 
         async def busy() -> None:
@@ -307,7 +305,6 @@ class TestFaults:
         await database.ping()
 
     async def test_cancelled_unit_keeps_nothing_and_frees_its_connection(self, platform: Platform) -> None:
-        make_things(platform)
         database = platform.database(SCHEMA, pool_size=1)
         entered = asyncio.Event()
 
@@ -350,6 +347,8 @@ class TestConnections:
 
 async def until_ended(platform: Platform) -> None:
     """The server has ended the connections of the service."""
-    with psycopg.connect(platform.admin_url, autocommit=True) as connection:
-        while connection.execute("select 1 from pg_stat_activity where usename = %s", (f"eco_{SCHEMA}",)).fetchone():
-            await asyncio.sleep(0)
+
+    async def gone() -> bool:
+        return not platform.rows("select 1 from pg_stat_activity where usename = %s", f"eco_{SCHEMA}")
+
+    await eventually(gone)

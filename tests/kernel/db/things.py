@@ -15,9 +15,9 @@ AMY = UUID("00000000-0000-7000-8000-00000000000a")
 BOB = UUID("00000000-0000-7000-8000-00000000000b")
 
 
-def make_things(platform: Platform) -> None:
+def make_things(admin_url: str) -> None:
     """`things(company_id, id, name)` and its `parts`, as a migration of the service would make them."""
-    with psycopg.connect(platform.admin_url, autocommit=True) as connection:
+    with psycopg.connect(admin_url, autocommit=True) as connection:
         connection.execute("set role eco_owner")
         connection.execute(f"set search_path = {SCHEMA}, kernel")
         connection.execute(

@@ -1,4 +1,4 @@
-"""Goal: one command takes real documents to their outcomes and leaves nothing behind. Method: as a program of its own."""
+"""Goal: one command takes real documents to their outcomes and leaves nothing. Method: as a program of its own."""
 
 import json
 import os
@@ -22,7 +22,7 @@ DOCUMENTS = ROOT.parent / "shared" / "data" / "docs"
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A temporary folder with a short path that is the demonstration's own: what is left in it was left by it."""
-    with tempfile.TemporaryDirectory(prefix="eco-t-", dir="/tmp") as name:  # noqa: S108
+    with tempfile.TemporaryDirectory(prefix="eco-t-") as name:
         Path(name).chmod(0o711)
         yield Path(name)
 

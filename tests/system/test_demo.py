@@ -6,12 +6,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.support.poll import eventually_now
 
 pytestmark = pytest.mark.system
 
@@ -38,10 +39,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 def assert_nothing_left(folder: Path) -> None:
     """No file of the demonstration, and no process that was started in its home."""
-    deadline = time.monotonic() + 5
-    while (left := _processes_of(folder)) and time.monotonic() < deadline:
-        psutil.wait_procs(left, timeout=0.1)
-    assert left == []
+    eventually_now(lambda: not _processes_of(folder), within_seconds=5)
     assert list(folder.iterdir()) == []
 
 

@@ -115,11 +115,11 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 }
 
 
-def error_of(response: httpx.Response) -> ApiError:
+def error_of(response: httpx.Response, trace_id: str | None = None) -> ApiError:
     """The error that a response stands for; its body must have been read.
 
     Understands problem+json (RFC 9457), the errors of OAuth 2 (RFC 6749, 5.2), and answers without either, which a
-    proxy in between may give.
+    proxy in between may give. `trace_id` is the one that the request carried, for answers that name none.
     """
     problem = _body(response)
     status = response.status_code
@@ -134,7 +134,7 @@ def error_of(response: httpx.Response) -> ApiError:
         detail=str(detail),
         rule=problem.get("rule"),
         next_step=problem.get("next_step"),
-        trace_id=problem.get("trace_id"),
+        trace_id=problem.get("trace_id") or trace_id,
         retry_after_seconds=retry_after_seconds(response),
         problem=problem,
     )

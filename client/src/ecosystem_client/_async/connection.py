@@ -76,7 +76,7 @@ class AsyncConnection:
                     continue
                 wait = self._retries.after_answer(request, response, attempt)
                 if wait is None:
-                    raise error_of(response)
+                    raise error_of(response, trace_id)
             attempt += 1
             await anyio.sleep(wait)
 
@@ -85,6 +85,7 @@ class AsyncConnection:
         self, request: Request, tokens: AsyncTokens | None = None, *, idle_timeout_seconds: float | None = None
     ) -> AsyncIterator[httpx.Response]:
         """An answer whose body is read as it comes; not repeated. Raises as `send`."""
+        trace_id, traceparent = new_trace()
         for last in (False, True):
             token = await self._token(tokens)
             try:
@@ -92,7 +93,7 @@ class AsyncConnection:
                     request.method,
                     request.path,
                     params=request.query(),
-                    headers=_headers(request, token, new_trace()[1]),
+                    headers=_headers(request, token, traceparent),
                     timeout=httpx.Timeout(10, read=idle_timeout_seconds),
                 ) as response:
                     if response.is_success:
@@ -100,7 +101,7 @@ class AsyncConnection:
                         return
                     await response.aread()
                     if response.status_code != 401 or tokens is None or last:
-                        raise error_of(response)
+                        raise error_of(response, trace_id)
                     tokens.forget(token)
             except httpx.TransportError as failure:
                 raise self._failed(failure) from failure

@@ -1,4 +1,4 @@
-"""Events are facts in the past tense, carried as CloudEvents 1.0. Light: pydantic only, so that contracts may use it."""
+"""Events are facts in the past tense, carried as CloudEvents 1.0. Light: pydantic only: contracts use it."""
 
 import builtins
 from datetime import datetime

@@ -218,8 +218,7 @@ end $$;
 """
 
 RIGHTS = """
-grant execute on function kernel.types_of to eco_owner;
-alter function kernel.types_of owner to eco_relay;
+grant execute on function kernel.types_of to eco_relay;
 grant execute on function kernel.open_log, kernel.append, kernel.register_consumer, kernel.read_batch,
   kernel.read_event to eco_service;
 alter function kernel.read_batch owner to eco_relay;

@@ -1,0 +1,19 @@
+"""The driver's connection beneath the open unit of work, for the hot paths of log, inbox and durable tasks."""
+
+from typing import Any
+
+import psycopg
+
+from ecosystem.kernel.db.database import Database
+
+Connection = psycopg.AsyncConnection[Any]
+
+
+async def driver(database: Database) -> Connection:
+    """The psycopg connection of the open `run` or `read`: same transaction, same fence, no compilation on the way.
+
+    Raises NoUnitOfWork outside of both.
+    """
+    raw = await (await database.session.connection()).get_raw_connection()
+    connection: Connection = raw.driver_connection  # type: ignore[assignment]
+    return connection

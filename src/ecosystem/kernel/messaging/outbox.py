@@ -1,0 +1,71 @@
+"""Publishing: an event is appended to the log in the unit of work that makes it true."""
+
+from uuid import UUID
+from zlib import crc32
+
+import orjson
+
+from ecosystem.kernel import context
+from ecosystem.kernel.clock import Clock, SystemClock
+from ecosystem.kernel.db.database import Database
+from ecosystem.kernel.db.raw import driver
+from ecosystem.kernel.ids import Ids, SystemIds
+from ecosystem.kernel.messaging.errors import EventTooLarge, PublishedOutside
+from ecosystem.kernel.messaging.event import Event
+
+CHANNEL = "eco_log"
+SLOTS = 16
+EVENT_BYTES_MAX = 65_536
+
+_APPEND = "select kernel.append(%s, %s, %s, %s, %s::smallint, %s, %s, %s, %s::text::jsonb)"
+
+
+def slot_of(subject: str) -> int:
+    """Which of the 16 slots keeps the order of this subject. Fixed for ever: the log is stored by it."""
+    return crc32(subject.encode()) % SLOTS
+
+
+class Outbox:
+    """`source` is the registered name of the publishing service."""
+
+    def __init__(self, database: Database, *, source: str, clock: Clock | None = None, ids: Ids | None = None) -> None:
+        self._database, self._source = database, source
+        self._clock, self._ids = clock or SystemClock(), ids or SystemIds()
+        self._opened = False
+
+    async def add(self, event: Event, *, event_id: UUID | None = None) -> UUID:
+        """Append `event` for the company of the unit of work; consumers are woken after its commit.
+
+        Where a later transaction has already appended to the same subject, the database refuses with 40001 and the
+        unit of work runs again, so that the log keeps the order of what happened to a subject.
+
+        Raises:
+            PublishedOutside: no unit of work is open.
+            EventTooLarge: more than 64 KiB of JSON.
+        """
+        return await self.add_as(event, self._source, event_id=event_id)
+
+    async def add_as(self, event: Event, source: str, *, event_id: UUID | None = None) -> UUID:
+        """`add`, on behalf of `source`: for the agent that publishes for workflows."""
+        if not self._database.in_unit_of_work:
+            raise PublishedOutside
+        data = orjson.dumps(event.model_dump(mode="json"))
+        if len(data) > EVENT_BYTES_MAX:
+            raise EventTooLarge(size_bytes=len(data), size_bytes_max=EVENT_BYTES_MAX)
+        event_id = event_id or self._ids.uuid()
+        now, subject = context.current(), event.subject
+        connection = await driver(self._database)
+        if not self._opened:
+            # After a restore into another cluster the numbers of transactions begin anew: a new epoch.
+            await connection.execute("select kernel.open_log()")
+            self._opened = True
+        await connection.execute(
+            _APPEND,
+            (event_id, event.event_type, source, subject, slot_of(subject), self._clock.now(), now.trace_id,
+             now.user_id, data.decode()),
+        )  # fmt: skip
+        self._database.after_commit(self._wake)
+        return event_id
+
+    def _wake(self) -> None:
+        self._database.wakeups.send(CHANNEL)

@@ -1,0 +1,240 @@
+"""One replica of a consumer: wakes, takes free slots, hands over what is behind their cursors, in one unit of work.
+
+Replicas share the log by 16 slots, each under an advisory lock of the transaction: no lease, and the slots of a dead
+replica are free at once. How many slots one replica takes follows from whether it meets others.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ecosystem.kernel import context
+from ecosystem.kernel.clock import Clock, SystemClock
+from ecosystem.kernel.db.database import Database
+from ecosystem.kernel.db.errors import UnitOfWorkTooLong, translate
+from ecosystem.kernel.db.raw import Connection, driver
+from ecosystem.kernel.errors import EcosystemError, describe
+from ecosystem.kernel.ids import Ids, SystemIds
+from ecosystem.kernel.messaging import reading
+from ecosystem.kernel.messaging.consumer import Consumer
+from ecosystem.kernel.messaging.event import Envelope
+from ecosystem.kernel.messaging.metrics import DELAY, HANDLED
+from ecosystem.kernel.messaging.outbox import CHANNEL, SLOTS
+from ecosystem.kernel.messaging.parking import Parking, Poisoned
+from ecosystem.kernel.messaging.reading import Read
+from ecosystem.kernel.messaging.settings import MessagingSettings
+from ecosystem.kernel.telemetry.log import log
+
+_HELD_BACK_SECONDS = 0.002
+_HELD_BACK_SECONDS_MAX = 0.05
+_BUSY_SECONDS = 0.05
+_TAKE_MIN = 2
+_DEAD_ALONE = 3
+
+
+@dataclass
+class Round:
+    """What one unit of work met. `held`: rows that an open transaction still hides; `busy`: slots of others."""
+
+    handled: int = 0
+    more: bool = False
+    held: bool = False
+    busy: bool = False
+    due: bool = False
+
+
+class ConsumerRunner:
+    def __init__(
+        self,
+        database: Database,
+        consumer: Consumer,
+        settings: MessagingSettings | None = None,
+        *,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        shuffle: Callable[[list[int]], None] = random.shuffle,
+    ) -> None:
+        self._database, self.consumer = database, consumer
+        self._settings, self._clock = settings or MessagingSettings(), clock or SystemClock()
+        self._shuffle = shuffle
+        self._parking = Parking(database, consumer, self._settings, ids or SystemIds())
+        self._careful = False
+        self._rows_max = consumer.batch_max
+        self._take = SLOTS
+        self._slots: list[int] = []
+        self._at: Read | None = None
+        self._failures = 0
+        self._held_pause = _HELD_BACK_SECONDS
+        self._registered = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until `stop` is set; the unit of work that is open then is finished."""
+        wake = self._database.wakeups.subscribe(CHANNEL)
+        stopping = asyncio.create_task(self._stop_wakes(stop, wake))
+        pause = 0.0
+        try:
+            while not stop.is_set():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await wake.wait()
+                wake.clear()
+                pause = await self._sweep(stop)
+        finally:
+            stopping.cancel()
+            self._database.wakeups.unsubscribe(CHANNEL, wake)
+
+    @staticmethod
+    async def _stop_wakes(stop: asyncio.Event, wake: asyncio.Event) -> None:
+        await stop.wait()
+        wake.set()
+
+    async def _sweep(self, stop: asyncio.Event) -> float:
+        """All slots once, and again where there was more. Seconds until the next sweep unless woken."""
+        self._slots = list(range(SLOTS))
+        self._shuffle(self._slots)
+        held = busy = due = False
+        try:
+            await self.register()
+            while self._slots and not stop.is_set():
+                seen = await self.round()
+                held, busy, due = held or seen.held, busy or seen.busy, due or seen.due
+            if due:
+                await self._parking.retry_due(self._handle)
+        except Exception as error:
+            # Whatever it was, nothing was kept, and the next sweep is the retry: a consumer never ends by itself.
+            log.warning("a consumer could not go on", consumer=self.consumer.name, exc_info=error)
+            self._failures += 1
+            return min(0.05 * 2 ** min(self._failures, 6), 2.0)
+        self._failures = 0
+        if held:
+            # The event is there, an open transaction hides it: look again soon, ever less often.
+            self._held_pause = min(self._held_pause * 1.5, _HELD_BACK_SECONDS_MAX)
+            return self._held_pause
+        self._held_pause = _HELD_BACK_SECONDS
+        return min(_BUSY_SECONDS, self._settings.poll_seconds) if busy else self._settings.poll_seconds
+
+    async def register(self) -> None:
+        """Make the consumer known, once for each start. Raises where its name belongs to another role."""
+        if self._registered:
+            return
+
+        async def work() -> None:
+            await reading.register(await driver(self._database), self.consumer.name, self.consumer.types)
+
+        with context.scope(company_id=None):
+            await self._database.run(work)
+        self._registered = True
+
+    async def round(self) -> Round:
+        """One unit of work over the next slots."""
+        if not self._slots:
+            self._slots = list(range(SLOTS))
+        chosen, self._slots = self._slots[: self._take], self._slots[self._take :]
+        self._at = None
+        try:
+            with context.scope(company_id=None):
+                seen, again = await self._database.run(lambda: self._consume(chosen))
+        except Poisoned as poisoned:
+            log.warning("an event failed", consumer=self.consumer.name, code=poisoned.failure.code)
+            self._careful = True
+            self._slots = chosen + self._slots
+            return Round(more=True)
+        except EcosystemError as error:
+            await self._shrink(error)
+            raise
+        self._careful = False
+        self._rows_max = min(self._rows_max * 2, self.consumer.batch_max)
+        self._slots += again
+        self._adapt(len(chosen), seen.busy)
+        return seen
+
+    def _adapt(self, asked: int, busy: bool) -> None:
+        """Take fewer slots where there are others, more again where there are none."""
+        if busy:
+            self._take = max(_TAKE_MIN, self._take // 2)
+        elif asked == self._take:
+            self._take = min(SLOTS, self._take + 1)
+
+    async def _shrink(self, error: EcosystemError) -> None:
+        """A batch that was too long is tried row by row; an event that is too long alone is parked as failed."""
+        alone, self._rows_max = self._rows_max == 1, 1
+        at = self._at
+        if alone and at is not None and (isinstance(error, UnitOfWorkTooLong) or self._failures >= _DEAD_ALONE):
+            failure = describe(error)
+            await self._database.run(lambda: self._parking.set_aside(at, failure))
+
+    async def _consume(self, chosen: list[int]) -> tuple[Round, list[int]]:
+        """What one round met, and the slots in which there is more."""
+        connection, name, limit = await driver(self._database), self.consumer.name, self._rows_max
+        slots, due = await reading.lock(connection, name, chosen)
+        seen = Round(busy=len(slots) < len(chosen), due=due)
+        if not slots:
+            return seen, []
+        rows = await reading.read(connection, name, slots, limit)
+        seen.held = any(not row.readable for row in rows)
+        seen.more = len(rows) == limit and not seen.held
+        rows = [row for row in rows if row.readable]
+        events = [row for row in rows if row.wanted]
+        # Moving a cursor is a commit; rows that nobody here wants are worth one only in numbers.
+        if rows and (events or len(rows) * 2 > limit):
+            if self._careful:
+                await self._one_by_one(connection, rows, events)
+            else:
+                await self._together(connection, rows, events)
+        seen.handled = len(events)
+        return seen, slots if seen.more else []
+
+    async def _together(self, connection: Connection, rows: list[Read], events: list[Read]) -> None:
+        """The usual way: bookkeeping first, then every handler; the first failure gives up the whole."""
+        name = self.consumer.name
+        behind = [row for row in events if row.behind]
+        fresh = await reading.move(connection, name, rows, [row for row in events if not row.behind])
+        for row in behind:
+            await reading.park(connection, name, row, attempts=0, after_seconds=None, code="behind")
+        for row in events:
+            envelope = row.envelope
+            if envelope is None or row.behind or envelope.id not in fresh:
+                continue
+            fresh.discard(envelope.id)
+            self._at = row
+            DELAY.labels(name).observe(max(0.0, self._clock.now().timestamp() - row.recorded_at.timestamp()))
+            await self._handle(connection, envelope)
+            HANDLED.labels(name, "handled").inc()
+
+    async def _one_by_one(self, connection: Connection, rows: list[Read], events: list[Read]) -> None:
+        """After a failure: each event in a savepoint, so that the others go on."""
+        name = self.consumer.name
+        await reading.move(connection, name, rows, [])
+        lanes = {row.lane for row in events if row.behind}
+        for row in events:
+            envelope = row.envelope
+            assert envelope is not None
+            if row.lane in lanes:
+                await reading.park(connection, name, row, attempts=0, after_seconds=None, code="behind")
+                continue
+            self._at = row
+            try:
+                async with self._database.session.begin_nested():
+                    if await reading.enter(connection, name, envelope):
+                        await self._handle(connection, envelope)
+            except Poisoned as poisoned:
+                lanes.add(row.lane)
+                await self._parking.park_failed(connection, row, poisoned.failure)
+            else:
+                HANDLED.labels(name, "handled").inc()
+
+    async def _handle(self, connection: Connection, envelope: Envelope) -> None:
+        """One handler, behind the fence of the event's company. Raises Poisoned for whatever is the event's fault."""
+        company = envelope.company_id
+        await connection.execute("select set_config('eco.company_id', %s, true)", (str(company) if company else "",))
+        try:
+            with context.scope(company_id=company, user_id=envelope.user_id, trace_id=envelope.trace_id, span_id=None):
+                await self.consumer.handler(envelope.type)(envelope)
+                # What an ORM still holds back must fail here, where it is known whose it is.
+                await self._database.session.flush()
+        except Exception as error:
+            if translate(error) is not None or isinstance(error, UnitOfWorkTooLong):
+                raise
+            raise Poisoned(describe(error)) from error

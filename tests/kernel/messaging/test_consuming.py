@@ -1,0 +1,189 @@
+"""Goal: nothing is lost, doubled or out of order. Method: real writers and replicas on a real PostgreSQL."""
+
+import asyncio
+import random
+from uuid import uuid4
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from ecosystem.kernel import context
+from ecosystem.kernel.messaging.consumer import Consumer
+from ecosystem.kernel.messaging.errors import EventTooLarge, PublishedOutside
+from ecosystem.kernel.messaging.event import Envelope
+from ecosystem.kernel.messaging.outbox import Outbox, slot_of
+from tests.kernel.messaging.conftest import GENEVA, ZURICH, Counted, Ignored, Log
+
+
+class TestPublishing:
+    async def test_event_leaves_with_the_unit_of_work_or_not_at_all(self, log: Log) -> None:
+        async def breaks() -> None:
+            await log.outbox.add(Counted(thing="a", count=1))
+            raise ValueError("after all, no")
+
+        with context.scope(company_id=ZURICH), pytest.raises(ValueError, match="after all"):
+            await log.database.run(breaks)
+        await log.publish("a", 2)
+
+        assert log.platform.rows("select data->>'count', company_id from kernel.log") == [("2", ZURICH)]
+
+    async def test_publishing_outside_of_a_unit_of_work_is_refused(self, log: Log) -> None:
+        with pytest.raises(PublishedOutside):
+            await log.outbox.add(Counted(thing="a", count=1))
+
+    async def test_event_of_more_than_64_kib_is_refused(self, log: Log) -> None:
+        with pytest.raises(EventTooLarge):
+            await log.database.run(lambda: log.outbox.add(Ignored(thing="x" * 70_000)))
+
+        assert log.platform.rows("select count(*) from kernel.log") == [(0,)]
+
+    async def test_later_write_of_an_earlier_transaction_runs_again_and_keeps_its_place(self, log: Log) -> None:
+        """tx2 gets its number first, tx1 publishes first: by number alone tx2 would be read before tx1."""
+        early, go = asyncio.Event(), asyncio.Event()
+        runs = 0
+
+        async def slow() -> None:
+            nonlocal runs
+            runs += 1
+            await log.database.session.execute(text("select pg_current_xact_id()"))
+            early.set()
+            await go.wait()
+            await log.outbox.add(Counted(thing="a", count=2))
+
+        with context.scope(company_id=ZURICH):
+            second = asyncio.create_task(log.database.run(slow))
+            await early.wait()
+            await log.publish("a", 1)
+            go.set()
+            await second
+        async with log.running(log.runner()):
+            effects = await log.until(2)
+
+        assert runs == 2
+        assert effects == [("a", 1), ("a", 2)]
+
+
+class TestConsuming:
+    async def test_nothing_is_lost_under_writers_that_begin_early_and_commit_late(self, log: Log) -> None:
+        writers, each = 8, 25
+        databases = [log.platform.database("events", pool_size=1) for _ in range(writers)]
+
+        async def write(number: int) -> None:
+            outbox, dice = Outbox(databases[number], source="events-service"), random.Random(number)
+            for count in range(each):
+
+                async def work(count: int = count) -> None:
+                    await databases[number].session.execute(text("select pg_current_xact_id()"))
+                    await asyncio.sleep(dice.random() * 0.01)
+                    await outbox.add(Counted(thing=f"writer-{number}", count=count))
+                    await asyncio.sleep(dice.random() * 0.01)
+
+                with context.scope(company_id=ZURICH):
+                    await databases[number].run(work)
+
+        async with log.running(log.runner(), log.runner(database=log.platform.database("events"))):
+            await asyncio.gather(*(write(number) for number in range(writers)))
+            effects = await log.until(writers * each)
+
+        assert len(effects) == writers * each
+        for number in range(writers):
+            mine = [count for subject, count in effects if subject == f"writer-{number}"]
+            assert mine == list(range(each))
+
+    async def test_new_event_is_handled_within_milliseconds(self, log: Log) -> None:
+        arrived = asyncio.Event()
+
+        async def note(_: Envelope) -> None:
+            arrived.set()
+
+        async with log.running(
+            log.runner(log.consumer(handler=note), log.platform.database("events"), poll_seconds=30)
+        ):
+            loop = asyncio.get_running_loop()
+            delays = []
+            for count in range(20):
+                arrived.clear()
+                await log.publish("a", count)
+                began = loop.time()
+                await asyncio.wait_for(arrived.wait(), 5)
+                delays.append(loop.time() - began)
+
+        assert sorted(delays)[10] < 0.05
+
+    async def test_lost_wake_up_is_caught_by_the_poll(self, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+        async with log.running(log.runner(poll_seconds=0.2)):
+            await log.publish("a", 1)
+            await log.until(1)
+            monkeypatch.setattr(log.database.wakeups, "send", lambda _: None)
+            await log.publish("a", 2)
+            effects = await log.until(2, within_seconds=3)
+
+        assert effects == [("a", 1), ("a", 2)]
+
+    async def test_handler_sees_only_the_company_of_its_event(self, log: Log) -> None:
+        seen: dict[str, list[str]] = {}
+
+        async def look(envelope: Envelope) -> None:
+            await log.handler()(envelope)
+            rows = await log.database.session.execute(text("select distinct company_id from effects"))
+            seen[str(envelope.company_id)] = [str(row[0]) for row in rows]
+            assert context.current().company_id == envelope.company_id
+
+        await log.publish("a", 1, company=ZURICH)
+        await log.publish("b", 1, company=GENEVA)
+        async with log.running(log.runner(log.consumer(handler=look))):
+            await log.until(2)
+
+        assert seen == {str(ZURICH): [str(ZURICH)], str(GENEVA): [str(GENEVA)]}
+
+    async def test_event_published_twice_with_one_id_takes_effect_once(self, log: Log) -> None:
+        event_id = uuid4()
+        await log.publish("a", 1, event_id=event_id)
+        await log.publish("a", 1, event_id=event_id)
+        await log.publish("a", 2)
+        async with log.running(log.runner()):
+            effects = await log.until(2)
+
+        assert effects == [("a", 1), ("a", 2)]
+
+    async def test_types_that_nobody_wants_are_passed_over(self, log: Log) -> None:
+        for number in range(70):
+            await log.database.run(lambda number=number: log.outbox.add(Ignored(thing=f"t{number % 3}")))
+        await log.publish("t1", 1)
+        async with log.running(log.runner()):
+            assert await log.until(1) == [("t1", 1)]
+
+    async def test_another_service_cannot_take_the_name_or_read_as_it(self, log: Log) -> None:
+        runner = log.runner()
+        await runner.register()
+        with psycopg.connect(log.platform.url("eco_creditx"), autocommit=True) as stranger:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                stranger.execute("select kernel.register_consumer('counting', null)")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                stranger.execute("select * from kernel.read_batch('counting', '{0}', '{0}', '{0}', '{0}', '{now}', 9)")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                stranger.execute("select * from kernel.log")
+
+    async def test_batch_above_64_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="64"):
+            Consumer("large", batch_max=65)
+
+    async def test_event_that_takes_too_long_alone_is_parked_and_the_rest_goes_on(self, log: Log) -> None:
+        database = log.platform.database("events", transaction_timeout_seconds=0.3)
+
+        async def slow(envelope: Envelope) -> None:
+            await log.handler(database=database)(envelope)
+            if envelope.subject == "slow":
+                await database.session.execute(text("select pg_sleep(1)"))
+
+        await log.publish("slow", 1)
+        await log.publish("quick", 1, 2)
+        async with log.running(log.runner(log.consumer(handler=slow, attempts_max=1), database)):
+            effects = await log.until(2, within_seconds=20)
+
+        assert effects == [("quick", 1), ("quick", 2)]
+
+
+def test_slot_is_fixed_by_the_subject() -> None:
+    assert [slot_of(subject) for subject in ("", "a", "document")] == [0, 3, 6]

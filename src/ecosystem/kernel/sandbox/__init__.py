@@ -1,0 +1,1 @@
+"""Parsers of customers' bytes run here: forked workers without network, files or children, with limits."""

@@ -1,0 +1,221 @@
+"""Run a function over a customer's bytes in a worker that can do nothing but compute.
+
+Each job gets a worker of its own, which was forked and locked before the job came, so that a job costs little more
+than its work; the next one is forked while this one works.
+"""
+
+import asyncio
+import math
+import socket
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from ecosystem.kernel import context
+from ecosystem.kernel.sandbox import seccomp
+from ecosystem.kernel.sandbox.errors import (
+    SandboxCrash,
+    SandboxMemory,
+    SandboxOutput,
+    SandboxRaised,
+    SandboxTimeout,
+    SandboxUnavailable,
+)
+from ecosystem.kernel.sandbox.settings import SandboxSettings
+from ecosystem.kernel.sandbox.shared import SharedBytes
+from ecosystem.kernel.sandbox.spawning import Asked, Spawning, Worker
+from ecosystem.kernel.sandbox.worker import BEGUN, HEADER
+
+_READ_BYTES = 1 << 18
+_STARTS_MAX = 3
+
+
+class _NeverBegan(Exception):
+    """The worker died before it took the job, so that another may have it."""
+
+
+class Sandbox:
+    """`await sandbox.run("package.module:function", payload, {"name": value})`.
+
+    The function is called as `function(payload: bytes, **arguments)` and answers with JSON-ready values. Its module
+    is imported before the worker is locked; a `prepare_sandbox()` in it is called then, to load what would otherwise
+    be loaded lazily, because a worker cannot open files.
+    """
+
+    def __init__(self, settings: SandboxSettings | None = None) -> None:
+        self._settings = settings or SandboxSettings()
+        self._spawning = Spawning(self._settings.niceness)
+        self._warm: deque[Asked] = deque()
+        self._free = asyncio.Semaphore(self._settings.workers_max)
+        self._waiting = 0
+
+    async def run(
+        self,
+        target: str,
+        payload: bytes | SharedBytes,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        timeout_seconds: float | None = None,
+        memory_bytes_max: int | None = None,
+        output_bytes_max: int | None = None,
+    ) -> Any:
+        """What the function answers. Limits default to the settings; the context's deadline shortens the time.
+
+        Raises:
+            SandboxTimeout, SandboxMemory, SandboxOutput: a limit was reached; the worker is gone.
+            SandboxCrash: the worker died (a signal, a parser's crash) before it answered.
+            SandboxRaised: the function raised.
+            SandboxUnavailable: no worker could be had, or too many jobs wait.
+        """
+        context.refuse_in_unit_of_work("The sandbox")
+        if self._waiting >= self._settings.waiting_max:
+            raise SandboxUnavailable(f"{self._waiting} jobs wait for the sandbox already.")
+        seconds = context.remaining_seconds(timeout_seconds or self._settings.timeout_seconds)
+        job = {
+            "target": target,
+            "arguments": dict(arguments or {}),
+            "memory_bytes_max": memory_bytes_max or self._settings.memory_bytes_max,
+            "output_bytes_max": output_bytes_max or self._settings.output_bytes_max,
+            "cpu_seconds": math.ceil(seconds) + 1,
+        }
+        self._waiting += 1
+        try:
+            async with self._free:
+                for _ in range(_STARTS_MAX):
+                    worker = await self._worker(frozenset({target.partition(":")[0]}))
+                    try:
+                        return await self._work(worker, job, payload, seconds)
+                    except _NeverBegan:
+                        continue
+                    finally:
+                        worker.end()
+                raise SandboxUnavailable("Workers died before they began.")
+        finally:
+            self._waiting -= 1
+
+    async def warm(self, *modules: str) -> None:
+        """Have workers ready that know `modules`. Raises SandboxUnavailable if there can be none."""
+        worker = await self._worker(frozenset(modules))
+        ready: Asked = asyncio.get_running_loop().create_future()
+        ready.set_result(worker)
+        self._warm.appendleft(ready)
+
+    async def close(self) -> None:
+        while self._warm:
+            _let_go(self._warm.popleft())
+        self._spawning.close()
+
+    @property
+    def restarts(self) -> int:
+        """How often the spawner was lost since the start."""
+        return self._spawning.restarts
+
+    async def _worker(self, modules: frozenset[str]) -> Worker:
+        """A living worker that knows `modules`; the next ones are asked for before this one is waited for."""
+        if not seccomp.supported():
+            raise SandboxUnavailable(
+                "The sandbox needs Linux on x86-64.", suggestion="Run this service on a Linux machine with x86-64."
+            )
+        try:
+            async with asyncio.timeout(context.remaining_seconds(self._settings.start_timeout_seconds)):
+                while self._warm:
+                    asked = self._warm.popleft()
+                    self._refill(modules)
+                    worker = await _arrival(asked)
+                    if worker is not None and modules <= worker.modules and worker.alive:
+                        return worker
+                    _let_go(asked)
+                    if not modules <= self._spawning.known:
+                        break
+                asked = self._spawning.ask(modules)
+                self._refill(modules)
+                try:
+                    return await asked
+                except asyncio.CancelledError:
+                    _let_go(asked)
+                    raise
+        except TimeoutError:
+            raise SandboxUnavailable("No worker stood ready in time.") from None
+
+    def _refill(self, modules: frozenset[str]) -> None:
+        while len(self._warm) < self._settings.workers_warm:
+            self._warm.append(self._spawning.ask(modules))
+
+    async def _work(self, worker: Worker, job: dict[str, Any], payload: bytes | SharedBytes, seconds: float) -> Any:
+        begun = False
+        try:
+            async with asyncio.timeout(seconds):
+                if isinstance(payload, SharedBytes):
+                    await _send(worker.channel, job, payload)
+                else:
+                    with SharedBytes(payload) as shared:
+                        await _send(worker.channel, job, shared)
+                if await _read(worker.channel, 1) != BEGUN:
+                    raise SandboxCrash
+                begun = True
+                answer = await _receive(worker.channel, job["output_bytes_max"])
+        except TimeoutError:
+            raise SandboxTimeout(f"Sandboxed work did not end within {seconds:.1f} seconds.") from None
+        except (OSError, SandboxCrash):
+            raise (SandboxCrash if begun else _NeverBegan) from None
+        match answer.get("error"):
+            case None:
+                return answer["value"]
+            case "memory":
+                raise SandboxMemory
+            case "output":
+                raise SandboxOutput
+            case _:
+                raise SandboxRaised(error=str(answer.get("type", "unknown")))
+
+
+async def _arrival(asked: Asked) -> Worker | None:
+    """The worker, or None where it could not be made: what failed for an earlier job need not fail for this one."""
+    try:
+        return await asked
+    except SandboxUnavailable:
+        return None
+    except asyncio.CancelledError:
+        _let_go(asked)
+        raise
+
+
+def _let_go(asked: Asked) -> None:
+    """Give up a worker that was asked for, whether it stands ready or is still to come."""
+    if not asked.done():
+        asked.cancel()
+    elif not asked.cancelled() and asked.exception() is None:
+        asked.result().end()
+
+
+async def _send(channel: socket.socket, job: dict[str, Any], payload: SharedBytes) -> None:
+    body = orjson.dumps(job | {"payload_bytes": payload.size})
+    socket.send_fds(channel, [HEADER.pack(len(body))], [payload.fileno()])
+    await asyncio.get_running_loop().sock_sendall(channel, body)
+
+
+async def _receive(channel: socket.socket, output_bytes_max: int) -> dict[str, Any]:
+    """One framed answer. Raises SandboxOutput before more than the limit is held, SandboxCrash at an early end."""
+    (size,) = HEADER.unpack(await _read(channel, HEADER.size))
+    # The envelope of an answer is not counted.
+    if size > output_bytes_max + 1024:
+        raise SandboxOutput
+    try:
+        answer = orjson.loads(await _read(channel, size))
+    except orjson.JSONDecodeError:
+        raise SandboxCrash from None
+    if not isinstance(answer, dict) or not ("value" in answer or "error" in answer):
+        raise SandboxCrash
+    return answer
+
+
+async def _read(channel: socket.socket, size: int) -> bytes:
+    loop, data = asyncio.get_running_loop(), bytearray()
+    while len(data) < size:
+        piece = await loop.sock_recv(channel, min(_READ_BYTES, size - len(data)))
+        if not piece:
+            raise SandboxCrash
+        data += piece
+    return bytes(data)

@@ -1,0 +1,150 @@
+"""The processes between a service and its workers: a guardian, and the spawner that forks workers.
+
+The guardian waits for a first request, forks the spawner and forks another when that one dies; it reads nothing.
+The spawner imports the modules that jobs need (our own code, before any customer's byte), gives up privileges and
+forks a worker for each request. Both end when the service's end of the control socket closes.
+
+A request is one packet `{"id", "modules", "niceness"}`; its answer `{"id"}` carries two descriptors: the channel to
+the worker and its pidfd. `{"id", "again"}`: ask the next spawner. `{"id", "error"}`: the modules cannot be imported.
+`{"restarted": true}`: everything asked of the spawner before is void.
+"""
+
+import gc
+import importlib
+import os
+import re
+import select
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+import orjson
+
+from ecosystem.kernel.sandbox import seccomp, worker
+
+Account = tuple[int, int]
+PACKET_BYTES_MAX = 1 << 16
+_MODULE = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*")
+_OURS = re.compile(r"ecosystem(\.[a-z_][a-z0-9_]*)+")
+_RAPID_SECONDS = 1.0
+_PAUSE_SECONDS = 0.2
+_ASK_ANOTHER = 75
+
+
+def guard(control: socket.socket, account: Account | None) -> None:
+    """Keep a spawner alive until the service goes away; never returns."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.environ.clear()
+    restarted = False
+    while True:
+        select.select([control], [], [])
+        started = time.monotonic()
+        pid = os.fork()
+        if pid == 0:
+            _spawn_workers(control, account)
+        _, status = os.waitpid(pid, 0)
+        if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0:
+            os._exit(0)
+        restarted = os.waitstatus_to_exitcode(status) != _ASK_ANOTHER
+        if restarted and not _tell(control, {"restarted": True}):
+            os._exit(0)
+        if time.monotonic() - started < _RAPID_SECONDS:
+            time.sleep(_PAUSE_SECONDS)
+
+
+def _tell(control: socket.socket, message: dict[str, Any], descriptors: tuple[int, ...] = ()) -> bool:
+    try:
+        socket.send_fds(control, [orjson.dumps(message)], descriptors)
+    except OSError:
+        return False
+    return True
+
+
+def _spawn_workers(control: socket.socket, account: Account | None) -> None:
+    status = 1
+    try:
+        seccomp.die_with_parent(signal.SIGKILL)
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps; a pidfd tells the parent
+        known: set[str] = set()
+        dropped = account is None
+        while packet := control.recv(PACKET_BYTES_MAX):
+            request = orjson.loads(packet)
+            answer = {"id": request["id"]}
+            try:
+                # While the spawner still has its privileges, nobody but our own code is imported.
+                _import(set(request["modules"]) - known, _MODULE if dropped else _OURS)
+            except Exception as error:
+                # Without its privileges a spawner may no longer reach our own code; a new one still can.
+                again = account is not None and dropped and not isinstance(error, ModuleNotFoundError)
+                _tell(control, answer | ({"again": True} if again else {"error": _describe(error)}))
+                if again:
+                    status = _ASK_ANOTHER
+                    return
+                continue
+            known |= set(request["modules"])
+            if not dropped and account is not None:
+                _become(account)
+                dropped = True
+            _fork_worker(control, request["niceness"], answer)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _import(modules: set[str], allowed: re.Pattern[str]) -> None:
+    """Import, and let each module that has a `prepare_sandbox()` load what it would otherwise load lazily."""
+    if not modules:
+        return
+    for name in sorted(modules):
+        if not allowed.fullmatch(name):
+            raise ImportError("not the name of a module")
+        module = importlib.import_module(name)
+        if prepare := getattr(module, "prepare_sandbox", None):
+            prepare()
+    gc.collect()
+    gc.freeze()
+
+
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:500]
+
+
+def _become(account: Account) -> None:
+    user, group = account
+    os.setgroups([])
+    os.setgid(group)
+    os.setuid(user)
+    seccomp.die_with_parent(signal.SIGKILL)
+
+
+def _fork_worker(control: socket.socket, niceness: int, answer: dict[str, Any]) -> None:
+    theirs, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    pid = os.fork()
+    if pid == 0:
+        theirs.close()
+        worker.enter(ours, niceness)
+    ours.close()
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        theirs.close()
+        _tell(control, answer | {"error": "the worker ended at once"})
+        return
+    _tell(control, answer | {"pid": pid}, (theirs.fileno(), pidfd))
+    os.close(pidfd)
+    theirs.close()
+
+
+def main() -> None:
+    """`python -m ecosystem.kernel.sandbox.spawner CONTROL_FD`, for a service whose parent started none."""
+    control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=int(sys.argv[1]))
+    control.set_inheritable(False)
+    guard(control, None)
+
+
+if __name__ == "__main__":
+    main()

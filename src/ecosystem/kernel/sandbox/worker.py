@@ -1,0 +1,127 @@
+"""One worker: forked ready, locked, given one job, gone. A second job never sees what the first one left."""
+
+import array
+import json
+import os
+import resource
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from ecosystem.kernel.sandbox import seccomp
+
+CHANNEL = 3
+HEADER = struct.Struct("!I")
+BEGUN = b"\x01"
+"""Sent before the work: without it the parent may give the job to another worker."""
+_HEADER_BYTES_MAX = 1 << 20
+_FILES_MAX = 8
+
+
+def enter(channel: socket.socket, niceness: int) -> None:
+    """Turn the process just forked from the spawner into a locked worker; never returns."""
+    status = 1
+    try:
+        ours = _isolate(channel, niceness)
+        base_bytes = _address_space_bytes()
+        seccomp.lock()
+        _serve(ours, base_bytes)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _isolate(channel: socket.socket, niceness: int) -> socket.socket:
+    seccomp.die_with_parent(signal.SIGKILL)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    os.nice(niceness)
+    # Nothing is printed: a parser's complaint may quote the document.
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+    os.dup2(channel.detach(), CHANNEL, inheritable=False)
+    os.closerange(CHANNEL + 1, 1 << 16)
+    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
+    for limit, value in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_NOFILE, _FILES_MAX)):
+        resource.setrlimit(limit, (value, value))
+    return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=CHANNEL)
+
+
+def _address_space_bytes() -> int:
+    with open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
+
+
+def _serve(channel: socket.socket, base_bytes: int) -> None:
+    received = _receive_job(channel)
+    if received is None:
+        return
+    job, payload_fd = received
+    payload_bytes = job["payload_bytes"]
+    memory_bytes = base_bytes + payload_bytes + job["memory_bytes_max"]
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    # The parent's wall clock is the limit; this one holds if the parent is gone.
+    resource.setrlimit(resource.RLIMIT_CPU, (job["cpu_seconds"], job["cpu_seconds"] + 1))
+    os.write(CHANNEL, BEGUN)
+    _send(_answer(job, payload_fd))
+
+
+def _answer(job: dict[str, Any], payload_fd: int) -> bytes:
+    try:
+        payload = _read_payload(payload_fd, job["payload_bytes"])
+        value = _function(job["target"])(payload, **job["arguments"])
+        # Not orjson: it crashes where memory ends, this one says so.
+        answer = json.dumps({"value": value}, ensure_ascii=False, allow_nan=False).encode()
+    except MemoryError:
+        return orjson.dumps({"error": "memory"})
+    except BaseException as error:
+        return orjson.dumps({"error": "raised", "type": type(error).__name__[:100]})
+    return answer if len(answer) <= job["output_bytes_max"] else orjson.dumps({"error": "output"})
+
+
+def _function(target: str) -> Callable[..., Any]:
+    module, _, name = target.partition(":")
+    function: Callable[..., Any] = getattr(sys.modules[module], name)
+    return function
+
+
+def _read_payload(descriptor: int, size: int) -> bytes:
+    pieces, left = [], size
+    while left > 0 and (piece := os.pread(descriptor, min(left, 1 << 24), size - left)):
+        pieces.append(piece)
+        left -= len(piece)
+    os.close(descriptor)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _receive_job(channel: socket.socket) -> tuple[dict[str, Any], int] | None:
+    """The job and the descriptor of its payload; None where the parent went away."""
+    head, ancillary, _, _ = channel.recvmsg(HEADER.size, socket.CMSG_LEN(4))
+    if not ancillary:
+        return None
+    (descriptor,) = array.array("i", ancillary[0][2][:4])
+    (size,) = HEADER.unpack(head)
+    if size > _HEADER_BYTES_MAX:
+        return None
+    job: dict[str, Any] = orjson.loads(_read(size))
+    return job, descriptor
+
+
+def _read(size: int) -> bytes:
+    pieces, left = [], size
+    while left > 0 and (piece := os.read(CHANNEL, left)):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)
+
+
+def _send(answer: bytes) -> None:
+    data = memoryview(HEADER.pack(len(answer)) + answer)
+    while data:
+        data = data[os.write(CHANNEL, data) :]

@@ -1,0 +1,136 @@
+"""What a document that took over its parser would try. Run in the sandbox only."""
+
+import _posixsubprocess  # noqa: F401 loaded before the lock, so that it is not the import that is refused
+import ctypes
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_prepared: list[int] = []
+
+
+def prepare_sandbox() -> None:
+    _prepared.append(os.getpid())
+
+
+def echo(payload: bytes, **arguments: Any) -> Any:
+    return {"size": len(payload), "head": payload[:8].hex(), "arguments": arguments, "prepared": len(_prepared)}
+
+
+def remember(payload: bytes) -> int:
+    """How many jobs this process has seen."""
+    _prepared.append(1)
+    return len(_prepared)
+
+
+def loop(payload: bytes) -> None:
+    while True:
+        pass
+
+
+def allocate(payload: bytes) -> int:
+    return len(bytearray(4 << 30))
+
+
+def allocate_slowly(payload: bytes) -> int:
+    pieces = []
+    while True:
+        pieces.append(bytearray(1 << 20))
+
+
+def flood(payload: bytes) -> str:
+    return "x" * (64 << 20)
+
+
+def flood_the_channel(payload: bytes) -> None:
+    """Past the framing: a length that promises 4 GiB, then bytes without end."""
+    os.write(3, b"\xff\xff\xff\xff")
+    while True:
+        os.write(3, b"x" * 65536)
+
+
+def lie(payload: bytes) -> None:
+    os.write(3, b"\x00\x00\x00\x05hello")
+    os._exit(0)
+
+
+def die(payload: bytes) -> None:
+    ctypes.string_at(0)
+
+
+def leave(payload: bytes) -> None:
+    os._exit(0)
+
+
+def complain(payload: bytes) -> None:
+    sys.stdout.write(payload.decode())
+    sys.stderr.write(payload.decode())
+    raise ValueError(payload.decode())
+
+
+def strange_answer(payload: bytes) -> object:
+    return object()
+
+
+def recurse(payload: bytes) -> Any:
+    return recurse(payload)
+
+
+def _attempts(path: str) -> dict[str, Callable[[], Any]]:
+    return {
+        "socket": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM),
+        "unix_socket": lambda: socket.socket(socket.AF_UNIX, socket.SOCK_STREAM),
+        "socketpair": lambda: socket.socketpair(),
+        "fork": os.fork,
+        "vfork": lambda: subprocess.run(["/bin/true"], check=True),
+        "exec": lambda: os.execv("/bin/true", ["/bin/true"]),
+        "thread": lambda: threading.Thread(target=print).start(),
+        "read_file": lambda: os.open("/etc/hostname", os.O_RDONLY),
+        "write_file": lambda: os.open(path, os.O_WRONLY | os.O_CREAT),
+        "make_folder": lambda: os.mkdir(path),
+        "unlink": lambda: os.unlink("/etc/hostname"),
+        "list": lambda: os.listdir("/"),
+        "stat": lambda: os.stat("/"),
+        "kill_parent": lambda: os.kill(os.getppid(), 9),
+        "kill_self_group": lambda: os.killpg(0, 9),
+        "ptrace": lambda: _call(101, 16, 1, 0, 0),
+        "io_uring": lambda: _call(425, 8, 0),
+        "memfd": lambda: os.memfd_create("x"),
+        "keyctl": lambda: _call(250, 0, 0, 0),
+        "bpf": lambda: _call(321, 0, 0, 0),
+        "unshare": lambda: _call(272, 0x10000000),
+        "process_vm_readv": lambda: _call(310, 1, 0, 0, 0, 0, 0),
+        "limits_of_others": lambda: _call(302, 1, 7, 0, 0),
+        "executable_memory": lambda: _call(9, 0, 4096, 7, 0x22, 0xFFFFFFFFFFFFFFFF, 0),
+        "setuid": lambda: os.setuid(0),
+        "chroot": lambda: os.chroot("/"),
+        "raise_memory_limit": lambda: _raise_memory_limit(),
+    }
+
+
+def _raise_memory_limit() -> None:
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+def _call(number: int, *arguments: int) -> None:
+    if _LIBC.syscall(ctypes.c_long(number), *[ctypes.c_ulong(value) for value in arguments]) == -1:
+        raise OSError(ctypes.get_errno(), "refused")
+
+
+def attempt(payload: bytes, path: str) -> dict[str, str]:
+    """Each attempt with what came of it: `done`, or the name of the error."""
+    results = {}
+    for name, action in _attempts(path).items():
+        try:
+            action()
+            results[name] = "done"
+        except BaseException as error:
+            results[name] = type(error).__name__
+    return results

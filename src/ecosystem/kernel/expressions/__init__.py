@@ -1,0 +1,1 @@
+"""Expressions written by users, bounded: the Common Expression Language (CEL)."""

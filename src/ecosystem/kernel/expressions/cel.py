@@ -1,0 +1,76 @@
+"""CEL behind one small module (`cel-expr-python`, Google's cel-cpp).
+
+It bounds itself: an iteration budget, a recursion limit, regular expressions without backtracking. Its run-time
+errors come back as values that are truthy; here they are raised, and `truth()` is true for nothing but `true`.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from cel_expr_python import cel
+
+from ecosystem.kernel.errors import EcosystemError, Kind, Severity
+
+TEXT_CHARACTERS_MAX = 4096
+
+
+class ExpressionInvalid(EcosystemError):
+    code, status, kind, severity = "expression_invalid", 422, Kind.PERMANENT, Severity.LOW
+    rule = "An expression is CEL over the variables that its place offers."
+    suggestion = "Correct the expression; the message names the position."
+
+
+class ExpressionFailed(EcosystemError):
+    code, status, kind, severity = "expression_failed", 422, Kind.PERMANENT, Severity.LOW
+    rule = "An expression has a value for what it is given."
+    suggestion = "Guard what may be absent with has(...), and compare values of one type."
+
+
+class Program:
+    """A compiled expression; safe to keep and to share."""
+
+    def __init__(self, text: str, compiled: Any) -> None:
+        self.text = text
+        self._compiled = compiled
+
+    def evaluate(self, values: Mapping[str, Any]) -> Any:
+        """Its value for `values` (JSON-ready: no dates inside maps, no Decimal; 64-bit integers).
+
+        Raises:
+            ExpressionFailed: a run-time error, a bound that was reached, or values that CEL cannot hold.
+        """
+        try:
+            result = self._compiled.eval(data=dict(values))
+        except (RuntimeError, TypeError, ValueError, OverflowError) as error:
+            raise ExpressionFailed(_shorten(error), expression=self.text) from None
+        if result.type() == cel.Type.ERROR:
+            raise ExpressionFailed(_shorten(result.value()), expression=self.text)
+        return result.plain_value()
+
+    def truth(self, values: Mapping[str, Any]) -> bool:
+        """Whether its value is `true`. Raises ExpressionFailed as `evaluate` does, and for a value that is no bool."""
+        value = self.evaluate(values)
+        if value is not True and value is not False:
+            raise ExpressionFailed("The expression is not a condition.", expression=self.text)
+        return value is True
+
+
+@lru_cache(maxsize=1024)
+def _compile(text: str, variables: tuple[str, ...]) -> Program:
+    environment = cel.NewEnv(variables=dict.fromkeys(variables, cel.Type.DYN))
+    try:
+        return Program(text, environment.compile(text))
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ExpressionInvalid(_shorten(error), expression=text) from None
+
+
+def compile(text: str, variables: Iterable[str]) -> Program:  # noqa: A001 the word CEL uses
+    """Check `text` against the names of `variables`. Raises ExpressionInvalid."""
+    if len(text) > TEXT_CHARACTERS_MAX:
+        raise ExpressionInvalid(f"An expression has at most {TEXT_CHARACTERS_MAX} characters.")
+    return _compile(text, tuple(sorted(variables)))
+
+
+def _shorten(error: object) -> str:
+    return " ".join(str(error).split())[:300]

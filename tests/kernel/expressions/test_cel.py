@@ -1,0 +1,66 @@
+"""Goal: a user's expression is a value or a clear error, in bounded time. Method: real CEL, good, odd and hostile."""
+
+import time
+from typing import Any
+
+import pytest
+
+from ecosystem.kernel.expressions import cel
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "expected"),
+    [
+        ("a + 1", {"a": 3}, 4),
+        ("a.b == 'x'", {"a": {"b": "x"}}, True),
+        ("[1, 2].map(x, x * a)", {"a": 2}, [2, 4]),
+        ("has(a.b) ? a.b : 'none'", {"a": {}}, "none"),
+        ("a.all(n, n in ['x', 'y'])", {"a": ["x", "y"]}, True),
+        ("size('é')", {}, 1),
+        ("null", {}, None),
+    ],
+)  # fmt: skip
+def test_an_expression_has_its_value(text: str, values: dict[str, Any], expected: object) -> None:
+    assert cel.compile(text, values).evaluate(values) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("a.c == 1", {"a": {}}),
+        ("a / 0 == 1", {"a": 1}),
+        ("a < 'x'", {"a": 1}),
+        ("a == 1", {"a": 2**70}),
+        ("a == 1", {"a": object()}),
+        ("a + 1", {}),
+    ],
+)  # fmt: skip
+def test_an_error_is_raised_and_never_a_truthy_value(text: str, values: dict[str, Any]) -> None:
+    with pytest.raises(cel.ExpressionFailed):
+        cel.compile(text, ["a"]).truth(values)
+
+
+@pytest.mark.parametrize("text", ["1", "'true'", "[true]", "null"])
+def test_only_a_condition_has_a_truth(text: str) -> None:
+    with pytest.raises(cel.ExpressionFailed):
+        cel.compile(text, []).truth({})
+
+
+@pytest.mark.parametrize("text", ["a +", "foo(1)", "b", "1 +" * 2000 + "1", "[1].all(x, " * 40 + "true" + ")" * 40, ""])
+def test_what_is_no_expression_is_refused_when_compiled(text: str) -> None:
+    with pytest.raises(cel.ExpressionInvalid):
+        cel.compile(text, ["a"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a.all(p, a.all(q, a.all(r, a.all(s, a.all(t, p + q + r + s + t >= 0)))))", "s.matches('(x+x+)+y')"],
+)
+def test_an_expensive_expression_ends_soon(text: str) -> None:
+    started = time.perf_counter()
+    try:
+        cel.compile(text, ["a", "s"]).truth({"a": list(range(20)), "s": "x" * 50_000})
+    except cel.ExpressionFailed:
+        pass
+
+    assert time.perf_counter() - started < 1

@@ -1,0 +1,1 @@
+"""Who is here: instances that announce themselves, beat, and are known from a local snapshot."""

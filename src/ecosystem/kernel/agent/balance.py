@@ -1,6 +1,6 @@
 """Which instance is asked next: smooth weighted round robin over those that the registry calls ready."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Protocol, TypeVar
 
 from ecosystem.kernel.clock import Clock
@@ -10,7 +10,7 @@ _AVOID_SECONDS = 1.0
 
 class Weighted(Protocol):
     @property
-    def instance_id(self) -> str: ...
+    def instance_id(self) -> Hashable: ...
     @property
     def weight(self) -> int: ...
 
@@ -23,8 +23,8 @@ class Balancer:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._credit: dict[str, float] = {}
-        self._avoided: dict[str, float] = {}
+        self._credit: dict[Hashable, float] = {}
+        self._avoided: dict[Hashable, float] = {}
 
     def pick(self, instances: Sequence[W]) -> W | None:
         """The next of `instances`; one that failed a moment ago only when there is no other."""
@@ -47,11 +47,11 @@ class Balancer:
         self._credit[best.instance_id] -= total
         return best
 
-    def avoid(self, instance_id: str) -> None:
+    def avoid(self, instance_id: Hashable) -> None:
         """It did not take a connection: prefer others for a moment."""
         self._avoided[instance_id] = self._clock.monotonic() + _AVOID_SECONDS
 
-    def forget(self, instance_id: str) -> None:
+    def forget(self, instance_id: Hashable) -> None:
         self._credit.pop(instance_id, None)
         self._avoided.pop(instance_id, None)
 

@@ -108,7 +108,7 @@ class AgentClient:
     ) -> bytes:  # fmt: skip
         code = "success"
         seconds = context.remaining_seconds(card.limits.timeout_seconds)
-        about = {"agent.to": card.id, "agent.request_id": request_id, "agent.attempt": attempt}
+        about: dict[str, str | int] = {"agent.to": card.id, "agent.request_id": request_id, "agent.attempt": attempt}
         with span(f"call {request_type}", SpanKind.CLIENT, about) as current:
             now = context.current()
             request = AgentRequest(

@@ -31,7 +31,7 @@ from ecosystem.kernel.agent.message import (
 from ecosystem.kernel.agent.policy import Policy
 from ecosystem.kernel.agent.settings import AgentSettings
 from ecosystem.kernel.clock import Clock, SystemClock
-from ecosystem.kernel.errors import DeadlineExceeded, Kind, describe
+from ecosystem.kernel.errors import DeadlineExceeded, Failure, Kind, describe
 from ecosystem.kernel.telemetry.log import log
 from ecosystem.kernel.telemetry.metrics import METRICS, Metrics
 from ecosystem.kernel.telemetry.tracing import SpanKind, is_trace_id, mark_failed, span
@@ -151,9 +151,12 @@ class Handling:
         return result
 
     def _respond(self, request: AgentRequest, answer: bytes | BaseException, elapsed_ms: float) -> AgentResponse:
-        result, failure, stack = (None, None, "") if isinstance(answer, BaseException) else (answer, None, "")
-        status, code = Status.SUCCESS, None
-        if isinstance(answer, BaseException):
+        result: bytes | None = None
+        failure: Failure | None = None
+        status, code, stack = Status.SUCCESS, None, ""
+        if isinstance(answer, bytes):
+            result = answer
+        else:
             failure = describe(answer)
             status, code = status_of(failure), failure.code
             if self._settings.stack_traces:

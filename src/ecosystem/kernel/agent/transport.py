@@ -1,7 +1,7 @@
 """Calls over gRPC: an instance from the registry, a channel of the present certificates, an answer or a failure."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,7 +23,7 @@ class Reachable(Protocol):
     """What is needed of an instance of the registry."""
 
     @property
-    def instance_id(self) -> str: ...
+    def instance_id(self) -> Hashable: ...
     @property
     def host(self) -> str: ...
     @property
@@ -54,7 +54,7 @@ class GrpcTransport:
     def __init__(self, registry: Instances, identity: Identity, clock: Clock | None = None) -> None:
         self._registry, self._identity = registry, identity
         self._balancer = Balancer(clock or SystemClock())
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[Hashable, _Line] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     async def send(self, service: str, request: AgentRequest, seconds: float) -> AgentResponse:
@@ -97,7 +97,7 @@ class GrpcTransport:
         line = self._lines[instance.instance_id] = _Line(service, target, generation, channel, handle)
         return line
 
-    def _drop(self, instance_id: str, grace_seconds: float) -> None:
+    def _drop(self, instance_id: Hashable, grace_seconds: float) -> None:
         """Let a channel end by itself: its calls in flight are answered, no new one takes it."""
         line = self._lines.pop(instance_id)
         task = asyncio.ensure_future(line.channel.close(grace_seconds))

@@ -109,7 +109,10 @@ class Identity:
             return _grpc_configuration(now)
 
         return grpc.dynamic_ssl_server_credentials(
-            _grpc_configuration(self._material), fetch, require_client_authentication=True
+            # None means: as before. The stubs do not know it.
+            _grpc_configuration(self._material),
+            fetch,  # type: ignore[arg-type]
+            require_client_authentication=True,
         )
 
     def grpc_channel(self, target: str, expect_service: str) -> grpc.aio.Channel:

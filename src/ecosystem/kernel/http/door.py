@@ -1,0 +1,219 @@
+"""What every request passes: the peer's certificate, body limit, trace, token, context, deadline, one log line."""
+
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import Response
+
+from ecosystem.kernel import context
+from ecosystem.kernel.errors import Forbidden, Unauthenticated
+from ecosystem.kernel.http import health as health_page
+from ecosystem.kernel.http.health import Health
+from ecosystem.kernel.http.limits import BodyLimit, BodyTooLarge, limit_of
+from ecosystem.kernel.http.peers import BasicExchange
+from ecosystem.kernel.http.principal import Principal
+from ecosystem.kernel.http.problems import problem_of
+from ecosystem.kernel.http.settings import HttpSettings
+from ecosystem.kernel.http.tokens import TokenInvalid, TokenVerifier
+from ecosystem.kernel.telemetry.log import log
+from ecosystem.kernel.telemetry.metrics import METRICS, Metrics
+from ecosystem.kernel.telemetry.tracing import SpanKind, mark_failed, parse_traceparent, span
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+EXTENSION = "ecosystem.tls"
+BASIC_PATH = "/agent/handle"
+
+
+@dataclass(frozen=True)
+class Guards:
+    """`callers`: registered names whose certificate may come in; None only where there is no TLS (tests)."""
+
+    verifier: TokenVerifier
+    basic: BasicExchange | None = None
+    callers: frozenset[str] | None = None
+
+
+@dataclass
+class _Exchange:
+    """One request on its way: what it may send, what was answered."""
+
+    limit: BodyLimit
+    received: int = 0
+    too_large: bool = False
+    status: int = 0
+    started: bool = field(default=False)
+
+
+class Door:
+    """An ASGI application around a service's; it never raises."""
+
+    def __init__(
+        self, app: FastAPI, guards: Guards, health: Health, *, settings: HttpSettings | None = None,
+        metrics: Metrics = METRICS,
+    ) -> None:  # fmt: skip
+        self._app, self._guards, self._health = app, guards, health
+        self._settings, self._metrics = settings or HttpSettings(), metrics
+        self._limits = {
+            getattr(route, "path", ""): limit
+            for route in _routes(app)
+            if (limit := limit_of(getattr(route, "endpoint", None))) is not None
+        }
+        self._default = BodyLimit(self._settings.body_bytes_max, self._settings.request_seconds)
+        self.active = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path, headers = scope["path"], _headers(scope)
+        if self._guards.callers is not None and _peer(scope) not in self._guards.callers:
+            await problem_of(Forbidden("Only the edge and the platform's services may call here."))(
+                scope, receive, send
+            )
+            return
+        if path in health_page.PATHS:
+            await health_page.answer(path, self._health, self._metrics)(scope, receive, send)
+            return
+        parent = parse_traceparent(headers.get("traceparent"))
+        trace_id, span_id = parent or (None, None)
+        began = time.perf_counter()
+        exchange = _Exchange(self._limits.get(path, self._default))
+        self.active += 1
+        try:
+            with context.scope(
+                trace_id=trace_id, span_id=span_id, deadline=time.monotonic() + exchange.limit.seconds
+            ), span(f"{scope['method']} {path}"[:200], SpanKind.SERVER) as current:  # fmt: skip
+                await self._guarded(scope, receive, send, headers, exchange)
+                route = _route(scope)
+                current.update_name(f"{scope['method']} {route}")
+                current.set_attribute("http.response.status_code", exchange.status)
+                if exchange.status >= 500:
+                    mark_failed(current, f"http_{exchange.status}")
+                self._tell(scope, route, exchange.status, time.perf_counter() - began)
+        finally:
+            self.active -= 1
+
+    async def _guarded(
+        self, scope: Scope, receive: Receive, send: Send, headers: dict[str, str], exchange: _Exchange
+    ) -> None:
+        outgoing = _watch(send, exchange, scope, receive)
+        incoming = _limit(receive, exchange)
+        try:
+            self._check_length(headers, exchange.limit)
+            principal = await self._authenticate(headers, scope["path"])
+            scope["principal"] = principal
+            # For the rest of this request, the log line included: the scope of the trace ends it.
+            about = (principal.company_id, principal.client_id, principal.scopes) if principal else (None, None, _NONE)
+            with context.scope(company_id=about[0], user_id=about[1], scopes=about[2]):
+                await self._app(scope, incoming, outgoing)
+        except Exception as error:
+            if exchange.started:
+                log.error("an answer broke off", exc_info=error)
+                raise
+            await problem_of(BodyTooLarge() if exchange.too_large else error)(scope, receive, outgoing)
+
+    def _check_length(self, headers: dict[str, str], limit: BodyLimit) -> None:
+        said = headers.get("content-length")
+        if said is not None and (not said.isdigit() or int(said) > limit.bytes_max):
+            raise BodyTooLarge(f"The body is larger than {limit.bytes_max} bytes.", bytes_max=limit.bytes_max)
+
+    async def _authenticate(self, headers: dict[str, str], path: str) -> Principal | None:
+        """The caller by its token, or by Basic where that is allowed; None where it shows nothing."""
+        authorization = headers.get("authorization")
+        if not authorization:
+            return None
+        scheme, _, credentials = authorization.partition(" ")
+        if scheme.lower() == "bearer":
+            return await self._guards.verifier.verify(credentials.strip())
+        if scheme.lower() == "basic" and path == BASIC_PATH:
+            if self._guards.basic is None:
+                raise Unauthenticated
+            token = await self._guards.basic.token(authorization)
+            return await self._guards.verifier.verify(token)
+        if scheme.lower() == "basic":
+            return None  # POST /oauth/token reads it by itself
+        raise TokenInvalid("The Authorization header is `Bearer TOKEN`.")
+
+    def _tell(self, scope: Scope, route: str, status: int, seconds: float) -> None:
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        self._metrics.http_request_duration_seconds.labels(method, route).observe(seconds)
+        self._metrics.http_requests_total.labels(method, route, str(status)).inc()
+        principal = scope.get("principal")
+        about = (principal.company_id, principal.client_id) if principal else (None, None)
+        with context.scope(company_id=about[0], user_id=about[1]):
+            write = log.warning if status >= 500 else log.info
+            write("request answered", method=method, route=route, status=status, ms=round(seconds * 1000, 3))
+
+
+_NONE: frozenset[str] = frozenset()
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def _peer(scope: Scope) -> str | None:
+    peer: str | None = scope.get("extensions", {}).get(EXTENSION, {}).get("peer")
+    return peer
+
+
+def _routes(app: FastAPI) -> list[Any]:
+    """Every route, those of included routers as well."""
+    found: list[Any] = []
+    waiting = list(app.routes)
+    while waiting:
+        route = waiting.pop()
+        found.append(route)
+        inner = getattr(route, "routes", None) or getattr(getattr(route, "router", None), "routes", None)
+        waiting.extend(inner or ())
+    return found
+
+
+def _route(scope: Scope) -> str:
+    """The template of the path (`/v1/documents/{document_id}`): ids never become labels."""
+    route = scope.get("route")
+    return getattr(route, "path", None) or "unknown"
+
+
+def _limit(receive: Receive, exchange: _Exchange) -> Receive:
+    async def limited() -> Message:
+        message = await receive()
+        if message["type"] == "http.request":
+            exchange.received += len(message.get("body", b""))
+            if exchange.received > exchange.limit.bytes_max:
+                exchange.too_large = True
+                raise BodyTooLarge(bytes_max=exchange.limit.bytes_max)
+        return message
+
+    return limited
+
+
+def _watch(send: Send, exchange: _Exchange, scope: Scope, receive: Receive) -> Send:
+    """Remember the status; replace whatever a parser made of an oversized body by what it was."""
+
+    async def watched(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            if exchange.too_large and message["status"] != BodyTooLarge.status and not exchange.started:
+                exchange.started, exchange.status = True, BodyTooLarge.status
+                refusal: Response = problem_of(BodyTooLarge(bytes_max=exchange.limit.bytes_max))
+                await refusal(scope, receive, send)
+                return
+            exchange.started, exchange.status = True, message["status"]
+            exchange.too_large = False
+        if not exchange.too_large:
+            await send(message)
+
+    return watched

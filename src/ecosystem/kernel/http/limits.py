@@ -1,0 +1,41 @@
+"""How large a request's body may be: a default for all routes, more where a route says so."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ecosystem.kernel.errors import EcosystemError, Kind, Severity
+
+F = TypeVar("F", bound=Callable[..., Any])
+_ATTRIBUTE = "ecosystem_body_limit"
+
+
+class BodyTooLarge(EcosystemError):
+    code, status, kind, severity = "file_too_large", 413, Kind.PERMANENT, Severity.LOW
+    rule = "A request's body has a limit."
+    suggestion = "Send less at once."
+
+
+@dataclass(frozen=True)
+class BodyLimit:
+    bytes_max: int
+    seconds: float
+
+
+def body_limit(bytes_max: int, *, seconds: float = 300) -> Callable[[F], F]:
+    """Mark an endpoint (below its route decorator): this many bytes, and this long for the whole request.
+
+    Only for routes without path parameters. A body that says it is longer is refused before it is read; one that
+    says nothing, when it passes the limit.
+    """
+
+    def mark(endpoint: F) -> F:
+        setattr(endpoint, _ATTRIBUTE, BodyLimit(bytes_max, seconds))
+        return endpoint
+
+    return mark
+
+
+def limit_of(endpoint: Any) -> BodyLimit | None:
+    found = getattr(endpoint, _ATTRIBUTE, None)
+    return found if isinstance(found, BodyLimit) else None

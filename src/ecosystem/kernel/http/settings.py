@@ -1,0 +1,25 @@
+"""Limits of the HTTP door."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from ecosystem.kernel.settings import Settings
+
+
+class HttpSettings(Settings):
+    section: ClassVar[str] = "http"
+
+    body_bytes_max: int = Field(
+        default=1024 * 1024, ge=1024, le=16 * 1024 * 1024, description="Where a route says none."
+    )
+    request_seconds: float = Field(default=30, gt=0, le=600, description="Deadline of a request.")
+    keep_alive_seconds: int = Field(
+        default=75, ge=1, le=600, description="Longer than the edge keeps idle connections."
+    )
+    connections_max: int = Field(default=2000, ge=10, le=100_000)
+    token_skew_seconds: float = Field(default=30, ge=0, le=300, description="How far two clocks may differ.")
+    basic_cache_seconds: float = Field(default=60, ge=0, le=60)
+    keys_refetch_seconds: float = Field(
+        default=5, ge=0.1, le=300, description="Pause between looks for an unknown key."
+    )

@@ -1,0 +1,153 @@
+"""A workflow on durable execution: calls become steps, waits become durable sleeps.
+
+The answer of a step is kept when the evaluator has said what comes next, so that one transaction holds the
+checkpoint, the end of this step and the beginning of the next. Between answer and checkpoint lies only the pure
+evaluation, microseconds; a process that dies there asks again, with the request id of before.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+from uuid import UUID, uuid5
+
+from ecosystem.kernel import context
+from ecosystem.kernel.clock import Clock
+from ecosystem.kernel.errors import EcosystemError, describe
+from ecosystem.workflow.errors import TIMEOUT, ErrorValue, Fault, fault, fault_of
+from ecosystem.workflow.lanes import Lanes
+from ecosystem.workflow.port import Step
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished step; `error` is None where it was answered."""
+
+    step: Step
+    began_at: datetime
+    ended_at: datetime
+    error: ErrorValue | None
+
+
+class Journal(Protocol):
+    """What a run's history is written to; called inside of the unit of work that keeps the checkpoint."""
+
+    async def turn(self, done: Sequence[Done], coming: Step | None) -> None: ...
+
+    async def finish(self, done: Sequence[Done], output: Any) -> None: ...
+
+    def is_news(self, coming: Step) -> bool:
+        """Whether beginning this step must be written down at once."""
+
+
+class Tasks(Protocol):
+    """The part of kernel/durable's TaskContext that is used here."""
+
+    @property
+    def attempt(self) -> int: ...
+
+    def known(self, name: str) -> Any | None:
+        """The checkpoint of that name, or None."""
+
+    async def keep(self, states: Mapping[str, Any], work: Callable[[], Awaitable[None]]) -> None:
+        """`work` and these checkpoints in one unit of work, fenced against whoever took this task over."""
+
+    def at_end(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do `work` in the transaction that completes the task."""
+
+    async def sleep(self, name: str, seconds: float) -> None: ...
+
+
+class Agents(Protocol):
+    async def call_raw(
+        self, to: str, request_type: str, payload: dict[str, Any], *, sender: str,
+        timeout_seconds: float | None = None, attempts: int = 1, request_id: str | None = None,
+    ) -> dict[str, Any]: ...  # fmt: skip
+
+
+class DurablePort:
+    """The port of one run in one process. `deadline` is the end of the workflow's own timeout."""
+
+    def __init__(
+        self, run_id: UUID, generation: int, tasks: Tasks, agents: Agents, journal: Journal, clock: Clock, *,
+        sender: str, deadline: datetime | None = None,
+    ) -> None:  # fmt: skip
+        self._run_id, self._generation, self._tasks = run_id, generation, tasks
+        self._agents, self._journal, self._clock = agents, journal, clock
+        self._sender, self._deadline = sender, deadline
+        self._lanes = Lanes(tasks.sleep)
+        self._kept: list[tuple[Done, str, dict[str, Any]]] = []
+        self._writing = asyncio.Lock()
+
+    async def call(self, step: Step) -> Any:
+        failed = f"{step.key}!{self._generation}"
+        if (answered := self._tasks.known(step.key)) is not None:
+            return answered["answer"]
+        if (before := self._tasks.known(failed)) is not None:
+            raise Fault(ErrorValue(**before["error"]))
+        seconds = self._seconds_left(step)
+        await self.keep(step)
+        began = self._clock.now()
+        caught: Fault | None = None
+        answer: Any = None
+        try:
+            answer = await self._ask(step, seconds)
+        except EcosystemError as error:
+            caught = fault_of(describe(error), step.path)
+        done = Done(step, began, self._clock.now(), caught.error if caught else None)
+        if caught is None:
+            self._kept.append((done, step.key, {"answer": answer}))
+        else:
+            self._kept.append((done, failed, {"error": caught.error.as_json()}))
+        if not self._lanes.alone:
+            await self.keep(None)
+        if caught is not None:
+            raise caught
+        return answer
+
+    async def wait(self, key: str, least_seconds: float, most_seconds: float) -> None:
+        await self.keep(None)
+        await self._lanes.wait(key, random.uniform(least_seconds, most_seconds))  # noqa: S311 spreads, keeps no secret
+
+    async def together(self, branches: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+        await self.keep(None)
+        return await self._lanes.together(branches)
+
+    async def keep(self, coming: Step | None) -> None:
+        """Write down what was answered, and that `coming` begins."""
+        async with self._writing:
+            if not self._kept and (coming is None or not self._journal.is_news(coming)):
+                return
+            kept, self._kept = self._kept, []
+            await self._tasks.keep(
+                {name: state for _, name, state in kept},
+                lambda: self._journal.turn([done for done, *_ in kept], coming),
+            )
+
+    def finish(self, output: Any) -> None:
+        """Have the last answer and the end of the run written down in the transaction that completes the task."""
+        done = [done for done, *_ in self._kept]
+        self._tasks.at_end(lambda: self._journal.finish(done, output))
+
+    async def _ask(self, step: Step, seconds: float) -> dict[str, Any]:
+        # The question keeps its id over attempts, crashes and retries, so that an effect happens once.
+        request_id = str(uuid5(self._run_id, step.identity))
+        attempt = step.attempt + self._tasks.attempt - 1 + self._generation
+        with context.scope(attempt=attempt):
+            return await self._agents.call_raw(
+                step.agent, step.request_type, step.arguments, sender=self._sender, timeout_seconds=seconds,
+                request_id=request_id,
+            )  # fmt: skip
+
+    def _seconds_left(self, step: Step) -> float:
+        if self._deadline is None:
+            return step.timeout_seconds
+        left = (self._deadline - self._clock.now()).total_seconds()
+        if left <= 0:
+            detail = "The run did not end within the timeout of its workflow."
+            raise fault(TIMEOUT, "workflow_timeout", detail, step.path, status=408, catchable=False)
+        return min(left, step.timeout_seconds)

@@ -173,7 +173,7 @@ class Parking:
 
     def wait_seconds(self, attempts: int) -> float:
         """Doubling from the base, at most the maximum, with jitter between half and all of it."""
-        longest = min(self._settings.retry_base_seconds * 2 ** (attempts - 1), self._settings.retry_max_seconds)
+        longest = min(self._settings.retry_base_seconds * 2.0 ** (attempts - 1), self._settings.retry_max_seconds)
         return longest * random.uniform(0.5, 1.0)  # noqa: S311 jitter
 
     def _told(self, outcome: str, event: str, attempts: int, failure: Failure) -> None:

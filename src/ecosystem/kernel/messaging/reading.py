@@ -86,7 +86,7 @@ async def read(connection: Connection, consumer: str, slots: Sequence[int], rows
     """At most `rows_max` rows behind the cursors of `slots`, in the order of the log."""
     async with connection.cursor(row_factory=namedtuple_row) as cursor:
         await cursor.execute(_READ, {"consumer": consumer, "slots": list(slots), "max": rows_max})
-        found = await cursor.fetchall()
+        found: list[Any] = await cursor.fetchall()
     return [
         Read(row.readable, row.wanted, row.behind, Position(row.epoch, row.xid, row.id), row.recorded_at, row.slot,
              envelope_of(row) if row.readable and row.wanted else None)

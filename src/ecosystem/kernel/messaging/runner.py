@@ -106,7 +106,7 @@ class ConsumerRunner:
             # Whatever it was, nothing was kept, and the next sweep is the retry: a consumer never ends by itself.
             log.warning("a consumer could not go on", consumer=self.consumer.name, exc_info=error)
             self._failures += 1
-            return min(0.05 * 2 ** min(self._failures, 6), 2.0)
+            return 0.05 * 2.0 ** min(self._failures, 5)
         self._failures = 0
         if held:
             # The event is there, an open transaction hides it: look again soon, ever less often.

@@ -1,0 +1,1 @@
+"""Durable execution: tasks of named steps that any worker continues, on Absurd inside PostgreSQL."""

@@ -1,0 +1,344 @@
+"""Works off one queue: claims what is due, as many tasks at once as allowed, and shows that it lives.
+
+Signs of life are two: a lease on each run, renewed for all runs by one statement, and an advisory lock on the name
+of the worker, held by the process. The lock ends with the process, so that others take over within a moment; the
+lease ends the claim of a process that stands still.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import namedtuple_row
+
+from ecosystem.kernel import context
+from ecosystem.kernel.clock import Clock, SystemClock
+from ecosystem.kernel.db.database import Database
+from ecosystem.kernel.db.raw import driver
+from ecosystem.kernel.durable.durable import Durable, beat_channel, channel, dumps
+from ecosystem.kernel.durable.errors import (
+    Abandoned,
+    HandlerUnknown,
+    LeaseExpired,
+    Released,
+    Signal,
+    WorkerDied,
+)
+from ecosystem.kernel.durable.metrics import ENDED, RUNNING
+from ecosystem.kernel.durable.settings import DurableSettings
+from ecosystem.kernel.durable.task import Claim, TaskContext, not_ours, plain
+from ecosystem.kernel.errors import Failure, Kind, describe
+from ecosystem.kernel.ids import Ids, SystemIds
+from ecosystem.kernel.telemetry.log import log
+
+Handler = Callable[[TaskContext], Awaitable[Any]]
+LOCKS = "eco.worker"
+
+
+@dataclass(frozen=True)
+class TaskFailure:
+    """A task that will not be tried again by itself. The company is that of the task."""
+
+    task_id: UUID
+    task_name: str
+    params: dict[str, Any]
+    attempt: int
+    failure: Failure
+    company_id: UUID | None
+
+
+class DurableWorker:
+    """`on_failure` runs in the transaction that fails the task, with the task's company, user and trace set.
+
+    A handler that raises a permanent error fails its task at once; any other error is tried again with growing
+    delays up to the task's attempts. `queue` is the schema of `database`.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        queue: str,
+        handlers: Mapping[str, Handler],
+        *,
+        concurrency: int = 16,
+        lease_seconds: int = 30,
+        on_failure: Callable[[TaskFailure], Awaitable[None]] | None = None,
+        durable: Durable | None = None,
+        settings: DurableSettings | None = None,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+    ) -> None:
+        self._database, self.queue, self._handlers = database, queue, dict(handlers)
+        self._concurrency, self._lease_seconds, self._on_failure = concurrency, lease_seconds, on_failure
+        self._durable = durable or Durable(database)
+        self._settings, self._clock = settings or DurableSettings(), clock or SystemClock()
+        self.name = f"{database.schema}/{(ids or SystemIds()).uuid()}"
+        self._running: dict[UUID, tuple[Claim, asyncio.Task[None]]] = {}
+        self._wake = asyncio.Event()
+        self._beat_now = asyncio.Event()
+        self._suspects: set[UUID] = set()
+        self._stale = False
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is being worked on here."""
+        return not self._running
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set; then steps may finish for `drain_seconds`, and all runs are given back."""
+        wakeups = self._database.wakeups
+        wakeups.hold(LOCKS, self.name)
+        wakeups.subscribe(channel(self.queue), self._wake)
+        wakeups.subscribe(beat_channel(self.queue), self._beat_now)
+        helpers = [asyncio.create_task(work) for work in (self._stop_wakes(stop), self._beats(), self._watch())]
+        try:
+            await self._claims(stop)
+        finally:
+            await self._drain()
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+            wakeups.unsubscribe(channel(self.queue), self._wake)
+            wakeups.unsubscribe(beat_channel(self.queue), self._beat_now)
+            wakeups.release(LOCKS, self.name)
+
+    async def _stop_wakes(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._wake.set()
+
+    async def _claims(self, stop: asyncio.Event) -> None:
+        pause = 0.0
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+            self._wake.clear()
+            free = self._concurrency - len(self._running)
+            if stop.is_set() or free <= 0:
+                # A task that ends wakes this loop.
+                pause = self._settings.poll_seconds
+                continue
+            try:
+                pause = await self._claim(free)
+            except Exception as error:
+                log.warning("a worker could not claim", queue=self.queue, exc_info=error)
+                pause = self._settings.poll_seconds
+
+    async def _claim(self, free: int) -> float:
+        """Start what is due; seconds until something else may be, unless woken."""
+        if self._stale:
+            self._stale = False
+            await self._bury_stale()
+        asked_at = time.monotonic()
+
+        async def work() -> list[Any]:
+            connection = await driver(self._database)
+            async with connection.cursor(row_factory=namedtuple_row) as cursor:
+                await cursor.execute(
+                    "select * from kernel.claim_tasks(%s, %s, %s, %s)",
+                    (self.queue, self.name, self._lease_seconds, free),
+                )
+                return await cursor.fetchall()
+
+        with context.scope(company_id=None):
+            rows = await self._database.run(work)
+        for row in rows:
+            if row.run_id is None:
+                self._stale = row.stale
+                due = self._settings.poll_seconds if row.due_seconds is None else max(0.0, row.due_seconds)
+                return 0.0 if row.stale else min(due, self._settings.poll_seconds)
+            claim = Claim(
+                self.queue, self.name, self._lease_seconds, row.run_id, row.task_id, row.attempt, row.task_name,
+                row.params or {}, row.max_attempts, row.headers or {}, row.checkpoints or {},
+                asked_at + self._lease_seconds,
+            )  # fmt: skip
+            self._running[row.run_id] = (claim, asyncio.create_task(self._work(claim), name=f"task {row.task_id}"))
+            RUNNING.labels(self.queue).inc()
+        return 0.0
+
+    async def _work(self, claim: Claim) -> None:
+        outcome = "released"
+        try:
+            with self._scope(claim):
+                outcome = await self._attempt(claim)
+        except asyncio.CancelledError:
+            outcome = "abandoned" if claim.lost else "released"
+        except Exception as error:
+            # Not even the failure could be written: the lease will end, and the task is taken up again.
+            log.error("a task could not be ended", task_id=str(claim.task_id), exc_info=error)
+            outcome = "left"
+        finally:
+            self._running.pop(claim.run_id, None)
+            RUNNING.labels(self.queue).dec()
+            ENDED.labels(self.queue, outcome).inc()
+            self._wake.set()
+        if outcome == "released":
+            await self._release(claim)
+
+    async def _attempt(self, claim: Claim) -> str:
+        handler = self._handlers.get(claim.task_name)
+        try:
+            if handler is None:
+                raise HandlerUnknown
+            result = plain(await handler(TaskContext(self._database, self._durable, claim, self._clock)))
+        except Abandoned:
+            return "abandoned"
+        except Released:
+            return "released"
+        except Signal:
+            return "suspended"
+        except Exception as error:
+            failure = describe(error)
+            log.warning(
+                "an attempt failed", task_id=str(claim.task_id), task=claim.task_name, attempt=claim.attempt,
+                code=failure.code, exc_info=error,
+            )  # fmt: skip
+            return await self._fail(claim, failure, final=failure.kind is Kind.PERMANENT, at_once=False)
+        return await self._complete(claim, result)
+
+    async def _complete(self, claim: Claim, result: Any) -> str:
+        async def work() -> None:
+            connection = await driver(self._database)
+            await connection.execute(
+                "select kernel.complete_run(%s, %s, %s, %s::text::jsonb)",
+                (self.queue, claim.task_id, claim.run_id, dumps(result)),
+            )
+            # After the completion, which proves that the run is ours.
+            if claim.at_end is not None:
+                await claim.at_end()
+            if claim.headers.get("parent"):
+                self._database.after_commit(lambda: self._database.wakeups.send(channel(self.queue)))
+
+        try:
+            await self._database.run(work)
+        except Exception as error:
+            if not_ours(error):
+                return "abandoned"
+            raise
+        return "completed"
+
+    async def _fail(self, claim: Claim, failure: Failure, *, final: bool, at_once: bool, worker: str = "") -> str:
+        """Fail the run; where the task fails with it, `on_failure` speaks in the same transaction."""
+        reason = {"code": failure.code, "message": failure.message, "kind": failure.kind.value}
+
+        async def work() -> str:
+            connection = await driver(self._database)
+            cursor = await connection.execute(
+                "select kernel.fail_run(%s, %s, %s, %s::text::jsonb, %s, %s)",
+                (self.queue, claim.run_id, worker or self.name, dumps(reason), final, at_once),
+            )
+            row = await cursor.fetchone()
+            state = row[0] if row else None
+            if state == "failed" and self._on_failure is not None:
+                await self._on_failure(
+                    TaskFailure(claim.task_id, claim.task_name, claim.params, claim.attempt, failure, claim.company_id)
+                )
+            self._database.after_commit(lambda: self._database.wakeups.send(channel(self.queue)))
+            return "abandoned" if state is None else "failed" if state == "failed" else "retried"
+
+        return await self._database.run(work)
+
+    async def _release(self, claim: Claim) -> None:
+        """Give the run back: no attempt is used up, and another worker may have it now."""
+
+        async def work() -> None:
+            await (await driver(self._database)).execute(
+                "select kernel.release_run(%s, %s, %s)", (self.queue, claim.run_id, self.name)
+            )
+            self._database.after_commit(lambda: self._database.wakeups.send(channel(self.queue)))
+
+        try:
+            with context.scope(company_id=None):
+                await self._database.run(work)
+        except Exception as error:
+            log.warning("a run could not be given back", task_id=str(claim.task_id), exc_info=error)
+
+    async def _drain(self) -> None:
+        for claim, _ in self._running.values():
+            claim.stopping = True
+        tasks = [task for _, task in self._running.values()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=self._settings.drain_seconds)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _beats(self) -> None:
+        """One statement for all runs every third of the lease, and at once when something was cancelled."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._lease_seconds / 3):
+                    await self._beat_now.wait()
+            self._beat_now.clear()
+            await self._quietly(self._beat())
+
+    async def _beat(self) -> None:
+        runs = list(self._running)
+        if not runs:
+            return
+        asked_at = time.monotonic()
+
+        async def work() -> set[UUID]:
+            cursor = await (await driver(self._database)).execute(
+                "select * from kernel.beat_runs(%s, %s, %s, %s)", (self.queue, self.name, self._lease_seconds, runs)
+            )
+            return {row[0] for row in await cursor.fetchall()}
+
+        with context.scope(company_id=None):
+            ours = await self._database.run(work)
+        for run_id in runs:
+            if run_id not in self._running:
+                continue
+            claim, task = self._running[run_id]
+            if run_id in ours:
+                claim.held_until = asked_at + self._lease_seconds
+            else:
+                # Cancelled, taken over, or just ended by itself, which the cancellation does not reach.
+                claim.lost = True
+                task.cancel()
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.watch_seconds)
+            await self._quietly(self._bury_stale())
+
+    async def _bury_stale(self) -> None:
+        """Fail the runs of dead workers at once, and those whose lease has ended."""
+        with context.scope(company_id=None):
+            rows = await self._database.run(self._stale_runs)
+        # A lock may be free for a moment, while a living worker connects again: dead is who is gone twice.
+        suspects, self._suspects = self._suspects, {row.run_id for row in rows if not row.expired}
+        for row in rows:
+            if not row.expired and row.run_id not in suspects:
+                continue
+            claim = Claim(
+                self.queue, row.claimed_by, self._lease_seconds, row.run_id, row.task_id, row.attempt, row.task_name,
+                row.params or {}, 0, row.headers or {}, {},
+            )  # fmt: skip
+            failure = describe(LeaseExpired() if row.expired else WorkerDied())
+            log.warning("a run is taken over", task_id=str(row.task_id), code=failure.code, attempt=row.attempt)
+            with self._scope(claim):
+                await self._fail(claim, failure, final=False, at_once=True, worker=row.claimed_by)
+
+    async def _stale_runs(self) -> list[Any]:
+        connection = await driver(self._database)
+        async with connection.cursor(row_factory=namedtuple_row) as cursor:
+            await cursor.execute("select * from kernel.stale_runs(%s, %s)", (self.queue, self.name))
+            return await cursor.fetchall()
+
+    async def _quietly(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:
+            log.warning("a worker's care failed", queue=self.queue, exc_info=error)
+
+    def _scope(self, claim: Claim) -> contextlib.AbstractContextManager[context.Context]:
+        headers = claim.headers
+        return context.scope(
+            company_id=claim.company_id, user_id=headers.get("user_id"), trace_id=headers.get("trace_id"),
+            span_id=headers.get("span_id"), deadline=None, attempt=claim.attempt,
+        )  # fmt: skip

@@ -1,0 +1,119 @@
+"""Tasks on a real database, worked off in this process or in one of its own that can be killed."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from ecosystem.kernel import context
+from ecosystem.kernel.db.database import Database
+from ecosystem.kernel.durable.durable import Durable, TaskState
+from ecosystem.kernel.durable.settings import DurableSettings
+from ecosystem.kernel.durable.worker import DurableWorker, Handler
+from tests.kernel.db.fixtures import Platform
+from tests.support.poll import eventually
+
+ZURICH, GENEVA = UUID(int=0xA1), UUID(int=0xB2)
+QUEUE = "orchestrator"
+ENDED = ("completed", "failed", "cancelled")
+
+MARKS = """
+set role eco_owner;
+create table orchestrator.marks (
+  number bigint generated always as identity, company_id uuid not null, mark text not null
+);
+grant select, insert on orchestrator.marks to eco_orchestrator;
+select kernel.fence('orchestrator.marks'::regclass);
+"""
+
+
+@dataclass
+class Tasks:
+    platform: Platform
+    database: Database
+    durable: Durable
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    async def start(self, task: str, params: dict[str, Any] | None = None, **options: Any) -> UUID:
+        company = options.pop("company", ZURICH)
+        with context.scope(company_id=company, user_id="client-1", trace_id="ab" * 16):
+            return await self.database.run(lambda: self.durable.start(QUEUE, task, params or {}, **options))
+
+    async def state(self, task_id: UUID, company: UUID = ZURICH) -> TaskState:
+        with context.scope(company_id=company):
+            return await self.durable.state(task_id)
+
+    async def ended(self, task_id: UUID, within_seconds: float = 15) -> TaskState:
+        async def look() -> TaskState | None:
+            state = await self.state(task_id)
+            return state if state.state in ENDED else None
+
+        found = await eventually(look, within_seconds=within_seconds)
+        assert found is not None
+        return found
+
+    def worker(self, handlers: dict[str, Handler], **options: Any) -> DurableWorker:
+        settings = DurableSettings(watch_seconds=0.2, drain_seconds=options.pop("drain_seconds", 0.3))
+        database = options.pop("database", self.database)
+        return DurableWorker(
+            database, QUEUE, handlers, settings=settings, durable=Durable(database, retry=RETRY), **options
+        )
+
+    @asynccontextmanager
+    async def working(self, handlers: dict[str, Handler], **options: Any) -> AsyncIterator[DurableWorker]:
+        worker, stop = self.worker(handlers, **options), asyncio.Event()
+        task = asyncio.create_task(worker.run(stop))
+        try:
+            yield worker
+        finally:
+            stop.set()
+            await asyncio.wait_for(task, 5)
+
+    def process(self, program: str, **values: Any) -> subprocess.Popen[bytes]:
+        """A worker in a process of its own; `program` names a function of `workers.py`."""
+        url = self.platform.url("eco_orchestrator")
+        root = Path(__file__).parents[3]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.kernel.durable.workers", program, json.dumps(values)], cwd=root,
+            env=os.environ | {"DATABASE_URL": url, "PYTHONPATH": f"{root / 'src'}:{root}"},
+        )  # fmt: skip
+        self.processes.append(process)
+        return process
+
+    def marks(self) -> list[str]:
+        """What steps left behind, in their order."""
+        return [mark for (mark,) in self.platform.rows("select mark from orchestrator.marks order by number")]
+
+    async def until_marked(self, mark: str) -> None:
+        async def look() -> bool:
+            return mark in self.marks()
+
+        await eventually(look, within_seconds=15)
+
+
+RETRY = {"kind": "exponential", "base_seconds": 0.05, "factor": 2, "max_seconds": 1}
+
+
+@pytest.fixture
+def tasks(platform: Platform) -> Iterator[Tasks]:
+    with psycopg.connect(platform.admin_url, autocommit=True) as admin:
+        admin.execute(MARKS)
+    database = platform.database(QUEUE)
+    tasks = Tasks(platform, database, Durable(database, retry=RETRY))
+    yield tasks
+    for process in tasks.processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+        process.wait(10)

@@ -1,0 +1,175 @@
+"""Goal: any worker goes on where a dead, frozen or stopped one ended. Method: real processes, killed and frozen."""
+
+import asyncio
+import signal
+
+import pytest
+
+from ecosystem.kernel import context
+from ecosystem.kernel.durable.task import TaskContext
+from tests.kernel.durable.conftest import ZURICH, Tasks
+from tests.kernel.durable.workers import mark, three_steps
+from tests.support.poll import eventually
+
+
+async def test_killed_worker_is_followed_without_repeating_the_finished_step(tasks: Tasks) -> None:
+    victim = tasks.process("work", name="victim", wait_seconds=60)
+    task_id = await tasks.start("work")
+    await tasks.until_marked("victim: second")
+    victim.send_signal(signal.SIGKILL)
+    killed = asyncio.get_running_loop().time()
+
+    async with tasks.working({"work": three_steps(tasks.database, "heir", 0)}):
+        state = await tasks.ended(task_id)
+
+    assert (state.state, state.result, state.attempts) == ("completed", "heir", 2)
+    assert tasks.marks() == ["victim: first", "victim: second", "heir: second", "heir: third"]
+    assert asyncio.get_running_loop().time() - killed < 5
+
+
+async def test_thawed_worker_is_refused(tasks: Tasks) -> None:
+    frozen = tasks.process("work", name="frozen", wait_seconds=0.5, lease_seconds=1)
+    task_id = await tasks.start("work")
+    await tasks.until_marked("frozen: second")
+    frozen.send_signal(signal.SIGSTOP)
+
+    async with tasks.working({"work": three_steps(tasks.database, "heir", 0)}, lease_seconds=5):
+        state = await tasks.ended(task_id)
+        frozen.send_signal(signal.SIGCONT)
+        # The thawed worker takes the next task only after it has given up the one it lost.
+        following = await tasks.start("work")
+        await tasks.ended(following)
+
+    assert (state.result, state.attempts) == ("heir", 2)
+    assert "frozen: third" not in tasks.marks()[:4]
+    assert tasks.marks()[:4] == ["frozen: first", "frozen: second", "heir: second", "heir: third"]
+
+
+async def test_long_step_outlives_its_lease_by_heartbeats(tasks: Tasks) -> None:
+    runs = 0
+
+    async def handler(task: TaskContext) -> None:
+        async def long() -> None:
+            nonlocal runs
+            runs += 1
+            await asyncio.sleep(2.2)
+
+        await task.step("long", long)
+
+    async with tasks.working({"work": handler}, lease_seconds=1):
+        state = await tasks.ended(await tasks.start("work"))
+
+    assert (state.state, runs) == ("completed", 1)
+
+
+async def test_cancel_reaches_the_handler(tasks: Tasks) -> None:
+    began, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def handler(task: TaskContext) -> None:
+        async def long() -> None:
+            began.set()
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                cancelled.set()
+                raise
+
+        await task.step("long", long)
+
+    async with tasks.working({"work": handler}):
+        task_id = await tasks.start("work")
+        await asyncio.wait_for(began.wait(), 5)
+        with context.scope(company_id=ZURICH):
+            await tasks.database.run(lambda: tasks.durable.cancel(task_id))
+        await asyncio.wait_for(cancelled.wait(), 2)
+
+    assert (await tasks.state(task_id)).state == "cancelled"
+
+
+async def test_stopped_worker_gives_its_run_back_without_using_up_an_attempt(tasks: Tasks) -> None:
+    began = asyncio.Event()
+
+    async def slow(task: TaskContext) -> None:
+        await task.database_step("first", lambda: mark(tasks.database, "first"))
+        began.set()
+        await task.step("long", lambda: asyncio.sleep(60))
+
+    async with tasks.working({"work": slow}, drain_seconds=0.1):
+        task_id = await tasks.start("work")
+        await asyncio.wait_for(began.wait(), 5)
+    assert (await tasks.state(task_id)).state == "sleeping"
+
+    async def quick(task: TaskContext) -> int:
+        await task.database_step("first", lambda: mark(tasks.database, "again"))
+        return task.attempt
+
+    async with tasks.working({"work": quick}):
+        state = await tasks.ended(task_id)
+
+    assert (state.result, tasks.marks()) == (1, ["first"])
+
+
+async def test_one_slow_task_holds_nobody_up(tasks: Tasks) -> None:
+    release = asyncio.Event()
+
+    async def slow(task: TaskContext) -> None:
+        await task.step("wait", release.wait)
+
+    async with tasks.working({"slow": slow, "work": three_steps(tasks.database, "a", 0)}, concurrency=2):
+        held = await tasks.start("slow")
+        for _ in range(3):
+            assert (await tasks.ended(await tasks.start("work"))).state == "completed"
+        assert (await tasks.state(held)).state == "running"
+        release.set()
+        await tasks.ended(held)
+
+
+async def test_task_of_a_dead_worker_at_its_last_attempt_fails_with_notice(tasks: Tasks) -> None:
+    victim = tasks.process("work", name="victim", wait_seconds=60)
+    task_id = await tasks.start("work", max_attempts=1)
+    await tasks.until_marked("victim: second")
+    victim.kill()
+    told = asyncio.Event()
+
+    async def on_failure(_: object) -> None:
+        told.set()
+
+    async with tasks.working({}, on_failure=on_failure):
+        state = await tasks.ended(task_id)
+
+    assert (state.state, state.failure["code"]) == ("failed", "worker_died")
+    assert told.is_set()
+
+
+async def test_heartbeats_are_one_statement_for_all_runs(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = asyncio.Event()
+
+    async def slow(task: TaskContext) -> None:
+        await task.step("wait", release.wait)
+
+    async with tasks.working({"slow": slow}, lease_seconds=1) as worker:
+        started = [await tasks.start("slow") for _ in range(5)]
+
+        async def all_running() -> bool:
+            return all([(await tasks.state(task_id)).state == "running" for task_id in started])
+
+        await eventually(all_running)
+        beats = 0
+        beat = worker._beat
+
+        async def counted() -> None:
+            nonlocal beats
+            beats += 1
+            await beat()
+
+        monkeypatch.setattr(worker, "_beat", counted)
+        before = tasks.platform.rows("select min(claim_expires_at) from absurd.r_orchestrator")
+
+        async def renewed() -> bool:
+            return tasks.platform.rows("select min(claim_expires_at) from absurd.r_orchestrator") > before
+
+        await eventually(renewed)
+        assert beats == 1
+        release.set()
+        for task_id in started:
+            assert (await tasks.ended(task_id)).attempts == 1

@@ -1,0 +1,1 @@
+"""The cache: cache-aside with single flight; its failure never breaks a request."""

@@ -217,6 +217,8 @@ class ConsumerRunner:
             self._at = row
             try:
                 async with self._database.session.begin_nested():
+                    # The session sets its savepoint at the first use of the connection, not before.
+                    await driver(self._database)
                     if await reading.enter(connection, name, envelope):
                         await self._handle(connection, envelope)
             except Poisoned as poisoned:

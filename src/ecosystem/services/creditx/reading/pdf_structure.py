@@ -1,0 +1,145 @@
+"""What a PDF is made of, before anybody renders it: whole, unprotected, without scripts, not a bomb.
+
+A first look searches the bytes, object streams unfolded within a limit; it finds too much rather than too little.
+Only where it finds something is the document walked object by object (pypdf), to be sure. Source: ISO 32000-2.
+"""
+
+import base64
+import binascii
+import io
+import re
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from pypdf import PdfReader
+from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, StreamObject
+
+from ecosystem.services.creditx.reading.refusal import Refused
+
+INFLATED_BYTES_MAX = 512 << 20
+_PIXELS_MAX = 200_000_000
+_OBJECTS_MAX = 200_000
+_TAIL_BYTES = 2048
+
+_STREAM = re.compile(rb"stream\r?\n")
+_NAME_ESCAPED = re.compile(rb"/[A-Za-z]*#[0-9A-Fa-f]{2}")
+_SCRIPT = re.compile(rb"/(?:JavaScript|JS)(?![A-Za-z])")
+_ENCRYPT = re.compile(rb"/Encrypt(?![A-Za-z])")
+_FLATE = re.compile(rb"/(?:FlateDecode|Fl)(?![A-Za-z])")
+_SIZE = re.compile(rb"/(Width|Height)\s+(\d{1,10})")
+_START = re.compile(rb"startxref\s+(\d{1,12})\s+%%EOF")
+
+
+def refuse_truncated(content: bytes) -> None:
+    """Raises Refused unless the end is there and its pointer points into the file."""
+    ends = list(_START.finditer(content[-_TAIL_BYTES:]))
+    if not ends or int(ends[-1].group(1)) >= len(content):
+        raise Refused("truncated_file")
+
+
+def refuse_dangerous(content: bytes) -> None:
+    """Raises Refused for a protected document, a script anywhere in it, or content that unfolds beyond limits."""
+    suspicious = bool(_SCRIPT.search(content) or _NAME_ESCAPED.search(content))
+    encrypted = bool(_ENCRYPT.search(content))
+    inflated_bytes = 0
+    for head, data in _streams(content):
+        if _pixels(head) > _PIXELS_MAX or len(_FLATE.findall(head)) > 1:
+            raise Refused("decompression_bomb")
+        if b"/LZWDecode" in head:
+            inflated_bytes += len(data) * 1500
+        is_objects, is_cross_reference = b"/ObjStm" in head, b"/XRef" in head
+        if _FLATE.search(head):
+            plain, size = _inflate(_without_ascii(head, data), INFLATED_BYTES_MAX - inflated_bytes, keep=is_objects)
+            inflated_bytes += size
+            suspicious = suspicious or bool(_SCRIPT.search(plain) or _NAME_ESCAPED.search(plain))
+        elif is_objects or (is_cross_reference and b"/Filter" in head):
+            suspicious = True
+        if inflated_bytes > INFLATED_BYTES_MAX:
+            raise Refused("decompression_bomb")
+    if suspicious or encrypted:
+        _walk(content)
+
+
+def _streams(content: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Each stream with its dictionary, as the bytes show them."""
+    view = memoryview(content)
+    for match in _STREAM.finditer(content):
+        if content[max(0, match.start() - 3) : match.start()] == b"end":
+            continue
+        end = content.find(b"endstream", match.end())
+        # A bomb may hide the word; the next stream's begin is no limit for what a decoder would take.
+        end = len(content) if end < 0 else end
+        begin = max(content.rfind(b" obj", max(0, match.start() - 4096), match.start()), match.start() - 4096, 0)
+        yield content[begin : match.start()], view[match.end() : end]
+
+
+def _pixels(head: bytes) -> int:
+    sides = {name: int(number) for name, number in _SIZE.findall(head)}
+    return sides.get(b"Width", 0) * sides.get(b"Height", 0)
+
+
+def _without_ascii(head: bytes, data: memoryview) -> bytes | memoryview:
+    try:
+        if b"/ASCII85Decode" in head or b"/A85" in head:
+            return base64.a85decode(bytes(data).strip().removesuffix(b"~>").removeprefix(b"<~"))
+        if b"/ASCIIHexDecode" in head or b"/AHx" in head:
+            return binascii.unhexlify(b"".join(bytes(data).partition(b">")[0].split()))
+    except ValueError:
+        return data
+    return data
+
+
+def _inflate(data: bytes | memoryview, bytes_max: int, *, keep: bool) -> tuple[bytes, int]:
+    """The plain bytes (only where they are to be kept) and their number, which stops just beyond the limit."""
+    decoder, size, pieces, rest = zlib.decompressobj(), 0, [], data
+    try:
+        while len(rest) and size <= bytes_max and not decoder.eof:
+            piece = decoder.decompress(rest, 1 << 20)
+            size += len(piece)
+            if keep:
+                pieces.append(piece)
+            rest = decoder.unconsumed_tail
+    except zlib.error:
+        pass  # what a viewer would make of it is found out by the one that reads it
+    return b"".join(pieces), size
+
+
+def _walk(content: bytes) -> None:
+    """Every object of the newest revision. Raises Refused for a script or protection, or where it cannot be walked."""
+    try:
+        reader = PdfReader(io.BytesIO(content), strict=False)
+        if reader.is_encrypted:
+            raise Refused("encrypted_document")
+        numbers = {number for generation in reader.xref.values() for number in generation} | set(reader.xref_objStm)
+        if len(numbers) > _OBJECTS_MAX:
+            raise Refused("too_complex")
+        found = _has_script(reader.trailer.get("/Root"))
+        found = found or any(
+            _has_script(reader.get_object(IndirectObject(number, generation, reader)))
+            for generation, entries in reader.xref.items()
+            for number in entries
+            if number
+        )
+        found = found or any(_has_script(reader.get_object(number)) for number in reader.xref_objStm)
+    except (Refused, MemoryError):
+        raise
+    except Exception:
+        # What cannot be walked cannot be cleared of what the first look found.
+        raise Refused("javascript_refused" if _SCRIPT.search(content) else "truncated_file") from None
+    if found:
+        raise Refused("javascript_refused")
+
+
+def _has_script(value: Any) -> bool:
+    """Whether a script stands in this object itself; what it only refers to is an object of its own."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, DictionaryObject | StreamObject):
+            if "/JS" in item or "/JavaScript" in item or item.get("/S") == "/JavaScript":
+                return True
+            waiting.extend(dict.values(item))
+        elif isinstance(item, ArrayObject):
+            waiting.extend(list.__iter__(item))
+    return False

@@ -1,0 +1,93 @@
+"""The rules of documents that a caller can break. No message quotes a document."""
+
+from ecosystem.kernel.errors import Conflict, EcosystemError, Invalid, Kind, NotFound, Severity
+from ecosystem.services.creditx.reading.refusal import RULES
+
+
+class DocumentNotFound(NotFound):
+    code = "document_not_found"
+    rule = "There is no document under this id."
+    suggestion = "Check the id; GET /v1/documents lists your documents."
+
+
+class DocumentRefused(EcosystemError):
+    """The content breaks a rule of `reading.refusal.RULES`; `code` in the answer is that rule. Nothing is stored."""
+
+    code, status, kind, severity = "document_refused", 422, Kind.PERMANENT, Severity.LOW
+
+    def __init__(self, broken: str) -> None:
+        sentence, _, next_step = RULES[broken].partition(". ")
+        super().__init__(f"{sentence}.", suggestion=next_step, rule=broken)
+        self.code = broken  # type: ignore[misc]
+        self.status = {"type_not_supported": 415}.get(broken, 422)  # type: ignore[misc]
+
+
+class FileTooLarge(EcosystemError):
+    code, status, kind, severity = "file_too_large", 413, Kind.PERMANENT, Severity.LOW
+    rule = "A file has at most 100 MiB."
+    suggestion = "Split the document or export it in an ordinary quality."
+
+
+class FileNameRefused(Invalid):
+    code = "file_name_refused"
+    rule = "A file name is 1 to 200 printable characters without a path."
+    suggestion = "Rename the file and send it again."
+
+
+class UploadMalformed(Invalid):
+    code = "upload_malformed"
+    rule = "An upload is multipart/form-data with one field `file` and, if wanted, `rule_set`."
+    suggestion = "Send the document as the form field `file` with a file name."
+
+
+class UploadsBusy(EcosystemError):
+    code, status, kind, severity = "uploads_busy", 503, Kind.TRANSIENT, Severity.MEDIUM
+    rule = "Uploads that run at the same time share a limited room."
+    suggestion = "Send the document again in a moment, with the same Idempotency-Key."
+
+
+class IdempotencyKeyInvalid(Invalid):
+    code = "idempotency_key_invalid"
+    rule = "An Idempotency-Key is 1 to 200 visible ASCII characters."
+    suggestion = "Use a fresh UUID for each document."
+
+
+class IdempotencyKeyReused(Conflict):
+    code = "idempotency_key_reused"
+    rule = "An Idempotency-Key stands for one upload."
+    suggestion = "Use a fresh key for another document; the same key only repeats the same upload."
+
+
+class NotReadYet(Conflict):
+    code = "document_not_read"
+    rule = "A document is read before it is judged, and judged before it is stored."
+    suggestion = "Ask extract_metadata and check_compliance first, or let the workflow do it."
+
+
+class NotJudgedYet(Conflict):
+    code, kind = "document_in_progress", Kind.TRANSIENT
+    rule = "The document has no outcome yet."
+    suggestion = "Look at its status, and ask again when it is completed."
+
+
+class ValuesErased(EcosystemError):
+    code, status, kind, severity = "values_erased", 410, Kind.PERMANENT, Severity.LOW
+    rule = "The values of this document were erased on request."
+    suggestion = "Nothing can bring them back; upload the document again if you may."
+
+
+class RuleSetUnknown(Invalid):
+    code = "rule_set_unknown"
+    rule = "A rule set is one of those that GET /v1/rule-sets lists."
+    suggestion = "Choose one of GET /v1/rule-sets."
+
+
+class RuleSetInvalid(Invalid):
+    code = "rule_set_invalid"
+    rule = "A rule set is YAML of the documented form."
+
+
+class RuleSetChanged(EcosystemError):
+    code, status, kind, severity = "rule_set_changed", 500, Kind.PERMANENT, Severity.CRITICAL
+    rule = "A version of a rule set that was used is never edited."
+    suggestion = "Give the changed rules a new version; restore the text of the version that was used."

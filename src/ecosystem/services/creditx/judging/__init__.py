@@ -1,0 +1,1 @@
+"""Judging a document: rule sets as data, and what follows from them."""

@@ -4,6 +4,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from pydantic import Field
+
 from ecosystem.kernel.agent.card import AgentCard, AgentType, Limits, Prompt, Result, Task
 from ecosystem.kernel.messaging.event import Event
 
@@ -28,9 +30,9 @@ class RunStarted(Result):
 class StartRun(Task, request_type="start_run", result=RunStarted, effect=True):
     """Start a workflow by name; `input` holds ids only. The same `key` starts it once."""
 
-    workflow: str
+    workflow: str = Field(min_length=1, max_length=100, pattern="^[a-z0-9_]+$")
     input: dict[str, Any]
-    key: str
+    key: str = Field(min_length=1, max_length=200, pattern=r"^[!-~]+$")
 
 
 class RunCompleted(Event, event_type="workflow_run_completed", subject="run_id"):
@@ -48,7 +50,7 @@ ORCHESTRATOR_AGENT = AgentCard(
     id="orchestrator-agent", service=SERVICE, type=AgentType.WORKFLOW,
     purpose="Start workflows and carry each run to its end, whatever dies on the way.", tasks=(StartRun,),
     prompt=Prompt(system="You are orchestrator-agent. Start workflows and carry each run to its end."),
-    limits=Limits(timeout_seconds=10),
+    limits=Limits(timeout_seconds=10), clients=True,
 )  # fmt: skip
 AGENTS = (ORCHESTRATOR_AGENT,)
 EVENTS: tuple[type[Event], ...] = (RunCompleted, RunFailed)

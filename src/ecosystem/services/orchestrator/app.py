@@ -1,0 +1,39 @@
+"""The composition root: the only place that picks real adapters."""
+
+from ecosystem.contracts.index import AGENTS
+from ecosystem.contracts.orchestrator import ORCHESTRATOR_AGENT, StartRun
+from ecosystem.kernel.agent.host import AgentHost
+from ecosystem.kernel.durable.settings import DurableSettings
+from ecosystem.kernel.durable.worker import DurableWorker
+from ecosystem.kernel.runtime.service import Kernel, Service
+from ecosystem.services.orchestrator.adapters import shipped
+from ecosystem.services.orchestrator.consumers import consumers
+from ecosystem.services.orchestrator.handlers import Handlers
+from ecosystem.services.orchestrator.jobs import jobs
+from ecosystem.services.orchestrator.repository import Runs
+from ecosystem.services.orchestrator.routes import router
+from ecosystem.services.orchestrator.service import QUEUE, TASK, Parts, WorkflowService
+from ecosystem.services.orchestrator.settings import ServiceSettings
+
+
+def build(kernel: Kernel) -> Service:
+    """Compose the orchestrator. Raises DefinitionRefused for a shipped definition that breaks a rule."""
+    settings = kernel.source.get(ServiceSettings)
+    parts = Parts(
+        kernel.database, kernel.durable, kernel.outbox, kernel.audit, kernel.clock, kernel.agents, dict(AGENTS)
+    )
+    service = WorkflowService(Runs(kernel.database), parts, shipped())
+    worker = DurableWorker(
+        kernel.database, QUEUE, {TASK: service.carry}, concurrency=settings.runs_at_once_max,
+        lease_seconds=settings.lease_seconds, on_failure=service.failed, durable=kernel.durable,
+        settings=kernel.source.get(DurableSettings), clock=kernel.clock, ids=kernel.ids,
+    )  # fmt: skip
+    return Service(
+        name=kernel.service,
+        routers=(router(service),),
+        agents=(AgentHost(ORCHESTRATOR_AGENT, {StartRun: Handlers(service).start_run}),),
+        consumers=consumers(service),
+        jobs=jobs(kernel.database, settings.forget_every),
+        workers=(worker,),
+        before_ready=(service.keep_definitions,),
+    )

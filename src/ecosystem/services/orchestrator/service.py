@@ -1,0 +1,256 @@
+"""The orchestrator starts workflows and carries each run to its end, whatever dies on the way."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+from ecosystem.contracts.orchestrator import ORCHESTRATOR_AGENT, RunCompleted, RunFailed, RunState
+from ecosystem.kernel import context
+from ecosystem.kernel.agent.card import AgentCard
+from ecosystem.kernel.audit.audit import Audit
+from ecosystem.kernel.clock import Clock
+from ecosystem.kernel.db.database import Database
+from ecosystem.kernel.durable.durable import Durable
+from ecosystem.kernel.durable.task import TaskContext
+from ecosystem.kernel.durable.worker import TaskFailure
+from ecosystem.kernel.errors import Failure, Kind, Severity
+from ecosystem.kernel.messaging.outbox import Outbox
+from ecosystem.services.orchestrator.errors import (
+    DefinitionChanged,
+    DefinitionUnfit,
+    RunEnded,
+    RunFaulted,
+    RunNotFailed,
+    RunUnknown,
+    WorkflowUnknown,
+)
+from ecosystem.services.orchestrator.model import Run, state_of, unfit
+from ecosystem.services.orchestrator.repository import Runs
+from ecosystem.workflow.errors import Fault
+from ecosystem.workflow.evaluate import Run as Evaluated
+from ecosystem.workflow.evaluate import check_input, evaluate
+from ecosystem.workflow.model import Definition
+from ecosystem.workflow.parse import parse
+from ecosystem.workflow.port import Step
+from ecosystem.workflow.run import Done, DurablePort
+
+QUEUE, TASK = "orchestrator", "run"
+REASON_LENGTH_MAX = 500
+
+
+class Agents(Protocol):
+    async def call_raw(
+        self, to: str, request_type: str, payload: dict[str, Any], *, sender: str,
+        timeout_seconds: float | None = None, attempts: int = 1, request_id: str | None = None,
+    ) -> dict[str, Any]: ...  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the kernel gives to the use cases."""
+
+    database: Database
+    durable: Durable
+    outbox: Outbox
+    audit: Audit
+    clock: Clock
+    agents: Agents
+    cards: dict[str, AgentCard]
+
+
+class WorkflowService:
+    """`definitions` are those shipped with this version; the newest of each workflow starts new runs."""
+
+    def __init__(self, runs: Runs, parts: Parts, definitions: Sequence[Definition]) -> None:
+        self._runs, self._parts = runs, parts
+        self._database, self._clock = parts.database, parts.clock
+        self._by_digest = {definition.digest: definition for definition in definitions}
+        self._newest: dict[str, Definition] = {}
+        for definition in definitions:
+            known = self._newest.get(definition.workflow)
+            if known is None or _order(known) < _order(definition):
+                self._newest[definition.workflow] = definition
+
+    async def keep_definitions(self) -> None:
+        """Check and keep what was shipped, before the first run.
+
+        Raises:
+            DefinitionUnfit: an agent, a task or a limit that does not exist, with its line.
+            DefinitionChanged: a run has used another text of the same version.
+        """
+        for definition in self._by_digest.values():
+            problems = unfit(definition, self._parts.cards, ORCHESTRATOR_AGENT.id)
+            if problems:
+                raise DefinitionUnfit(f"{definition.workflow} {definition.version}: {'; '.join(problems)}.")
+
+        async def keep() -> None:
+            for definition in self._by_digest.values():
+                if not await self._runs.keep_definition(definition, self._clock.now()):
+                    raise DefinitionChanged(f"{definition.workflow} {definition.version} was changed after its use.")
+
+        await self._database.run(keep)
+
+    def workflows(self) -> list[Definition]:
+        return [self._newest[name] for name in sorted(self._newest)]
+
+    async def start(self, workflow: str, value: dict[str, Any], key: str) -> UUID:
+        """Start a run, or find the one that `key` has started; in the caller's unit of work, if one is open.
+
+        Raises:
+            WorkflowUnknown: nothing of this name was shipped.
+            InputRefused: `value` does not fit its schema.
+        """
+        definition = self._newest.get(workflow)
+        if definition is None:
+            raise WorkflowUnknown
+        check_input(definition, value)
+
+        async def begin() -> UUID:
+            before = await self._runs.find(workflow, key)
+            if before is not None:
+                return before
+            now = self._clock.now()
+            params = {"digest": definition.digest, "input": value, "started_at": now.isoformat()}
+            run_id = await self._parts.durable.start(QUEUE, TASK, params, key=f"{workflow}/{key}")
+            await self._runs.add(run_id, definition, key, value, now)
+            return run_id
+
+        return await self._database.run(begin)
+
+    async def page(
+        self, state: RunState | None, workflow: str | None, after: tuple[str, str] | None, limit: int
+    ) -> list[Run]:
+        return await self._database.read(lambda: self._runs.page(state and state.value, workflow, after, limit))
+
+    async def show(self, run_id: UUID) -> Run:
+        """Raises RunUnknown."""
+        run = await self._database.read(lambda: self._runs.show(run_id))
+        if run is None:
+            raise RunUnknown
+        return run
+
+    async def cancel(self, run_id: UUID) -> Run:
+        """End a run that is under way or stays in ERROR. Raises RunUnknown, RunEnded."""
+
+        async def end() -> None:
+            before = await self._known(run_id)
+            # The durable task first: its worker locks in this order too.
+            await self._parts.durable.cancel(run_id, queue=QUEUE)
+            if not await self._runs.cancel(run_id, self._clock.now()):
+                raise RunEnded
+            await self._tell("run.cancelled", before)
+
+        await self._database.run(end)
+        return await self.show(run_id)
+
+    async def retry(self, run_id: UUID) -> Run:
+        """Let a failed run go on after its finished steps. Raises RunUnknown, RunNotFailed."""
+
+        async def again() -> None:
+            before = await self._known(run_id)
+            if not await self._parts.durable.retry(run_id, queue=QUEUE):
+                raise RunNotFailed
+            if not await self._runs.retry(run_id, self._clock.now()):
+                raise RunNotFailed
+            await self._tell("run.retried", before)
+
+        await self._database.run(again)
+        return await self.show(run_id)
+
+    async def _known(self, run_id: UUID) -> Run:
+        run = await self._runs.get(run_id)
+        if run is None:
+            raise RunUnknown
+        return run
+
+    async def _tell(self, action: str, before: Run) -> None:
+        await self._parts.audit.record(
+            action, str(before.run_id), before={"state": before.state, "status": before.status}, after=None
+        )
+
+    async def carry(self, task: TaskContext) -> dict[str, Any]:
+        """Do what is left of a run; the handler of its durable task.
+
+        Raises RunFaulted: the definition's own error, which no retry by itself would change.
+        """
+        params = task.params
+        generation, started_at = 0, params["started_at"]
+        if task.attempt > 1:
+            run = await self._database.read(lambda: self._known(task.task_id))
+            generation, started_at = run.generation, run.started_at.isoformat()
+        definition = await self._definition(params["digest"])
+        now, seconds = self._clock.now(), definition.timeout_seconds
+        deadline = None if seconds is None else now.fromisoformat(started_at) + timedelta(seconds=seconds)
+        journal = _Journal(self._runs, self._parts, task.task_id, definition.workflow)
+        port = DurablePort(
+            task.task_id, generation, task, self._parts.agents, journal, self._clock,
+            sender=ORCHESTRATOR_AGENT.id, deadline=deadline,
+        )  # fmt: skip
+        try:
+            with context.scope(agent_id=ORCHESTRATOR_AGENT.id):
+                evaluated = Evaluated(str(task.task_id), params["input"], started_at, generation)
+                output = await evaluate(definition, evaluated, port)
+        except Fault as fault:
+            await port.keep(None)
+            error = fault.error
+            reason = f"{error.detail} ({error.instance})"[:REASON_LENGTH_MAX]
+            suggestion = "`eco runs retry` goes on after the finished steps, once the cause is gone."
+            raise RunFaulted(
+                Failure(error.code, reason, Kind.PERMANENT, Severity(error.severity), suggestion, error.status)
+            ) from fault
+        port.finish(output)
+        return {"outcome": outcome_of(output)}
+
+    async def failed(self, failure: TaskFailure) -> None:
+        """Put the run into ERROR, in the transaction that fails its task."""
+        reason, code = failure.failure.message[:REASON_LENGTH_MAX], failure.failure.code
+        workflow = await self._runs.fail(failure.task_id, code, reason, self._clock.now())
+        if workflow is not None:
+            await self._parts.outbox.add(RunFailed(run_id=failure.task_id, workflow=workflow, code=code))
+
+    async def _definition(self, digest: str) -> Definition:
+        known = self._by_digest.get(digest)
+        if known is None:
+            text = await self._database.read(lambda: self._runs.definition(digest))
+            if text is None:
+                raise WorkflowUnknown("The definition of this run is not kept here any more.")
+            known = parse(text, f"definition {digest[:12]}")
+            if known.digest != digest:
+                raise DefinitionChanged("The kept text of this run's definition is not the one it began with.")
+            self._by_digest[digest] = known
+        return known
+
+
+class _Journal:
+    """The history of one run, written with the checkpoints of its steps."""
+
+    def __init__(self, runs: Runs, parts: Parts, run_id: UUID, workflow: str) -> None:
+        self._runs, self._parts, self._run_id, self._workflow = runs, parts, run_id, workflow
+        # A run begins in VALIDATING, so that its first step needs no transaction before its call.
+        self._state = RunState.VALIDATING
+
+    def is_news(self, coming: Step) -> bool:
+        return state_of(coming.metadata) is not self._state
+
+    async def turn(self, done: Sequence[Done], coming: Step | None) -> None:
+        state = state_of(coming.metadata) if coming is not None else None
+        await self._runs.turn(
+            self._run_id, done, state, coming.name if coming is not None else None, self._parts.clock.now()
+        )
+        self._state = state or self._state
+
+    async def finish(self, done: Sequence[Done], output: Any) -> None:
+        await self._runs.finish(self._run_id, done, outcome_of(output), output, self._parts.clock.now())
+        await self._parts.outbox.add(RunCompleted(run_id=self._run_id, workflow=self._workflow))
+
+
+def outcome_of(output: Any) -> str:
+    """What the run says it came to: the text `outcome` of its output, else `completed`."""
+    outcome = output.get("outcome") if isinstance(output, dict) else None
+    return outcome[:100] if isinstance(outcome, str) and outcome else "completed"
+
+
+def _order(definition: Definition) -> tuple[int, ...]:
+    return tuple(int(part) for part in definition.version.split("."))

@@ -1,0 +1,96 @@
+"""Bytes by path, in a folder: what is written is there after a power cut, or not at all."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import obstore
+from obstore.exceptions import BaseError, NotFoundError
+from obstore.store import LocalStore
+
+from ecosystem.kernel.objects.errors import ObjectNotFound, StorageUnavailable
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
+
+
+@dataclass(frozen=True)
+class Stored:
+    """`size_bytes` as stored, encrypted."""
+
+    path: str
+    size_bytes: int
+    modified_at: datetime
+
+
+class FolderStore:
+    """obstore over a local directory. Each method raises StorageUnavailable, and ObjectNotFound where one is named."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with _translated():
+            self._store = LocalStore(folder, mkdir=True)
+
+    async def put(self, path: str, content: IO[bytes]) -> None:
+        """Replaces at once what is there."""
+        with _translated():
+            # obstore writes beside and renames; it does not wait for the disk, so we do.
+            await obstore.put_async(self._store, path, content, use_multipart=False)
+            await asyncio.to_thread(self._settle, path)
+
+    async def head(self, path: str) -> Stored:
+        with _translated():
+            return _stored(await obstore.head_async(self._store, path))
+
+    async def range(self, path: str, start: int, end: int) -> bytes:
+        """The bytes from `start` up to `end`, or to where the object ends."""
+        if start >= end:
+            return b""
+        with _translated():
+            return bytes(await obstore.get_range_async(self._store, path, start=start, end=end))
+
+    async def delete(self, path: str) -> None:
+        with _translated():
+            await obstore.delete_async(self._store, path)
+
+    async def list(self, prefix: str | None, after: str | None) -> AsyncIterator[Stored]:
+        """In the order of the paths, those behind `after`."""
+        found: list[Stored] = []
+        with _translated():
+            async for batch in obstore.list(self._store, prefix, offset=after):
+                found.extend(_stored(item) for item in batch)
+        for item in sorted(found, key=lambda stored: stored.path):
+            yield item
+
+    async def ping(self) -> None:
+        """Raises StorageUnavailable where nothing could be written."""
+        if not await asyncio.to_thread(os.access, self.folder, os.W_OK | os.X_OK):
+            raise StorageUnavailable("The folder of the objects cannot be written.")
+
+    def _settle(self, path: str) -> None:
+        target = self.folder / path
+        for place in (target, *list(target.parents)[: len(Path(path).parts)]):
+            descriptor = os.open(place, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def _stored(item: "ObjectMeta") -> Stored:
+    return Stored(item["path"], item["size"], item["last_modified"])
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (NotFoundError, FileNotFoundError):
+        raise ObjectNotFound from None
+    except (BaseError, OSError) as error:
+        raise StorageUnavailable from error

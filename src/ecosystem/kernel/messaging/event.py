@@ -56,6 +56,8 @@ class Envelope(BaseModel):
     slot: int
     xid: int
     position: int
+    epoch: int = 1
+    recorded_at: datetime | None = None
 
     def read(self, kind: builtins.type[E]) -> E:
         """The data as `kind`. Raises pydantic.ValidationError where it does not fit."""

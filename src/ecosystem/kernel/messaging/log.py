@@ -101,7 +101,7 @@ class EventLog:
                     f"select {_COLUMNS} from kernel.list_events(%s, %s::text::xid8, %s, %s, %s, %s, %s)",  # noqa: S608
                     (at.epoch, str(at.xid), at.id, type_, subject, newest, limit),
                 )
-                return [_logged(row) for row in await cursor.fetchall()]
+                return [logged(row) for row in await cursor.fetchall()]
 
         return await self._read(work)
 
@@ -110,7 +110,7 @@ class EventLog:
             async with connection.cursor(row_factory=namedtuple_row) as cursor:
                 await cursor.execute(f"select {_COLUMNS} from kernel.find_event(%s)", (event_id,))  # noqa: S608
                 row = await cursor.fetchone()
-                return _logged(row) if row else None
+                return logged(row) if row else None
 
         return await self._read(work)
 
@@ -142,16 +142,16 @@ class EventLog:
         return await self._read(work)
 
     async def dead_letters(
-        self, *, everywhere: bool = False, before: UUID | None = None, limit: int = 50
+        self, *, everywhere: bool = False, consumer: str | None = None, before: UUID | None = None, limit: int = 50
     ) -> list[DeadLetter]:
-        """Newest first, of the company of the context, or with `everywhere` of all."""
+        """Those not redelivered, newest first, of the company of the context, or with `everywhere` of all."""
 
         async def work(connection: Connection) -> list[DeadLetter]:
             async with connection.cursor(row_factory=class_row(DeadLetter)) as cursor:
                 await cursor.execute(
                     "select dead_letter_id, company_id, consumer, event_id, type, subject, attempts, code, message,"
-                    " died_at, redelivered_at from kernel.list_dead_letters(%s, %s, %s)",
-                    (everywhere, before, limit),
+                    " died_at, redelivered_at from kernel.list_dead_letters(%s, %s, %s, %s)",
+                    (everywhere, consumer, before, limit),
                 )
                 return await cursor.fetchall()
 
@@ -209,5 +209,6 @@ class EventLog:
         return await self._database.read(reading)
 
 
-def _logged(row: Any) -> Logged:
+def logged(row: Any) -> Logged:
+    """An event from a row with the columns of the log, whose `xid` came as a number."""
     return Logged(envelope_of(row), str(Position(row.epoch, row.xid, row.id)), row.recorded_at)

@@ -30,8 +30,8 @@ select lane, slot, epoch, xid::text::bigint as xid, id, recorded_at, event_id, a
  where consumer = %s and next_at <= clock_timestamp() order by next_at limit %s
 """
 _EVENT = """
-select epoch, xid::text::bigint as xid, id, slot, event_id, type, source, subject, company_id, time, trace_id, user_id,
-       data from kernel.read_event(%s, %s, %s::bigint::text::xid8, %s, %s)
+select epoch, xid::text::bigint as xid, id, recorded_at, slot, event_id, type, source, subject, company_id, time,
+       trace_id, user_id, data from kernel.read_event(%s, %s, %s::bigint::text::xid8, %s, %s)
 """
 _NEXT_IN_LANE = """
 update parked set next_at = clock_timestamp() where (consumer, epoch, xid, id) =

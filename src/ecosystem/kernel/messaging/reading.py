@@ -99,7 +99,7 @@ def envelope_of(row: Any) -> Envelope:
     return Envelope.model_construct(
         id=row.event_id, type=row.type, source=row.source, subject=row.subject, time=row.time,
         company_id=row.company_id, trace_id=row.trace_id, user_id=row.user_id, data=row.data, slot=row.slot,
-        xid=row.xid, position=row.id,
+        xid=row.xid, position=row.id, epoch=row.epoch, recorded_at=row.recorded_at,
     )  # fmt: skip
 
 

@@ -40,6 +40,17 @@ begin
   end if;
 end $$;
 
+create function kernel.read_events(
+  p_consumer text, p_epochs integer[], p_xids xid8[], p_ids bigint[], p_recorded timestamptz[]
+) returns setof kernel.log
+language plpgsql security definer set search_path = kernel, pg_temp as $$
+begin
+  perform kernel.types_of(p_consumer);
+  return query select l.* from unnest(p_epochs, p_xids, p_ids, p_recorded) k (epoch, xid, id, recorded_at)
+    join kernel.log l on l.recorded_at = k.recorded_at and l.epoch = k.epoch and l.xid = k.xid and l.id = k.id
+    order by l.epoch, l.xid, l.id;
+end $$;
+
 create function kernel.log_end(out epoch integer, out xid xid8, out id bigint)
 language sql stable security definer set search_path = kernel, pg_temp as $$
   select s.epoch, pg_snapshot_xmin(pg_current_snapshot()), 0::bigint from kernel.log_state s
@@ -94,14 +105,16 @@ begin
   end if;
 end $$;
 
-create function kernel.list_dead_letters(p_all boolean, p_before uuid, p_max integer) returns setof kernel.dead_letters
+create function kernel.list_dead_letters(p_all boolean, p_consumer text, p_before uuid, p_max integer)
+returns setof kernel.dead_letters
 language plpgsql security definer set search_path = kernel, pg_temp as $$
 declare
   v_company uuid := nullif(current_setting('eco.company_id', true), '')::uuid;
 begin
   perform kernel.only_events();
   return query select * from kernel.dead_letters d
-    where (p_all or d.company_id = v_company) and (p_before is null or d.dead_letter_id < p_before)
+    where (p_all or d.company_id = v_company) and (p_consumer is null or d.consumer = p_consumer)
+      and (p_before is null or d.dead_letter_id < p_before) and d.redelivered_at is null
     order by d.dead_letter_id desc limit p_max;
 end $$;
 
@@ -232,10 +245,11 @@ $$;
 """
 
 RIGHTS = """
-grant execute on function kernel.list_events, kernel.find_event, kernel.log_end, kernel.bury, kernel.list_dead_letters,
-  kernel.redeliver, kernel.replay, kernel.consumer_states, kernel.log_horizon_seconds to eco_service;
+grant execute on function kernel.list_events, kernel.find_event, kernel.log_end, kernel.read_events, kernel.bury,
+  kernel.list_dead_letters, kernel.redeliver, kernel.replay, kernel.consumer_states, kernel.log_horizon_seconds to eco_service;
 alter function kernel.list_events owner to eco_relay;
 alter function kernel.find_event owner to eco_relay;
+alter function kernel.read_events owner to eco_relay;
 alter function kernel.log_end owner to eco_relay;
 """
 

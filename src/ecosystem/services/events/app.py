@@ -1,0 +1,30 @@
+"""Composition of events-service."""
+
+from ecosystem.contracts.events import EVENT_BUS_AGENT, SERVICE, PublishEvent
+from ecosystem.contracts.index import EVENTS
+from ecosystem.kernel.agent.host import AgentHost
+from ecosystem.kernel.messaging.log import EventLog
+from ecosystem.kernel.runtime.service import Kernel, Service
+from ecosystem.services.events import consumers, jobs
+from ecosystem.services.events.handlers import EventBusHandlers
+from ecosystem.services.events.repository import ArchiveRepository
+from ecosystem.services.events.routes import routers
+from ecosystem.services.events.service import ArchiveService, EventsService, PublishingService
+from ecosystem.services.events.settings import ServiceSettings
+
+
+def build(kernel: Kernel) -> Service:
+    settings = kernel.source.get(ServiceSettings)
+    archive = ArchiveService(
+        kernel.database, ArchiveRepository(kernel.database, consumers.NAME), kernel.objects, kernel.clock, kernel.ids,
+        settings,
+    )  # fmt: skip
+    events = EventsService(kernel.database, EventLog(kernel.database), kernel.clock, settings)
+    handlers = EventBusHandlers(PublishingService(kernel.outbox, EVENTS))
+    return Service(
+        name=SERVICE,
+        routers=routers(events, archive),
+        agents=(AgentHost(EVENT_BUS_AGENT, {PublishEvent: handlers.publish}),),
+        consumers=(consumers.archive(archive),),
+        jobs=jobs.jobs(archive, kernel.database, settings.archive_every_seconds),
+    )

@@ -1,0 +1,195 @@
+"""Events-service archives the log, publishes for workflows, and lets people look, replay and redeliver."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from pydantic import ValidationError
+
+from ecosystem.kernel import context
+from ecosystem.kernel.clock import Clock
+from ecosystem.kernel.db.database import Database
+from ecosystem.kernel.ids import Ids
+from ecosystem.kernel.messaging.event import Envelope, Event
+from ecosystem.kernel.messaging.log import EventLog, Logged, Replay
+from ecosystem.kernel.messaging.outbox import CHANNEL, Outbox
+from ecosystem.kernel.objects.objects import ObjectRef, Objects
+from ecosystem.services.events import model
+from ecosystem.services.events.errors import (
+    ArchiveBroken,
+    EventDataRefused,
+    EventTypeUnknown,
+    EventUnknown,
+    ReplayStartMissing,
+)
+from ecosystem.services.events.model import ArchiveFile, Place, Waiting
+from ecosystem.services.events.repository import ArchiveRepository
+from ecosystem.services.events.settings import ServiceSettings
+
+_LOOK_AGAIN_SECONDS = 0.5
+_STREAM_PAGE = 100
+
+
+@dataclass(frozen=True)
+class Publishing:
+    """What a workflow wants to have published, proved to be a fact that a contract names."""
+
+    event: Event
+    source: str
+
+
+class PublishingService:
+    def __init__(self, outbox: Outbox, kinds: Mapping[str, type[Event]]) -> None:
+        self._outbox, self._kinds = outbox, kinds
+
+    def check(self, event_type: str, data: Mapping[str, Any], source: str) -> Publishing:
+        """Raises EventTypeUnknown, and EventDataRefused naming the field and the rule, never the value."""
+        kind = self._kinds.get(event_type)
+        if kind is None:
+            raise EventTypeUnknown(f"There is no event type {event_type!r}."[:200])
+        try:
+            return Publishing(kind.model_validate_json(orjson.dumps(dict(data))), source)
+        except ValidationError as error:
+            problems = error.errors(include_url=False, include_input=False, include_context=False)
+            told = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'data'}: {one['msg']}" for one in problems[:5])
+            raise EventDataRefused(f"{event_type}: {told}") from None
+
+    async def publish(self, publishing: Publishing) -> UUID:
+        """Append it in the open unit of work."""
+        return await self._outbox.add_as(publishing.event, publishing.source)
+
+
+class ArchiveService:
+    """Every event once, in files of one company and day, encrypted, kept for years, chained by their digests."""
+
+    def __init__(
+        self, database: Database, files: ArchiveRepository, objects: Objects, clock: Clock, ids: Ids,
+        settings: ServiceSettings,
+    ) -> None:  # fmt: skip
+        self._database, self._files, self._objects = database, files, objects
+        self._clock, self._ids, self._settings = clock, ids, settings
+
+    async def note(self, envelope: Envelope) -> None:
+        """Put an event on the list, in the unit of work of the consumer."""
+        size = len(orjson.dumps(envelope.data)) + 400  # about what the attributes around the data take
+        await self._files.note(model.archive_of(envelope.company_id), envelope, size)
+
+    async def archive_due(self) -> list[ArchiveFile]:
+        """Write a file for all that is due. A kill in the middle leaves at most an object that nobody names."""
+        limits = self._settings
+        made: list[ArchiveFile] = []
+        today = self._clock.now().date()
+        for waiting in await self._database.read(self._files.waiting):
+            left = waiting
+            while left.events and model.is_due(
+                left, today, events_max=limits.file_events_max, bytes_max=limits.file_bytes_max
+            ):
+                file = await self._write(left)
+                if file is None:
+                    break
+                made.append(file)
+                left = Waiting(left.archive, left.day, left.events - file.events, left.size_bytes - file.size_bytes)
+        return made
+
+    async def _write(self, waiting: Waiting) -> ArchiveFile | None:
+        limits, company_id = self._settings, model.company_of(waiting.archive)
+        with context.scope(company_id=company_id):
+            places = model.fitting(
+                await self._database.read(
+                    lambda: self._files.places(waiting.archive, waiting.day, limits.file_events_max)
+                ),
+                events_max=limits.file_events_max, bytes_max=limits.file_bytes_max,
+            )  # fmt: skip
+            if not places:
+                return None
+            events = await self._database.read(lambda: self._files.events(places))
+            content = await asyncio.to_thread(model.compose, events)
+            retain_until = self._objects.retain_until(limits.retention_days)
+            # Named by its content: writing it a second time after a kill makes the same object.
+            ref = await self._objects.put(company_id, content, retain_until=retain_until)
+            return await self._database.run(lambda: self._enter(waiting, places, events, ref, model.sha256(content)))
+
+    async def _enter(
+        self, waiting: Waiting, places: list[Place], events: list[Logged], ref: ObjectRef, digest: str
+    ) -> ArchiveFile | None:
+        previous = await self._files.last_of(waiting.archive)
+        if await self._files.take(waiting.archive, waiting.day, places) != len(places) or len(events) != len(places):
+            raise ArchiveBroken("What waits for the archive changed under its writer.")
+        file = ArchiveFile(
+            file_id=self._ids.uuid(), archive=waiting.archive, day=waiting.day,
+            number=await self._files.next_number(waiting.archive, waiting.day), object_name=ref.name,
+            object_size_bytes=ref.size_bytes, object_digest=ref.digest, events=len(places),
+            size_bytes=sum(place.size_bytes for place in places), content_sha256=digest,
+            first_position=events[0].cursor, last_position=events[-1].cursor,
+            previous_sha256=previous.content_sha256 if previous else None,
+            retain_until=self._objects.retain_until(self._settings.retention_days), made_at=self._clock.now(),
+        )  # fmt: skip
+        await self._files.add(file)
+        return file
+
+    async def files(self, company_id: UUID | None, before: UUID | None, limit: int) -> list[ArchiveFile]:
+        archive = model.archive_of(company_id)
+        return await self._database.read(lambda: self._files.files(archive, before, limit))
+
+    async def content(self, file: ArchiveFile) -> bytes:
+        """The file as it was written. Raises ArchiveBroken where it is not what the manifest says."""
+        with context.scope(company_id=model.company_of(file.archive)):
+            ref = ObjectRef(file.object_name, file.object_size_bytes, file.object_digest)
+            content = b"".join([piece async for piece in self._objects.open(ref)])
+        if model.sha256(content) != file.content_sha256:
+            raise ArchiveBroken
+        return content
+
+
+class EventsService:
+    """What people ask about the log."""
+
+    def __init__(self, database: Database, log: EventLog, clock: Clock, settings: ServiceSettings) -> None:
+        self._database, self.log, self._clock, self._settings = database, log, clock, settings
+
+    async def event(self, event_id: UUID) -> Logged:
+        """Raises EventUnknown, also for the event of another company."""
+        found = await self.log.event(event_id)
+        if found is None:
+            raise EventUnknown
+        return found
+
+    async def follow(
+        self, after: str | None, *, type_: str | None, subject: str | None
+    ) -> AsyncIterator[Logged | None]:
+        """Events behind `after` (None: from now on) as they come; None now and then, as a sign of life."""
+        wake = self._database.wakeups.subscribe(CHANNEL)
+        end = self._clock.monotonic() + self._settings.stream_seconds_max
+        try:
+            position = after or await self.log.end()
+            while self._clock.monotonic() < end:
+                wake.clear()
+                found = await self.log.events(after=position, type_=type_, subject=subject, limit=_STREAM_PAGE)
+                for one in found:
+                    yield one
+                    position = one.cursor
+                if len(found) < _STREAM_PAGE:
+                    yield None
+                    await self._either(wake, _LOOK_AGAIN_SECONDS)
+        finally:
+            self._database.wakeups.unsubscribe(CHANNEL, wake)
+
+    @staticmethod
+    async def _either(wake: asyncio.Event, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await wake.wait()
+        except TimeoutError:
+            return
+
+    async def replay(
+        self, consumer: str, from_position: str | None, from_time: datetime | None, *, dry_run: bool
+    ) -> Replay:
+        """Raises ReplayStartMissing, ConsumerUnknown, PositionRefused."""
+        if (from_position is None) == (from_time is None):
+            raise ReplayStartMissing
+        return await self.log.replay(consumer, from_position=from_position, from_time=from_time, dry_run=dry_run)

@@ -1,0 +1,50 @@
+"""A composed service behind its doors: what serves it as a process and what serves it to tests use the same."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from ecosystem.kernel.agent.answers import Answers
+from ecosystem.kernel.agent.card import AgentType
+from ecosystem.kernel.agent.handling import Handling
+from ecosystem.kernel.agent.settings import AgentSettings
+from ecosystem.kernel.http.app import create_app
+from ecosystem.kernel.http.door import Door, Guards
+from ecosystem.kernel.http.health import Health
+from ecosystem.kernel.http.settings import HttpSettings
+from ecosystem.kernel.runtime.agent_door import AgentDoor
+from ecosystem.kernel.runtime.contracts import ContractIndex
+from ecosystem.kernel.runtime.service import Job, Kernel, Service
+
+
+@dataclass(frozen=True)
+class Hosted:
+    """`door` is the ASGI application. `jobs` are the service's and the kernel's own."""
+
+    kernel: Kernel
+    service: Service
+    handling: Handling
+    door: Door
+    jobs: tuple[Job, ...]
+
+
+def assemble(kernel: Kernel, service: Service, contracts: ContractIndex, guards: Guards, health: Health) -> Hosted:
+    settings = kernel.source.get(AgentSettings)
+    answers = Answers(kernel.database)
+    handling = Handling(
+        service.agents, contracts.agents, answers, settings=settings, clock=kernel.clock, metrics=kernel.metrics
+    )
+    routers = list(service.routers)
+    if service.agents:
+        # Who carries workflows may ask any agent, so requests for agents of other services go through it.
+        forward = next((host.card.id for host in service.agents if host.card.type is AgentType.WORKFLOW), None)
+        routers.append(AgentDoor(handling, contracts.agents, kernel.agents, kernel.clock, forward=forward).router)
+    app = create_app(service.name, health.version, routers)
+    door = Door(app, guards, health, settings=kernel.source.get(HttpSettings), metrics=kernel.metrics)
+    jobs = service.jobs
+    if any(task.effect for host in service.agents for task in host.card.tasks):
+
+        async def forget() -> None:
+            await answers.forget(settings.answers_kept.total_seconds())
+
+        jobs = (*jobs, Job("forget-recorded-answers", timedelta(hours=1), forget))
+    return Hosted(kernel, service, handling, door, jobs)

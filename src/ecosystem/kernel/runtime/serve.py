@@ -1,0 +1,94 @@
+"""`serve(...)`: a service as a process, from its settings to its exit code."""
+
+import asyncio
+import gc
+import signal
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as distribution_version
+from typing import Protocol
+
+import setproctitle
+import uvloop
+
+from ecosystem.kernel.errors import EcosystemError
+from ecosystem.kernel.runtime.contracts import ContractIndex
+from ecosystem.kernel.runtime.process import Plan, Process
+from ecosystem.kernel.runtime.service import Build
+from ecosystem.kernel.runtime.settings import RuntimeSettings
+from ecosystem.kernel.runtime.watching import ParentLine
+from ecosystem.kernel.settings import Source
+from ecosystem.kernel.telemetry import log as logging
+from ecosystem.kernel.telemetry import tracing
+from ecosystem.kernel.telemetry.export import SpanFile
+from ecosystem.kernel.telemetry.log import log
+from ecosystem.kernel.telemetry.settings import TelemetrySettings
+
+EXIT_FAILED, EXIT_REFUSED = 1, 78  # 78: EX_CONFIG of sysexits.h, trying again will not help
+
+
+class Entry(Protocol):
+    """What is needed of an entry of the catalog."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def schema(self) -> str: ...
+    @property
+    def needs(self) -> tuple[str, ...]: ...
+
+
+def serve(entry: Entry, build: Build, source: Source, *, contracts: ContractIndex, ready_fd: int | None = None) -> int:
+    """Run until SIGTERM or SIGINT; the exit code: 0 after a stop that was asked for, 78 for refused settings, else 1.
+
+    `ready_fd` gets one JSON line at each change: {"state": starting, ready, degraded, draining or stopped, "reason",
+    "instance_id", "http_port", "grpc_port", "plain_port"}. A second signal skips the wait of the drain.
+    """
+    parent = ParentLine(ready_fd)
+    version = _version()
+    try:
+        telemetry = source.get(TelemetrySettings)
+        logging.configure(entry.name, level=telemetry.level)
+        runtime = source.get(RuntimeSettings)
+        setproctitle.setproctitle(f"ecosystem {entry.name}")
+        spans = SpanFile(telemetry, f"{entry.name}-{runtime.instance_id or 'alone'}")
+        tracing.configure(entry.name, version, spans)
+        plan = Plan(entry.name, entry.schema, entry.needs, version, source, contracts)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_run(plan, build, parent, spans))
+    except EcosystemError as error:
+        log.error("service refused to start", exc_info=error)
+        parent.say("failed", error.message)
+        return EXIT_FAILED if error.retryable else EXIT_REFUSED
+    except Exception as error:
+        log.error("service failed", exc_info=error)
+        parent.say("failed", type(error).__name__)
+        return EXIT_FAILED
+
+
+async def _run(plan: Plan, build: Build, parent: ParentLine, spans: SpanFile) -> int:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    process = Process(plan, build, parent, spans)
+
+    def signalled() -> None:
+        if stop.is_set():
+            process.drain_now.set()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, signalled)
+    try:
+        await process.start(stop)
+        # What start made lives as long as the process: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        await stop.wait()
+    finally:
+        await process.stop()
+    return 0
+
+
+def _version() -> str:
+    try:
+        return distribution_version("ecosystem")
+    except PackageNotFoundError:
+        return "0+source"

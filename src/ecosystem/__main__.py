@@ -1,0 +1,22 @@
+"""`python -m ecosystem …`: commands, and the one place where a string of the catalog becomes code.
+
+`serve NAME`, `zygote` and `supervise` are what the fleet starts; everything else is a command of `cli`.
+"""
+
+import sys
+
+
+def main() -> int:
+    """Dispatch on the first word; each branch imports only what it needs."""
+    word, rest = (sys.argv[1] if len(sys.argv) > 1 else ""), sys.argv[2:]
+    if word in ("serve", "zygote", "migrate", "supervise"):
+        from ecosystem import entrypoints
+
+        return entrypoints.run(word, rest)
+    from ecosystem.cli.main import main as command
+
+    return command(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

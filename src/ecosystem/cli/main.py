@@ -1,0 +1,65 @@
+"""The command line: one file per noun, imported only when it is asked for.
+
+A noun is a module of this package with `SUMMARY: str` and `main(arguments: list[str]) -> int` (the exit code); add its
+name to `COMMANDS` and it is there, in the help too.
+"""
+
+import importlib
+import sys
+
+from ecosystem import __version__
+
+COMMANDS: dict[str, tuple[tuple[str, str], ...]] = {
+    "Run the platform": (
+        ("up", "start the platform of this home"),
+        ("status", "every process with its state"),
+        ("logs", "log lines of a service"),
+        ("scale", "change the number of a service's replicas"),
+        ("restart", "replace processes one after the other, without a failed request"),
+        ("down", "stop everything in order"),
+        ("doctor", "which engines, what is wrong with this machine, how to mend it"),
+        ("config", "every setting with its value and origin"),
+    ),
+    "Work with it": (
+        ("demo", "a platform of its own, documents through it, a table of what came out"),
+        ("login", "become the operator of this home"),
+        ("company", "companies: create, list, show"),
+        ("client", "clients of a company: create, list, revoke, rotate-secret"),
+        ("documents", "documents: upload, list, show, result"),
+        ("runs", "runs of workflows: list, show, cancel, retry"),
+        ("events", "the event log: list, tail, show, replay, dead-letters"),
+        ("specimens", "make documents with their truth"),
+    ),
+    "Work on it": (
+        ("test", "checks and tests of this checkout"),
+        ("check", "lint, types, layers, form, schemas, licences"),
+        ("bench", "measure against named baselines"),
+        ("schemas", "write schemas/ anew from the code"),
+    ),
+}
+_NAMES = [name for group in COMMANDS.values() for name, _ in group]
+
+
+def main(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())  # noqa: T201
+        return 0
+    if arguments[0] in ("-V", "--version"):
+        print(f"eco {__version__}")  # noqa: T201
+        return 0
+    name = arguments[0]
+    if name not in _NAMES:
+        near = [known for known in _NAMES if known.startswith(name[:2])]
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        print(f"eco: there is no command {name!r}.{hint}\nNext: eco --help", file=sys.stderr)  # noqa: T201
+        return 2
+    code: int = importlib.import_module(f"ecosystem.cli.{name}").main(arguments[1:])
+    return code
+
+
+def usage() -> str:
+    width = max(map(len, _NAMES)) + 2
+    lines = ["usage: eco COMMAND …    (eco COMMAND --help says more)", ""]
+    for title, commands in COMMANDS.items():
+        lines += [f"{title}:", *(f"  {name:<{width}}{summary}" for name, summary in commands), ""]
+    return "\n".join(lines).rstrip()

@@ -1,0 +1,113 @@
+"""The processes of a platform, resolved from the catalog: what `python -m ecosystem` becomes for the fleet."""
+
+import argparse
+import asyncio
+import importlib
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ecosystem.catalog import CATALOG, find
+from ecosystem.fleet.home import Home, default_home
+from ecosystem.fleet.zygote import Run
+from ecosystem.fleet.zygote import run as run_zygote
+from ecosystem.kernel.errors import EcosystemError, describe
+from ecosystem.kernel.settings import Secret, Source
+
+MIGRATE = "migrate"
+
+
+def resolve(dotted: str) -> Any:
+    """`module:name` as the object it names."""
+    module, _, name = dotted.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def load(name: str) -> Run:
+    """A service (or `migrate`) by its registered name, imported: a function of settings and a descriptor for reports."""
+    if name == MIGRATE:
+        return _load_migrate()
+    from ecosystem.contracts import index
+    from ecosystem.kernel.runtime.contracts import ContractIndex
+    from ecosystem.kernel.runtime.serve import serve
+
+    entry = find(name)
+    if entry is None:
+        raise KeyError(name)
+    build = resolve(entry.build)
+    contracts = ContractIndex(index.AGENTS, index.EVENTS, frozenset(one.name for one in CATALOG))
+    return lambda source, ready_fd: serve(entry, build, source, contracts=contracts, ready_fd=ready_fd)
+
+
+def _load_migrate() -> Run:
+    from ecosystem.kernel.db.migrate import MigrationSet, migrate
+
+    sets = [MigrationSet(entry.name, entry.schema, entry.migrations) for entry in CATALOG]
+
+    def run(source: Source, ready_fd: int) -> int:
+        url: Secret = Secret(str(source.overrides["database"]["url"]))
+        home = Home(Path(str(source.overrides["runtime"]["home"])))
+        try:
+            migrate(url.get_secret_value(), sets, password_of=home.password_of)
+        except EcosystemError as error:
+            os.write(ready_fd, json.dumps({"error": error.message}).encode() + b"\n")
+            return 1
+        return 0
+
+    return run
+
+
+def run(word: str, arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog=f"python -m ecosystem {word}")
+    if word == "zygote":
+        parser.add_argument("--control-fd", type=int, required=True)
+        control = socket.socket(fileno=parser.parse_args(arguments).control_fd)
+        return run_zygote(control, load, (MIGRATE, *(entry.name for entry in CATALOG)))
+    if word == "supervise":
+        parser.add_argument("--status-fd", type=int)
+        parser.add_argument("--config", type=Path)
+        parsed = parser.parse_args(arguments)
+        return supervise(parsed.config, parsed.status_fd)
+    parser.add_argument("name", choices=[entry.name for entry in CATALOG])
+    parser.add_argument("--config", type=Path)
+    parsed = parser.parse_args(arguments)
+    return load(parsed.name)(Source.load(parsed.config, os.environ), -1)
+
+
+def supervise(config: Path | None, status_fd: int | None) -> int:
+    """Hold the home and run everything in it. What goes wrong is told on `status_fd` and on standard error."""
+    from ecosystem.fleet.plan import make_plan, with_account
+    from ecosystem.fleet.settings import FleetSettings
+    from ecosystem.fleet.supervisor import Supervisor
+
+    say = _teller(status_fd)
+    try:
+        source = Source.load(config, os.environ)
+        home = with_account(Home(default_home(os.environ)), source.get(FleetSettings))
+        home.prepare()
+        held = home.lock()
+        home.make_secrets()
+        supervisor = Supervisor(make_plan(home, source), lambda text: say({"progress": text}))
+        try:
+            return asyncio.run(supervisor.run())
+        finally:
+            os.close(held)
+    except EcosystemError as error:
+        failure = describe(error)
+        say({"error": failure.message, "code": failure.code, "next": failure.suggestion})
+        return 1
+
+
+def _teller(status_fd: int | None) -> Callable[[dict[str, Any]], None]:
+    def say(said: dict[str, Any]) -> None:
+        if status_fd is not None:
+            with suppress(OSError):
+                os.write(status_fd, json.dumps(said).encode() + b"\n")
+        print(json.dumps(said), file=sys.stderr, flush=True)  # noqa: T201
+
+    return say

@@ -1,0 +1,1 @@
+"""PostgreSQL, cache and edge: found by URL, else on the PATH, else in their wheels; run in the foreground."""

@@ -1,0 +1,217 @@
+"""The home: one folder with everything that a platform writes, its format, its lock and its secrets."""
+
+import fcntl
+import hashlib
+import hmac
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from ecosystem.fleet.errors import AlreadyRunning, HomeNotWritable, HomeTooNew, HomeUnreachable
+from ecosystem.fleet.processes import Account
+
+FORMAT = 1
+_SOCKET_PATH_BYTES_MAX = 107
+_LONGEST_SOCKET = "/postgres/.s.PGSQL.5432.lock"
+
+
+def default_home(environ: Mapping[str, str]) -> Path:
+    """`ECO_HOME`, else `/var/lib/ecosystem` for root (others must be able to enter it), else `~/.ecosystem`."""
+    if named := environ.get("ECO_HOME"):
+        return Path(named).expanduser().absolute()
+    return Path("/var/lib/ecosystem") if os.geteuid() == 0 else Path.home() / ".ecosystem"
+
+
+@dataclass(frozen=True)
+class Home:
+    """Paths below one folder. Owners: `account` where a folder is written by engines and services, else the starter."""
+
+    path: Path
+    account: Account | None = None
+
+    @property
+    def state_file(self) -> Path:
+        return self.path / "state.json"
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+    @property
+    def leaves(self) -> Path:
+        """Certificates of processes, one PEM each, and the bundle `ca.pem`."""
+        return self.path / "pki"
+
+    @property
+    def bundle(self) -> Path:
+        return self.leaves / "ca.pem"
+
+    @property
+    def authority(self) -> Path:
+        return self.path / "fleet" / "authority"
+
+    @property
+    def secrets(self) -> Path:
+        return self.path / "secrets"
+
+    @property
+    def first_credential(self) -> Path:
+        return self.secrets / "first-administrator.credential"
+
+    @property
+    def master_key(self) -> Path:
+        return self.secrets / "master.key"
+
+    @property
+    def data(self) -> Path:
+        return self.path / "postgres"
+
+    @property
+    def objects(self) -> Path:
+        return self.path / "objects"
+
+    @property
+    def traces(self) -> Path:
+        return self.path / "traces"
+
+    @property
+    def edge(self) -> Path:
+        """What gateway-service writes and Envoy watches."""
+        return self.path / "edge"
+
+    @property
+    def run(self) -> Path:
+        """Folder of sockets. Where the home's path is too long for one, a short folder beside it, kept in `run`."""
+        inside = self.path / "run"
+        if len(os.fsencode(inside)) + len(_LONGEST_SOCKET) <= _SOCKET_PATH_BYTES_MAX:
+            return inside
+        pointer = self.path / "run-folder"
+        with suppress(OSError):
+            kept = Path(pointer.read_text())
+            if kept.is_dir() and kept.stat().st_uid == os.geteuid():
+                return kept
+        made = Path(tempfile.mkdtemp(prefix="eco-run-", dir="/tmp"))
+        made.chmod(0o711)
+        pointer.write_text(str(made))
+        return made
+
+    @property
+    def control(self) -> Path:
+        return self.run / "control.sock"
+
+    def prepare(self) -> None:
+        """Make what is missing. Raises HomeTooNew, HomeUnreachable, HomeNotWritable; nothing is changed then."""
+        self._check_format()
+        try:
+            self.path.mkdir(mode=0o711, parents=True, exist_ok=True)
+            if self.account:
+                self.path.chmod(0o711)
+                self._check_reachable(self.account)
+            _own(self.path / "fleet", None)
+            _own(self.logs, None)
+            _own(self.run, None, 0o711)
+            shared = (self.leaves, self.secrets, self.objects, self.traces, self.edge)
+            for folder in (*shared, self.run / "postgres", self.run / "cache", self.run / "edge"):
+                _own(folder, self.account)
+            write_atomically(self.path / "format", f"{FORMAT}\n".encode())
+        except OSError as error:
+            raise HomeNotWritable(f"{error.filename or self.path}: {error.strerror}.") from error
+
+    def lock(self) -> int:
+        """A descriptor that holds the home until it is closed. Raises AlreadyRunning."""
+        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise AlreadyRunning(f"A platform already runs in {self.path}.") from None
+        return descriptor
+
+    def is_locked(self) -> bool:
+        if not (self.path / "lock").exists():
+            return False
+        try:
+            os.close(self.lock())
+        except AlreadyRunning:
+            return True
+        return False
+
+    def make_secrets(self) -> None:
+        """The keys of this home, made once, each in a file of mode 0600."""
+        _secret(self.master_key, f"1:{secrets.token_hex(32)}\n", self.account)
+        _secret(self.path / "fleet" / "roles.key", secrets.token_hex(32), None)
+        _secret(self.path / "fleet" / "cache.password", secrets.token_hex(32), None)
+
+    def password_of(self, role: str) -> str:
+        """The password of a database role: derived, so that nothing but one key is kept."""
+        key = (self.path / "fleet" / "roles.key").read_bytes()
+        return hmac.new(key, role.encode(), hashlib.sha256).hexdigest()
+
+    @property
+    def cache_password(self) -> str:
+        return (self.path / "fleet" / "cache.password").read_text()
+
+    def give(self, file: Path) -> None:
+        """Make a file the account's own."""
+        if self.account:
+            os.chown(file, self.account.uid, self.account.gid)
+
+    def read_state(self) -> dict[str, Any] | None:
+        """What the supervisor last wrote, or None."""
+        try:
+            state = orjson.loads(self.state_file.read_bytes())
+        except (OSError, orjson.JSONDecodeError):
+            return None
+        return state if isinstance(state, dict) else None
+
+    def _check_format(self) -> None:
+        try:
+            found = int((self.path / "format").read_text())
+        except (OSError, ValueError):
+            return
+        if found > FORMAT:
+            raise HomeTooNew(f"{self.path} has format {found}; this version knows formats up to {FORMAT}.")
+
+    def _check_reachable(self, account: Account) -> None:
+        for folder in (self.path, *self.path.parents):
+            stat = folder.stat()
+            owned = stat.st_uid == account.uid and stat.st_mode & 0o100
+            grouped = stat.st_gid == account.gid and stat.st_mode & 0o010
+            if not (stat.st_mode & 0o001 or owned or grouped):
+                raise HomeUnreachable(f"The account {account.name} cannot enter {folder}.")
+
+
+def _own(folder: Path, account: Account | None, mode: int = 0o700) -> None:
+    folder.mkdir(mode=mode, exist_ok=True)
+    folder.chmod(mode)
+    if account:
+        os.chown(folder, account.uid, account.gid)
+
+
+def _secret(file: Path, text: str, account: Account | None) -> None:
+    if not file.exists():
+        write_atomically(file, text.encode(), 0o600)
+    if account:
+        os.chown(file, account.uid, account.gid)
+
+
+def write_atomically(file: Path, content: bytes, mode: int = 0o644, owner: Account | None = None) -> None:
+    """Replace a file so that a reader, or a power cut, finds the old one or the new one whole."""
+    temporary = file.with_name(f".{file.name}.new")
+    with suppress(FileNotFoundError):
+        temporary.unlink()
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+        if owner:
+            os.fchown(stream.fileno(), owner.uid, owner.gid)
+    temporary.replace(file)

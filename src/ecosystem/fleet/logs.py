@@ -1,0 +1,48 @@
+"""Log files of processes: one for each slot, appended, turned over by size."""
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+import orjson
+
+_TAIL_BYTES = 16 * 1024
+
+
+def open_log(folder: Path, name: str) -> int:
+    """A descriptor that appends to `<name>.log`; whoever holds it may keep it across a turn-over."""
+    return os.open(folder / f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+
+
+def turn_over(folder: Path, bytes_max: int) -> None:
+    """Copy a log beyond `bytes_max` to `.log.1` and empty it: its writers hold it open and append."""
+    for file in folder.glob("*.log"):
+        with suppress(OSError):
+            if file.stat().st_size > bytes_max:
+                shutil.copyfile(file, file.with_suffix(".log.1"))
+                os.truncate(file, 0)
+
+
+def last_words(folder: Path, name: str) -> str:
+    """The last line that says something: the message of a JSON line, or the line itself, at most 200 characters."""
+    try:
+        with (folder / f"{name}.log").open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    for line in reversed(lines):
+        if text := _said(line):
+            return text[:200]
+    return ""
+
+
+def _said(line: str) -> str:
+    try:
+        entry = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return line.strip()
+    if not isinstance(entry, dict):
+        return line.strip()
+    return str(entry.get("message", "")) if entry.get("level") in ("warning", "error", "critical") else ""

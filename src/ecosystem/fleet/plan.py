@@ -1,0 +1,169 @@
+"""What one machine runs, decided before anything starts: engines, address of the edge, settings of every process."""
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ecosystem.catalog import CATALOG, Entry
+from ecosystem.fleet.certificates import EDGE, Certificates
+from ecosystem.fleet.engines.cache import Cache
+from ecosystem.fleet.engines.edge import Edge
+from ecosystem.fleet.engines.found import find_cache, find_edge, find_postgres
+from ecosystem.fleet.engines.postgres import Postgres
+from ecosystem.fleet.errors import PortBusy
+from ecosystem.fleet.home import Home
+from ecosystem.fleet.processes import unprivileged_account
+from ecosystem.fleet.settings import DEFAULT_EDGE_PORT, FleetSettings
+from ecosystem.fleet.zygote import Order
+from ecosystem.kernel.settings import Source
+
+_PORTS_TRIED = 100
+_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "VIRTUAL_ENV", "PYTHONPATH")
+
+Overrides = Mapping[str, Mapping[str, Any]]
+
+
+def url_setting(source: Source, section: str) -> str | None:
+    """`[section] url` from the file or the environment, also from its `url_file`."""
+    for name in (f"ECO_{section.upper()}_URL", f"ECO_{section.upper()}_URL_FILE"):
+        if value := source.environ.get(name):
+            return Path(value).read_text().strip() if name.endswith("_FILE") else value
+    table = source.tables.get(section, {})
+    if "url_file" in table:
+        return Path(str(table["url_file"])).read_text().strip()
+    return str(table["url"]) if table.get("url") else None
+
+
+@dataclass(frozen=True)
+class Plan:
+    home: Home
+    source: Source
+    settings: FleetSettings
+    postgres: Postgres | None
+    cache: Cache | None
+    edge: Edge
+    database_url: str | None
+    cache_url: str | None
+    edge_port: int
+    certificates: Certificates
+
+    @property
+    def edge_url(self) -> str:
+        host = self.settings.edge_host
+        return f"https://{f'[{host}]' if ':' in host else host}:{self.edge_port}"
+
+    def admin_url(self) -> str:
+        if self.postgres is not None:
+            return self.postgres.admin_url
+        return str(self.database_url)
+
+    def replicas(self, entry: Entry) -> int:
+        return self.settings.replicas.get(entry.short_name, entry.replicas)
+
+    def names(self) -> list[str]:
+        return [EDGE, *(entry.name for entry in CATALOG)]
+
+    def migrate_order(self) -> Order:
+        overrides = {"database": {"url": self.admin_url()}, "runtime": {"home": str(self.home.path)}}
+        return self._order("migrate", "migrate", overrides, sandbox=False, account=False)
+
+    def service_order(self, entry: Entry, instance_id: str) -> Order:
+        return self._order(entry.name, instance_id, self._overrides(entry, instance_id), entry.sandbox, account=True)
+
+    def _order(self, name: str, instance_id: str, overrides: Overrides, sandbox: bool, *, account: bool) -> Order:
+        who = self.home.account if account else None
+        return Order(
+            name=name,
+            instance_id=instance_id,
+            supervisor_pid=os.getpid(),
+            config=str(self.source.path) if self.source.path else None,
+            environ={key: value for key, value in os.environ.items() if key in _ENVIRONMENT or key.startswith("ECO_")},
+            overrides=overrides,
+            account=(who.name, who.uid, who.gid) if who else None,
+            sandbox=sandbox,
+        )
+
+    def _overrides(self, entry: Entry, instance_id: str) -> Overrides:
+        role = f"eco_{entry.schema}"
+        overrides: dict[str, dict[str, Any]] = {
+            "database": {"url": self._role_url(role)},
+            "objects": {"folder": str(self.home.objects)},
+            "keys": {"master_key_file": str(self.home.master_key)},
+            "identity": {
+                "pem_file": str(self.certificates.file(entry.name)),
+                "ca_file": str(self.home.bundle),
+            },
+            "runtime": {"instance_id": instance_id, "home": str(self.home.path)},
+            "telemetry": {"traces_folder": str(self.home.traces)},
+        }
+        if url := self.cache.url if self.cache else self.cache_url:
+            overrides["cache"] = {"url": url}
+        if entry.short_name == "gateway":
+            overrides["gateway"] = {
+                "edge_folder": str(self.home.edge), "admin_socket": str(self.edge.admin_socket),
+                "host": self.settings.edge_host, "port": self.edge_port,
+                "pem_file": str(self.certificates.file(EDGE)), "ca_file": str(self.home.bundle),
+            }  # fmt: skip
+        if entry.short_name == "authn":
+            overrides["authn"] = {"first_credential_file": str(self.home.first_credential)}
+        return overrides
+
+    def _role_url(self, role: str) -> str:
+        password = self.home.password_of(role)
+        if self.postgres is not None:
+            return self.postgres.url(role, password)
+        return with_login(str(self.database_url), role, password)
+
+
+def with_login(url: str, role: str, password: str) -> str:
+    """A libpq URL for another role. The administrator's own login stays with the fleet."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{role}:{password}@{rest.rpartition('@')[2]}"
+
+
+def make_plan(home: Home, source: Source) -> Plan:
+    """Raises SettingRefused, EngineMissing, PortBusy."""
+    settings = source.get(FleetSettings)
+    database_url, cache_url = url_setting(source, "database"), url_setting(source, "cache")
+    postgres, cache = find_postgres(database_url), find_cache(cache_url)
+    return Plan(
+        home=home, source=source, settings=settings,
+        postgres=None if database_url else Postgres(home, postgres, settings.database_connections_max),
+        cache=None if cache_url else Cache(home, cache, settings.cache_bytes_max),
+        edge=Edge(home, find_edge()),
+        database_url=database_url, cache_url=cache_url,
+        edge_port=free_port(settings.edge_host, settings.edge_port),
+        certificates=Certificates(home, settings.certificate_hours, settings.edge_host),
+    )  # fmt: skip
+
+
+def free_port(host: str, explicit: int | None) -> int:
+    """The port that was asked for, or the first free one from 8443 on. Raises PortBusy."""
+    if explicit is not None:
+        if not _is_free(host, explicit):
+            raise PortBusy(f"Port {explicit} of {host} is in use; fleet.edge_port asks for it.")
+        return explicit
+    for port in range(DEFAULT_EDGE_PORT, DEFAULT_EDGE_PORT + _PORTS_TRIED):
+        if _is_free(host, port):
+            return port
+    raise PortBusy(f"No port of {host} from {DEFAULT_EDGE_PORT} on is free.")
+
+
+def _is_free(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as door:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            door.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def with_account(home: Home, settings: FleetSettings) -> Home:
+    """The same home, with the account that a root start uses."""
+    names = (settings.account,) if settings.account else ("ecosystem", "nobody")
+    return replace(home, account=unprivileged_account(names))

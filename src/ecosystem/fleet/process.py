@@ -1,0 +1,171 @@
+"""One process that should be running: started, watched, replaced when it ends, held back when it ends too often."""
+
+import asyncio
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from ecosystem.fleet.watching import exited
+from ecosystem.kernel.errors import EcosystemError
+
+_WINDOW_SECONDS = 60.0
+_FREE_RESTARTS = 2
+_DELAYS_SECONDS = (0.5, 1, 2, 4, 8, 16, 30)
+
+
+@dataclass
+class Seen:
+    """What a process shows of itself. `state`: starting, ready, degraded, draining, stopped, backing off."""
+
+    name: str
+    kind: str
+    instance_id: str = ""
+    state: str = "starting"
+    reason: str = ""
+    pid: int | None = None
+    version: str = ""
+    started_at: str | None = None
+    restarts: int = 0
+    weight: int = 1
+    log: str = ""
+    ports: dict[str, int] = field(default_factory=dict)
+
+
+class Starter(Protocol):
+    """How a kind of process is started and known to be ready."""
+
+    stop_signal: signal.Signals
+
+    async def start(self, process: "Process") -> int:
+        """Start it and return its pid."""
+
+    async def ready(self, process: "Process") -> None:
+        """Return once it is ready; cancelled when it ends before."""
+
+    def last_words(self) -> str:
+        """Its last log line, as the reason of its end."""
+
+
+class Process:
+    """`changed` is called after every change of `seen`."""
+
+    def __init__(self, seen: Seen, starter: Starter, changed: Callable[[], None]) -> None:
+        self.seen, self._starter, self._changed = seen, starter, changed
+        self._ends: deque[float] = deque(maxlen=32)
+        self._stopping = False
+        self._ready = asyncio.Event()
+        self._keeping: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        self._keeping = asyncio.create_task(self._keep(), name=f"keep {self.seen.name}")
+
+    def show(self, state: str, reason: str = "", **more: Any) -> None:
+        """Record what the process says of itself."""
+        self.seen.state, self.seen.reason = state, reason
+        for name, value in more.items():
+            setattr(self.seen, name, value)
+        if state == "ready":
+            self._ready.set()
+        elif state != "draining":
+            self._ready.clear()
+        self._changed()
+
+    @property
+    def is_ready(self) -> bool:
+        return self.seen.state == "ready"
+
+    async def until_ready(self, timeout_seconds: float) -> None:
+        """Raises TimeoutError."""
+        async with asyncio.timeout(timeout_seconds):
+            await self._ready.wait()
+
+    async def stop(self, timeout_seconds: float, *, at_once: bool = False) -> None:
+        """Ask it to end (twice: without waiting for the edge), and kill it when it does not."""
+        self._stopping = True
+        if self._keeping is None or self._keeping.done():
+            return
+        self._signal(self._starter.stop_signal)
+        if at_once:
+            self._signal(self._starter.stop_signal)
+        if self.seen.pid is None:
+            self._keeping.cancel()
+        _, late = await asyncio.wait([self._keeping], timeout=timeout_seconds)
+        if late:
+            self._signal(signal.SIGKILL)
+            await asyncio.wait([self._keeping], timeout=5)
+        self.show("stopped")
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.seen.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self.seen.pid, number)
+
+    async def _keep(self) -> None:
+        while not self._stopping:
+            reason = await self._live_once()
+            if self._stopping:
+                return
+            self.seen.restarts += 1
+            delay = self._delay()
+            if delay:
+                times = len(self._ends)
+                self.show("backing off", f"{reason}; ended {times} times within a minute, next try in {delay:g} s")
+                await asyncio.sleep(delay)
+            else:
+                self.show("starting", f"restarted: {reason}")
+
+    async def _live_once(self) -> str:
+        """One life, from start to end; the reason of the end."""
+        try:
+            pid = await self._starter.start(self)
+        except (EcosystemError, OSError) as error:
+            self._ends.append(time.monotonic())
+            return f"could not be started: {error}"
+        self.seen.pid, self.seen.started_at = pid, datetime.now(UTC).isoformat(timespec="milliseconds")
+        self._changed()
+        if self._stopping:  # asked to stop while it was being started
+            self._signal(self._starter.stop_signal)
+        readying = asyncio.create_task(self._become_ready())
+        try:
+            code = await exited(pid)
+        finally:
+            readying.cancel()
+            with suppress(asyncio.CancelledError):
+                await readying
+            self.seen.pid = None
+        self._ends.append(time.monotonic())
+        return f"{_how(code)}{self._words()}"
+
+    async def _become_ready(self) -> None:
+        await self._starter.ready(self)
+
+    def _words(self) -> str:
+        words = self._starter.last_words()
+        return f" ({words})" if words else ""
+
+    def _delay(self) -> float:
+        """Nothing for the first ends of a minute, then more and more."""
+        now = time.monotonic()
+        while self._ends and now - self._ends[0] > _WINDOW_SECONDS:
+            self._ends.popleft()
+        beyond = len(self._ends) - _FREE_RESTARTS
+        return _DELAYS_SECONDS[min(beyond, len(_DELAYS_SECONDS)) - 1] if beyond > 0 else 0
+
+
+def _how(code: int) -> str:
+    if code >= 0:
+        return f"exited with code {code}"
+    try:
+        return f"ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"ended by signal {-code}"
+
+
+async def all_stopped(stops: list[Awaitable[None]]) -> None:
+    await asyncio.gather(*stops)

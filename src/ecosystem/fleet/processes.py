@@ -1,0 +1,116 @@
+"""The kernel calls of Linux that a parent of processes needs, and nothing about what the processes do."""
+
+import ctypes
+import os
+import pwd
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class Account:
+    """Whom engines and services run as when the platform is started by root."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+def unprivileged_account(names: tuple[str, ...] = ("ecosystem", "nobody")) -> Account | None:
+    """The first of `names` that exists, when we are root; None otherwise: then everything runs as who we are."""
+    if os.geteuid() != 0:
+        return None
+    for name in names:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return Account(name, entry.pw_uid, entry.pw_gid)
+    return Account("nobody", 65534, 65534)
+
+
+def become(account: Account) -> None:
+    """Give up root for good. Files that only root reads must be open by now."""
+    os.setgroups([])
+    os.setgid(account.gid)
+    os.setuid(account.uid)
+
+
+def become_subreaper() -> None:
+    """Orphans of our descendants become our children (prctl(2)). Raises OSError."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent(number: signal.Signals) -> None:
+    """Ask for a signal when the parent thread ends. A change of uid clears it, so call it after that."""
+    _prctl(_PR_SET_PDEATHSIG, int(number))
+
+
+def name_process(name: str) -> None:
+    """What `ps -o comm` shows (15 bytes)."""
+    _libc.prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
+
+
+def _prctl(option: int, value: int) -> None:
+    if _libc.prctl(option, value, 0, 0, 0):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def threads() -> int:
+    return len(os.listdir("/proc/self/task"))
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs: a zombie does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
+
+
+def started_ticks(pid: int) -> int | None:
+    """When a process was started, in clock ticks since boot: pid and this together are unique until a reboot."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def memory_bytes(pid: int) -> int | None:
+    """Proportional set size: what a process costs when shared pages are shared out among their users."""
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        return None
+    return None
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """Every living process below `pid`, parents before children."""
+    children: dict[int, list[int]] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            except (OSError, IndexError, ValueError):
+                continue
+            children.setdefault(parent, []).append(int(folder.name))
+    waiting = [pid]
+    while waiting:
+        for child in children.get(waiting.pop(0), []):
+            waiting.append(child)
+            yield child
+
+
+def process_group_memory_bytes(pid: int) -> int:
+    """A process and all below it."""
+    return sum(memory_bytes(one) or 0 for one in (pid, *descendants(pid)))

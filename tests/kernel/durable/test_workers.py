@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from ecosystem.kernel import context
+from ecosystem.kernel.clock import SystemClock
 from ecosystem.kernel.durable.task import TaskContext
 from tests.kernel.durable.conftest import ZURICH, Tasks
 from tests.kernel.durable.workers import mark, three_steps
@@ -52,7 +53,7 @@ async def test_long_step_outlives_its_lease_by_heartbeats(tasks: Tasks) -> None:
         async def long() -> None:
             nonlocal runs
             runs += 1
-            await asyncio.sleep(2.2)
+            await SystemClock().sleep(2.2)
 
         await task.step("long", long)
 
@@ -69,7 +70,7 @@ async def test_cancel_reaches_the_handler(tasks: Tasks) -> None:
         async def long() -> None:
             began.set()
             try:
-                await asyncio.sleep(60)
+                await asyncio.Event().wait()
             except asyncio.CancelledError:
                 cancelled.set()
                 raise
@@ -92,7 +93,7 @@ async def test_stopped_worker_gives_its_run_back_without_using_up_an_attempt(tas
     async def slow(task: TaskContext) -> None:
         await task.database_step("first", lambda: mark(tasks.database, "first"))
         began.set()
-        await task.step("long", lambda: asyncio.sleep(60))
+        await task.step("long", asyncio.Event().wait)
 
     async with tasks.working({"work": slow}, drain_seconds=0.1):
         task_id = await tasks.start("work")

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from ecosystem.kernel import context
+from ecosystem.kernel.clock import SystemClock
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.db.settings import DatabaseSettings
 from ecosystem.kernel.durable.settings import DurableSettings
@@ -34,7 +35,7 @@ def three_steps(database: Database, name: str, wait_seconds: float) -> Any:
 
         async def outside() -> str:
             await database.run(lambda: mark(database, f"{name}: second"))
-            await asyncio.sleep(wait_seconds)
+            await SystemClock().sleep(wait_seconds)
             return name
 
         await task.step("second", outside)

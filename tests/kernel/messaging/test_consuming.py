@@ -74,10 +74,10 @@ class TestConsuming:
             for count in range(each):
 
                 async def work(count: int = count) -> None:
-                    await databases[number].session.execute(text("select pg_current_xact_id()"))
-                    await asyncio.sleep(dice.random() * 0.01)
+                    session = databases[number].session
+                    await session.execute(text(f"select pg_current_xact_id(), pg_sleep({dice.random() * 0.01})"))
                     await outbox.add(Counted(thing=f"writer-{number}", count=count))
-                    await asyncio.sleep(dice.random() * 0.01)
+                    await session.execute(text(f"select pg_sleep({dice.random() * 0.01})"))
 
                 with context.scope(company_id=ZURICH):
                     await databases[number].run(work)

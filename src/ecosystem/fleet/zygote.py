@@ -129,8 +129,11 @@ def _prepare_and_run(runs: Mapping[str, Run], order: Order, descriptors: list[in
     source = Source.load(Path(order.config) if order.config else None, order.environ, order.overrides)
     if account:
         become(account)
-    die_with_parent(signal.SIGTERM)
+    # In this order: the signal follows the parent of the moment, and the middle process is about to end.
     if not _adopted_by(order.supervisor_pid):
+        return 1
+    die_with_parent(signal.SIGTERM)
+    if os.getppid() != order.supervisor_pid:
         return 1
     setproctitle(f"ecosystem {order.name}")
     name_process(order.name)

@@ -128,17 +128,37 @@ class Transition(Model):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Step(Model):
+    """One attempt of one call to an agent; `code` is None where the agent answered."""
+
+    name: str
+    agent: str
+    attempt: int
+    began_at: datetime
+    ended_at: datetime
+    task: str | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run(Model):
-    """One execution of a workflow. `state` is IDLE, VALIDATING, …, FINALIZING, or ERROR until it is retried."""
+    """One execution of a workflow. `state` is IDLE, VALIDATING, …, FINALIZING, or ERROR until it is retried.
+
+    `status` is running, completed, failed or cancelled. Transitions and steps come with a single run, not in lists.
+    """
 
     run_id: str
     state: str
     workflow: str | None = None
+    version: str | None = None
     status: str | None = None
+    outcome: str | None = None
+    code: str | None = None
     reason: str | None = None
     created_at: datetime | None = None
+    ended_at: datetime | None = None
     transitions: tuple[Transition, ...] = ()
-    steps: tuple[Any, ...] = ()
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,10 +188,12 @@ class DeadLetter(Model):
 
 @dataclass(frozen=True, kw_only=True)
 class Replay(Model):
-    """What a replay would deliver again (`dry_run`), or does."""
+    """What a replay would read again (`dry_run`), or does; the consumer passes over what it has handled already."""
 
     consumer: str
     events: int | None = None
+    already_handled: int | None = None
+    to_handle: int | None = None
     dry_run: bool | None = None
 
 

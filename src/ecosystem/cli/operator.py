@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ecosystem.fleet.home import default_home
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity
 from ecosystem_client import Ecosystem
 from ecosystem_client.models import Company
@@ -55,13 +56,9 @@ class Platform:
         return Ecosystem(self.edge_url, operator.client_id, operator.client_secret, ca=self.edge_ca)
 
 
-def home_folder() -> Path:
-    return Path(os.environ.get("ECO_HOME") or "~/.ecosystem").expanduser()
-
-
 def platform(home: Path | None = None) -> Platform:
     """Raises NotRunning if the home has no platform, or has one whose edge is not up yet."""
-    home = home or home_folder()
+    home = home or default_home(os.environ)
     try:
         state: dict[str, Any] = json.loads((home / "state.json").read_text())
         return Platform(home, state["edge_url"], Path(state["edge_ca"]))

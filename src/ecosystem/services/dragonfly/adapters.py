@@ -45,7 +45,8 @@ class CacheEngine:
         reads: dict[str, int] = {}
         try:
             for name in (f"{HOT_KEYS}:{hour}", f"{HOT_KEYS}:{hour - 1}"):
-                for key, score in await self._client().zrevrange(name, 0, keys_max - 1, withscores=True):
+                scored: Any = await self._client().zrevrange(name, 0, keys_max - 1, withscores=True)
+                for key, score in scored:
                     reads[key.decode()] = reads.get(key.decode(), 0) + int(score)
         except (RedisError, OSError) as error:
             raise CacheAbsent from error
@@ -57,7 +58,8 @@ class CacheEngine:
         found: dict[str, int] = {}
         try:
             while len(found) < keys_max:
-                cursor, keys = await self._client().scan(cursor, count=200)
+                answer: tuple[int, list[Any]] = await self._client().scan(cursor, count=200)
+                cursor, keys = answer
                 async with self._client().pipeline(transaction=False) as pipe:
                     for key in keys:
                         pipe.pttl(key)

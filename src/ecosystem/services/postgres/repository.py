@@ -32,7 +32,7 @@ class ClusterRepository:
     async def server(self) -> Server:
         version, number, started_at, in_recovery = (await self._db.session.execute(_SERVER)).one()
         shown = await self._db.session.execute(_SHOWN, {"names": list(_SETTINGS)})
-        return Server(version, number, started_at, in_recovery, {name: value for name, value in shown})
+        return Server(version, number, started_at, in_recovery, {row.name: row.current_setting for row in shown})
 
     async def capabilities(self) -> list[Capability]:
         """Found by asking the server; one that it does not know is listed without a version."""

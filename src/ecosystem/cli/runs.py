@@ -71,11 +71,11 @@ def _shown(parsed: argparse.Namespace, run: Run) -> int:
         screen.table(("at", "state", "step", "reason"), rows, _STYLES)
     if run.steps:
         screen.out()
-        rows = [
+        calls = [
             (step.name, step.agent, step.attempt, f"{(step.ended_at - step.began_at).total_seconds():.3f} s", step.code)
             for step in run.steps
         ]
-        screen.table(("step", "agent", "attempt", "took", "code"), rows)
+        screen.table(("step", "agent", "attempt", "took", "code"), calls)
     if run.state == RunState.ERROR:
         screen.note(f"Next: eco runs retry {run.run_id}")
     return 0

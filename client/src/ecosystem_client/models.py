@@ -25,7 +25,10 @@ class Company(Model):
 
 @dataclass(frozen=True, kw_only=True)
 class Client(Model):
-    """`client_secret` is shown once: when the client is created or its secret rotated."""
+    """`client_secret` is shown once: when the client is created or its secret rotated.
+
+    `former_secret_until`: after a rotation, how long the old secret still works.
+    """
 
     client_id: str
     name: str | None = None
@@ -35,6 +38,7 @@ class Client(Model):
     status: str | None = None
     created_at: datetime | None = None
     revoked_at: datetime | None = None
+    former_secret_until: datetime | None = None
     client_secret: str | None = field(default=None, repr=False)
 
 

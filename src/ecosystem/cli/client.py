@@ -88,4 +88,6 @@ def _revoke(parsed: argparse.Namespace) -> int:
 def _rotate(parsed: argparse.Namespace) -> int:
     with connect_for(parsed.company) as ecosystem:
         client = ecosystem.clients.rotate_secret(parsed.client_id)
-    return _show_secret(parsed, client, f"{parsed.client_id} has a new secret; the old one is refused.")
+    until = client.former_secret_until
+    old = f"works until {screen.when(until)}" if until else "is refused"
+    return _show_secret(parsed, client, f"{parsed.client_id} has a new secret; the old one {old}.")

@@ -47,7 +47,7 @@ class Clients:
         return self._caller.one(Client, Request("GET", f"/v1/clients/{client_id}"))
 
     def rotate_secret(self, client_id: str) -> Client:
-        """A new secret; the old one no longer fetches tokens."""
+        """A new secret. The old one works until `former_secret_until`, so that programs can change over."""
         return self._caller.one(Client, Request("POST", f"/v1/clients/{client_id}/rotate-secret"))
 
     def revoke(self, client_id: str) -> None:

@@ -249,14 +249,14 @@ class _Walk:
 
     def _raised(self, task: Raise, names: Mapping[str, Any]) -> Fault:
         error = task.error
-        kind, title, detail = (
-            self._fill(part, task.path, names, "") for part in (error.type, error.title, error.detail)
+        kind, title, detail, instance = (
+            self._fill(part, task.path, names, "") for part in (error.type, error.title, error.detail, error.instance)
         )
-        if not all(isinstance(part, str) for part in (kind, title, detail)) or not kind:
-            return fault(EXPRESSION, "expression_failed", "type, title and detail of an error are texts.", task.path)
+        if not all(isinstance(part, str) for part in (kind, title, detail, instance)) or not kind:
+            return fault(EXPRESSION, "expression_failed", "The members of an error are texts.", task.path)
         code = _code_of(kind)
         text = detail[:500] or title[:500] or "The workflow raised this error."
-        return Fault(ErrorValue(kind[:200], error.status, title[:200] or code, text, task.path, code))
+        return Fault(ErrorValue(kind[:200], error.status, title[:200] or code, text, instance[:500] or task.path, code))
 
     def _names(self, place: _Place, value: Any) -> dict[str, Any]:
         # `output` is declared for every expression, yet has a value only where a task has ended.
@@ -286,7 +286,7 @@ def _expression_failed(error: Exception, path: str) -> Fault:
 
 def _bounded(value: Any, path: str, code: str) -> Any:
     try:
-        size = len(orjson.dumps(value))
+        size = len(orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATETIME))
     except (TypeError, ValueError) as error:
         raise fault(EXPRESSION, "not_json", "An expression gave what JSON cannot hold.", path) from error
     if size > VALUE_BYTES_MAX:

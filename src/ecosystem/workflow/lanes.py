@@ -71,7 +71,9 @@ class Lanes:
         error = self._broken
         if error is None:
             # Another process comes to the same set of waiting lanes, whatever their order: so to the same name.
-            name = f"{min(lane.key for lane in sleeping)}+{len(sleeping) - 1}"
+            name = min(lane.key for lane in sleeping)
+            if len(sleeping) > 1:
+                name = f"{name}+{len(sleeping) - 1}"
             try:
                 await self._sleep(name, max(lane.seconds for lane in sleeping))
             except BaseException as raised:

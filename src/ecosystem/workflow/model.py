@@ -72,6 +72,7 @@ class ErrorTemplate:
     status: int
     title: Template
     detail: Template
+    instance: Template = None
 
 
 @dataclass(frozen=True, kw_only=True)

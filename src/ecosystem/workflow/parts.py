@@ -11,7 +11,7 @@ DELAY_SECONDS_MAX = 3600.0
 
 
 def error_template(reader: Reader, node: Node) -> ErrorTemplate:
-    """`status` is constant; `type`, `title` and `detail` may be expressions."""
+    """`status` is constant; the others may be expressions."""
     members = reader.members(node, "error", "type", "status")
     status, kind = members.get("status"), members.get("type")
     if kind is not None and not kind.is_text:
@@ -21,6 +21,7 @@ def error_template(reader: Reader, node: Node) -> ErrorTemplate:
         reader.count(status, "`status`", least=400, most=599) if status else 500,
         reader.template(members["title"]) if "title" in members else None,
         reader.template(members["detail"]) if "detail" in members else None,
+        reader.template(members["instance"]) if "instance" in members else None,
     )
 
 

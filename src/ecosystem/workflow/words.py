@@ -21,7 +21,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "fork": ("branches", "compete"),
     "case": ("when", "then"),
     "raise": ("error",),
-    "error": ("type", "status", "title", "detail"),
+    "error": ("type", "status", "title", "detail", "instance"),
     "catch": ("errors", "as", "when", "exceptWhen", "retry", "do"),
     "catch errors": ("with",),
     "error filter": ("type", "status", "title", "detail", "instance"),
@@ -39,7 +39,6 @@ DSL: dict[str, tuple[str, ...]] = {
     "use": ("authentications", "extensions", "functions", "secrets", "catalogs"),
     "input": ("schema",), "output": ("schema",), "export": ("schema",),
     "schema": ("resource",),
-    "raise": (), "error": ("instance",),
     "limit": ("duration",), "attempt limit": ("duration",),
 }  # fmt: skip
 """Further words of DSL 1.0 that do not run here."""

@@ -9,12 +9,14 @@ from uuid import UUID, uuid4
 
 from ecosystem.contracts.index import AGENTS
 from ecosystem.kernel import context
+from ecosystem.kernel.agent.message import AgentFailed
 from ecosystem.kernel.audit.audit import Audit
 from ecosystem.kernel.clock import SystemClock
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.durable.durable import Durable
 from ecosystem.kernel.durable.settings import DurableSettings
 from ecosystem.kernel.durable.worker import DurableWorker
+from ecosystem.kernel.errors import Failure, Kind, Severity
 from ecosystem.kernel.messaging.outbox import Outbox
 from ecosystem.services.orchestrator.adapters import shipped
 from ecosystem.services.orchestrator.model import Run
@@ -38,6 +40,11 @@ ANSWERS: dict[str, Any] = {
     "publish_event": {"event_id": str(uuid4()), "event_type": "compliance_document_processed"},
     "fail_document": {"outcome": "review"},
 }  # fmt: skip
+
+
+BROKEN = AgentFailed(
+    Failure("rule_set_unknown", "There is no such rule set.", Kind.PERMANENT, Severity.LOW, "", 422), "creditx"
+)
 
 
 @dataclass(frozen=True)
@@ -100,9 +107,10 @@ class Harness:
 
     def work(self) -> tuple[asyncio.Event, asyncio.Task[None]]:
         """Start a worker; setting the event stops it in peace, cancelling the task is its sudden death."""
+        pace = DurableSettings(poll_seconds=0.1, watch_seconds=0.1, drain_seconds=0.05)
         worker = DurableWorker(
             self.database, QUEUE, {TASK: self.service.carry}, concurrency=8, lease_seconds=3,
-            on_failure=self.service.failed, settings=DurableSettings(poll_seconds=0.1, watch_seconds=0.1),
+            on_failure=self.service.failed, settings=pace,
         )  # fmt: skip
         stop = asyncio.Event()
         pair = (stop, asyncio.create_task(worker.run(stop)))

@@ -15,14 +15,17 @@ from ecosystem.services.orchestrator.routes import router
 from ecosystem.services.orchestrator.service import QUEUE, TASK, Parts, WorkflowService
 from ecosystem.services.orchestrator.settings import ServiceSettings
 
+# Read on import: by the time of `build`, this process may have given up the right to read its own files.
+DEFINITIONS = shipped()
+
 
 def build(kernel: Kernel) -> Service:
-    """Compose the orchestrator. Raises DefinitionRefused for a shipped definition that breaks a rule."""
+    """Compose the orchestrator."""
     settings = kernel.source.get(ServiceSettings)
     parts = Parts(
         kernel.database, kernel.durable, kernel.outbox, kernel.audit, kernel.clock, kernel.agents, dict(AGENTS)
     )
-    service = WorkflowService(Runs(kernel.database), parts, shipped())
+    service = WorkflowService(Runs(kernel.database), parts, DEFINITIONS)
     worker = DurableWorker(
         kernel.database, QUEUE, {TASK: service.carry}, concurrency=settings.runs_at_once_max,
         lease_seconds=settings.lease_seconds, on_failure=service.failed, durable=kernel.durable,

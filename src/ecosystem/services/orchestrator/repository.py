@@ -43,9 +43,8 @@ with done as (
 )
 """
 
-_TURN = (
-    _DONE
-    + """, moved as (
+_TURN = f"""
+{_DONE}, moved as (
   update runs set state = %(state)s, updated_at = %(now)s
    where company_id = %(company)s and run_id = %(run)s and state <> %(state)s and state = any(%(sources)s)
   returning run_id
@@ -53,11 +52,9 @@ _TURN = (
 insert into transitions (company_id, run_id, state, at, step)
 select %(company)s, run_id, %(state)s, %(now)s, %(step)s from moved
 """  # noqa: S608 all text is ours
-)
 
-_FINISH = (
-    _DONE
-    + """, before as (
+_FINISH = f"""
+{_DONE}, before as (
   select state from runs where company_id = %(company)s and run_id = %(run)s
 ), moved as (
   update runs set status = 'completed', state = 'IDLE', outcome = %(outcome)s, output = %(output)s::text::jsonb,
@@ -70,7 +67,6 @@ select %(company)s, moved.run_id, moves.state, %(now)s, moves.reason
   from moved, before, (values (1, 'FINALIZING', null), (2, 'IDLE', %(outcome)s::text)) as moves (n, state, reason)
  where moves.n = 2 or before.state <> 'FINALIZING' order by moves.n
 """  # noqa: S608 all text is ours
-)
 
 _FAIL = """
 with moved as (

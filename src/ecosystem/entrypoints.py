@@ -21,6 +21,24 @@ from ecosystem.kernel.settings import Secret, Source
 
 MIGRATE = "migrate"
 
+# What libraries import only when it is first needed. A service that gave up root may not be able to read its own
+# libraries any more, and every import before the fork is one that no child pays for.
+PRELOAD = (
+    "anyio._backends._asyncio",
+    "encodings.idna",
+    "encodings.latin_1",
+    "grpc._utilities",
+    "importlib.readers",
+    "importlib.resources._itertools",
+    "importlib.resources.readers",
+    "multiprocessing.connection",
+    "pydantic.v1",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "uvicorn.lifespan.off",
+    "uvicorn.lifespan.on",
+    "zoneinfo",
+)
+
 
 def resolve(dotted: str) -> Any:
     """`module:name` as the object it names."""
@@ -67,6 +85,8 @@ def run(word: str, arguments: list[str]) -> int:
     if word == "zygote":
         parser.add_argument("--control-fd", type=int, required=True)
         control = socket.socket(fileno=parser.parse_args(arguments).control_fd)
+        for module in PRELOAD:
+            importlib.import_module(module)
         return run_zygote(control, load, (MIGRATE, *(entry.name for entry in CATALOG)))
     if word == "supervise":
         parser.add_argument("--status-fd", type=int)

@@ -1,0 +1,63 @@
+"""The composition root: the only place that picks real adapters."""
+
+import asyncio
+
+from ecosystem.contracts.creditx import (
+    CREDITX_COMPLIANCE_AGENT,
+    METADATA_EXTRACTION_AGENT,
+    STORAGE_AGENT,
+    VALIDATION_AGENT,
+    CheckCompliance,
+    ExtractMetadata,
+    FailDocument,
+    StoreDocument,
+    ValidateDocument,
+)
+from ecosystem.kernel.agent.host import AgentHost
+from ecosystem.kernel.runtime.service import Kernel, Service
+from ecosystem.kernel.sandbox.errors import SandboxUnavailable
+from ecosystem.kernel.sandbox.sandbox import Sandbox
+from ecosystem.kernel.telemetry.log import log
+from ecosystem.services.creditx.consumers import consumers
+from ecosystem.services.creditx.handlers import Handlers
+from ecosystem.services.creditx.judging.rule_set import shipped
+from ecosystem.services.creditx.repository import Documents
+from ecosystem.services.creditx.routes import router
+from ecosystem.services.creditx.service import EXTRACTION, INSPECTION, DocumentService, Parts
+from ecosystem.services.creditx.settings import ServiceSettings
+
+# Read on import: by the time of `build`, this process may have given up the right to read its own files.
+shipped()
+
+
+def build(kernel: Kernel) -> Service:
+    """Compose creditx."""
+    settings = kernel.source.get(ServiceSettings)
+    documents = Documents(kernel.database)
+    parts = Parts(
+        kernel.database, documents, kernel.keyring, kernel.objects, kernel.cache, kernel.sandbox, kernel.outbox,
+        kernel.audit, kernel.clock, kernel.ids,
+    )  # fmt: skip
+    service = DocumentService(parts, settings)
+    handlers = Handlers(service)
+    return Service(
+        name=kernel.service,
+        routers=(router(service, settings),),
+        agents=(
+            AgentHost(VALIDATION_AGENT, {ValidateDocument: handlers.validate}),
+            AgentHost(METADATA_EXTRACTION_AGENT, {ExtractMetadata: handlers.extract}),
+            AgentHost(CREDITX_COMPLIANCE_AGENT, {CheckCompliance: handlers.check}),
+            AgentHost(STORAGE_AGENT, {StoreDocument: handlers.store, FailDocument: handlers.fail}),
+        ),
+        consumers=consumers(kernel.database, documents),
+        background=(lambda stop: _warm(kernel.sandbox, stop),),
+    )
+
+
+async def _warm(sandbox: Sandbox, stop: asyncio.Event) -> None:
+    """Have a worker ready before the first document, beside the start of everything else; then wait for the end."""
+    try:
+        await sandbox.warm(INSPECTION, EXTRACTION)
+    except SandboxUnavailable as error:
+        log.error("the sandbox has no worker: no document can be read", reason=error.message)
+    await stop.wait()

@@ -1,0 +1,38 @@
+"""The file of the first administrator's one-time credential."""
+
+import asyncio
+import os
+from pathlib import Path
+
+
+class CredentialFile:
+    """Mode 0600, replaced by rename. Its content is never logged."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def read(self) -> str | None:
+        return await asyncio.to_thread(self._read)
+
+    async def write(self, credential: str) -> None:
+        await asyncio.to_thread(self._write, credential)
+
+    async def remove(self) -> None:
+        await asyncio.to_thread(self._path.unlink, missing_ok=True)
+
+    def _read(self) -> str | None:
+        try:
+            return self._path.read_text(encoding="ascii").strip() or None
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def _write(self, credential: str) -> None:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+            stream.write(credential + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(self._path)

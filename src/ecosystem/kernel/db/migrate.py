@@ -9,12 +9,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from ecosystem.kernel.db.roles import OWNER, PasswordOf, ensure_roles, ensure_schemas, role_of
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity, Unavailable
+
+if TYPE_CHECKING:
+    from ecosystem.kernel.db.revisions import Runner
 
 _LOCK = 0x0EC0_0001
 _FORMAT = b"1"
@@ -69,7 +72,7 @@ def migrate(admin_url: str, entries: Sequence[MigrationSet], *, password_of: Pas
     `admin_url` is a libpq URL of a role that may create roles and schemas.
 
     Raises:
-        Unavailable: the server does not answer.
+        Unavailable: the server does not answer, or went away; what was committed stays, and the next run goes on.
         MigrationFailed: naming the set; the sets before it are kept, this one is not.
     """
     sets = (KERNEL, *entries)
@@ -88,24 +91,28 @@ def migrate(admin_url: str, entries: Sequence[MigrationSet], *, password_of: Pas
         # Alembic is imported only when there is work: a warm start does not pay for it.
         from ecosystem.kernel.db.revisions import Runner
 
-        runner, applied = Runner(connection), []
-        for item in sets:
-            started = time.perf_counter()
-            folder = item.versions()
-            if folder is None:
-                continue
-            try:
-                before, after, revisions = runner.upgrade(item.schema, folder)
-            except Exception as error:
-                connection.rollback()
-                raise MigrationFailed(f"The revisions of {item.name} could not be applied: {error}") from error
-            if item is not KERNEL:
-                _hide_versions(connection, item.schema)
-            connection.commit()
-            if revisions:
-                applied.append(Applied(item.name, before, after, revisions, time.perf_counter() - started))
+        with Runner(connection) as runner:
+            applied = [done for item in sets if (done := _upgrade(connection, runner, item)) is not None]
         _remember(connection, entries, print_now)
     return applied
+
+
+def _upgrade(connection: psycopg.Connection[Any], runner: "Runner", item: MigrationSet) -> Applied | None:
+    started = time.perf_counter()
+    folder = item.versions()
+    if folder is None:
+        return None
+    try:
+        before, after, revisions = runner.upgrade(item.schema, folder)
+    except Exception as error:
+        if connection.broken:
+            raise Unavailable(f"The database went away while {item.name} was migrated; run it again.") from error
+        connection.rollback()
+        raise MigrationFailed(f"The revisions of {item.name} could not be applied: {error}") from error
+    if item is not KERNEL:
+        _hide_versions(connection, item.schema)
+    connection.commit()
+    return Applied(item.name, before, after, revisions, time.perf_counter() - started) if revisions else None
 
 
 def fingerprint(sets: Sequence[MigrationSet]) -> bytes:

@@ -22,6 +22,14 @@ class Runner:
         )
         self._connection = engine.connect()
 
+    def __enter__(self) -> "Runner":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # It is the caller's to close; a lost one is nobody's.
+        if not self._connection.invalidated:
+            self._connection.detach()
+
     def upgrade(self, schema: str, versions: Path) -> tuple[str | None, str | None, tuple[str, ...]]:
         """(revision before, revision after, those applied) of `schema`; nothing is committed."""
         config = Config()

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
@@ -48,7 +48,8 @@ class _Exchange:
     received: int = 0
     too_large: bool = False
     status: int = 0
-    started: bool = field(default=False)
+    started: bool = False
+    finished: bool = False
 
 
 class Door:
@@ -119,6 +120,8 @@ class Door:
             with context.scope(company_id=about[0], user_id=about[1], scopes=about[2]):
                 await self._app(scope, incoming, outgoing)
         except Exception as error:
+            if exchange.finished:
+                return  # the framework answers for a crash, and then raises it again
             if exchange.started:
                 log.error("an answer broke off", exc_info=error)
                 raise
@@ -177,7 +180,7 @@ def _routes(app: FastAPI) -> list[Any]:
     while waiting:
         route = waiting.pop()
         found.append(route)
-        inner = getattr(route, "routes", None) or getattr(getattr(route, "router", None), "routes", None)
+        inner = getattr(route, "routes", None) or getattr(getattr(route, "original_router", None), "routes", None)
         waiting.extend(inner or ())
     return found
 
@@ -207,7 +210,7 @@ def _watch(send: Send, exchange: _Exchange, scope: Scope, receive: Receive) -> S
     async def watched(message: Message) -> None:
         if message["type"] == "http.response.start":
             if exchange.too_large and message["status"] != BodyTooLarge.status and not exchange.started:
-                exchange.started, exchange.status = True, BodyTooLarge.status
+                exchange.started, exchange.finished, exchange.status = True, True, BodyTooLarge.status
                 refusal: Response = problem_of(BodyTooLarge(bytes_max=exchange.limit.bytes_max))
                 await refusal(scope, receive, send)
                 return
@@ -215,5 +218,7 @@ def _watch(send: Send, exchange: _Exchange, scope: Scope, receive: Receive) -> S
             exchange.too_large = False
         if not exchange.too_large:
             await send(message)
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                exchange.finished = True
 
     return watched

@@ -12,14 +12,14 @@ from ecosystem.kernel.agent.server import AgentServer
 from ecosystem.kernel.agent.settings import AgentSettings
 from ecosystem.kernel.agent.transport import GrpcTransport
 from ecosystem.kernel.db.database import Database
-from ecosystem.kernel.errors import EcosystemError, Unavailable
+from ecosystem.kernel.errors import EcosystemError
 from ecosystem.kernel.http.door import Guards
 from ecosystem.kernel.http.health import Health, answer
 from ecosystem.kernel.http.peers import BasicExchange, JwksKeys, Peers
 from ecosystem.kernel.http.server import HttpServer
 from ecosystem.kernel.http.settings import HttpSettings
 from ecosystem.kernel.http.tokens import TokenVerifier
-from ecosystem.kernel.identity.identity import Identity
+from ecosystem.kernel.identity.identity import Identity, IdentityUnreadable
 from ecosystem.kernel.identity.settings import IdentitySettings
 from ecosystem.kernel.registry.instance import Instance
 from ecosystem.kernel.registry.registry import Registry
@@ -69,7 +69,7 @@ class Process:
         plan = self._plan
         self._identity = Identity(plan.source.get(IdentitySettings), on_problem=_tell_identity)
         if self._identity.name != plan.name:
-            raise Unavailable(f"The certificate is that of {self._identity.name}, not of {plan.name}.")
+            raise IdentityUnreadable(f"The certificate is that of {self._identity.name}, not of {plan.name}.")
         self._database = make_database(plan.schema, plan.source, self._world)
         self._registry = Registry(self._database)
         self._transport = GrpcTransport(self._registry, self._identity)

@@ -55,7 +55,7 @@ def judge(published: Published, reading: Mapping[str, Any], *, judged_at: dateti
         outcome = Outcome.REVIEW
     return Judgement(
         rules.name, rules.version, published.sha256, judged_at, as_of, outcome, score, results,
-        tuple(dict.fromkeys(reason for _, reason in failed)),
+        tuple(dict.fromkeys(reason for _, reason in failed if reason is not None)),
     )  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def _apply(
         return result(RuleStatus.NOT_APPLICABLE, f"Not found: {', '.join(absent)}."), None
     try:
         if rule.when and not cel.compile(rule.when, VARIABLES).truth(facts):
-            return result(RuleStatus.NOT_APPLICABLE, "The document shows nothing that the rule could be applied to."), None
+            return result(RuleStatus.NOT_APPLICABLE, "The document shows nothing to apply the rule to."), None
         passed = cel.compile(rule.check, VARIABLES).truth(facts)
         shown = {name: _word(cel.compile(text, VARIABLES).evaluate(facts)) for name, text in rule.show.items()}
     except cel.ExpressionFailed:

@@ -199,12 +199,16 @@ def _values(name: str, field_of: FieldOf, found: _Found, order: str) -> list[tup
             {
                 "name": target, "value": read.value, "raw": found.text[:300], "page": found.cell.page,
                 "box": found.cell.box, "method": _METHOD, "currency": read.currency, "ambiguous": read.ambiguous,
-                "confidence": round(found.confidence * (0.6 if read.ambiguous else 1) * (1 if read.certain else 0.8), 2),
+                "confidence": round(found.confidence * _trust(read), 2),
             },
         )
         for target, read in reads
         if read is not None
     ]  # fmt: skip
+
+
+def _trust(read: values.Read) -> float:
+    return (0.6 if read.ambiguous else 1.0) * (1.0 if read.certain else 0.8)
 
 
 def _movements(lines: list[Line], order: str) -> dict[str, Any] | None:

@@ -1,0 +1,135 @@
+"""Documents as values, and the pure rules about them."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from ecosystem.kernel.objects.objects import ObjectRef
+from ecosystem.services.creditx.errors import FileNameRefused, IdempotencyKeyInvalid
+
+FILE_NAME_CHARACTERS_MAX = 200
+KEY_CHARACTERS_MAX = 200
+TERM_CHARACTERS_MAX = 100
+WORDS_ASKED_MAX = 10
+_WORD = re.compile(r"[^\W_]+(?:[.'’-][^\W_]+)*")
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
+_MONTH_FIRST = {"en_US", "en_PH", "en_BZ", "es_US", "es_PR"}
+
+
+class Status(StrEnum):
+    RECEIVED = "received"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Habits:
+    """What the company does by custom: its time zone decides what day it is, its locale which number is the day."""
+
+    time_zone: str
+    locale: str
+
+    @property
+    def date_order(self) -> str:
+        return "MDY" if self.locale.replace("-", "_") in _MONTH_FIRST else "DMY"
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document without its personal values; `reading` and `decision` are sealed under its own key."""
+
+    document_id: UUID
+    status: Status
+    uploaded_at: datetime
+    updated_at: datetime
+    file_name: bytes
+    media_type: str
+    size_bytes: int
+    facts: Mapping[str, Any]
+    inspector_version: int
+    object_name: str
+    object_digest: str
+    rule_set: str
+    kind: str | None
+    kind_confidence: Decimal | None
+    reading: bytes | None
+    read_at: datetime | None
+    judged_at: datetime | None
+    judged_as_of: date | None
+    judged_outcome: str | None
+    score: Decimal | None
+    rule_set_version: int | None
+    rule_set_sha256: str | None
+    decision: bytes | None
+    failing: list[str]
+    reasons: list[str]
+    outcome: str | None
+    completed_at: datetime | None
+    failure: str | None
+    erased_at: datetime | None
+
+    @property
+    def object(self) -> ObjectRef:
+        return ObjectRef(self.object_name, self.size_bytes, self.object_digest)
+
+    @property
+    def subject(self) -> str:
+        return subject_of(self.document_id)
+
+
+def subject_of(document_id: UUID) -> str:
+    """The name of the key that all personal data of one document is encrypted with."""
+    return f"document:{document_id}"
+
+
+def checked_file_name(name: str) -> str:
+    """The name in Unicode's composed form. Raises FileNameRefused; the message does not repeat it."""
+    name = unicodedata.normalize("NFC", name)
+    if not 1 <= len(name) <= FILE_NAME_CHARACTERS_MAX or len(name.encode("utf-8", "replace")) > 255:
+        raise FileNameRefused(f"A file name has 1 to {FILE_NAME_CHARACTERS_MAX} characters.")
+    # Cc control, Cf invisible (also the marks that turn text around), Cs/Co/Cn no characters, Zl/Zp line ends.
+    if any(unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} for character in name):
+        raise FileNameRefused("A file name has printable characters only.")
+    if any(character in name for character in '/\\:*?"<>|') or name != name.strip() or name.strip(". ") == "":
+        raise FileNameRefused('A file name has no path and none of / \\ : * ? " < > |.')
+    if name.startswith((".", "-")) or _RESERVED.fullmatch(name):
+        raise FileNameRefused("A file name is no hidden name, no option and no device.")
+    return name
+
+
+def checked_key(key: str | None) -> str | None:
+    """Raises IdempotencyKeyInvalid."""
+    if key is None:
+        return None
+    if not 1 <= len(key) <= KEY_CHARACTERS_MAX or not all(33 <= ord(character) <= 126 for character in key):
+        raise IdempotencyKeyInvalid
+    return key
+
+
+def folded(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())[:TERM_CHARACTERS_MAX]
+
+
+def words_of(text: str) -> list[str]:
+    return _WORD.findall(folded(text))
+
+
+def compact(text: str) -> str:
+    """`CH93 0076 2011` and `ch9300762011` are one term."""
+    return "".join(folded(text).split())
+
+
+def terms_of(values: Iterable[Mapping[str, Any]], file_name: str, terms_max: int) -> list[str]:
+    """What a document is found by: each value as a whole, and its words. Sorted, at most `terms_max`."""
+    terms: dict[str, None] = {}
+    for text in (*(value["value"] for value in values), file_name):
+        terms[compact(text)] = None
+        terms |= dict.fromkeys(words_of(text))
+    return sorted([term for term in terms if term][:terms_max])

@@ -1,0 +1,188 @@
+"""All SQL of documents."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from ecosystem.kernel import context
+from ecosystem.kernel.db.database import Database
+from ecosystem.kernel.db.raw import driver
+from ecosystem.services.creditx.model import Document, Habits
+
+_COLUMNS = """document_id, status, uploaded_at, updated_at, file_name, media_type, size_bytes, facts, inspector_version,
+  object_name, object_digest, rule_set, kind, kind_confidence, reading, read_at, judged_at, judged_as_of,
+  judged_outcome, score, rule_set_version, rule_set_sha256, decision, failing, reasons, outcome, completed_at, failure,
+  erased_at"""
+
+_FIND = f"select {_COLUMNS} from documents where company_id = %s and document_id = %s"  # noqa: S608 constants
+
+# Whoever comes second with the same key waits here for the first, and then adds nothing.
+_ADD = """
+with taken as (
+  insert into uploads (company_id, client_id, key_digest, fingerprint, document_id, uploaded_at)
+  select %(company_id)s, %(client_id)s, %(key_digest)s, %(fingerprint)s, %(document_id)s, %(now)s
+   where %(key_digest)s::bytea is not null
+  on conflict (company_id, client_id, key_digest) do nothing returning 1
+)
+insert into documents (company_id, document_id, status, uploaded_at, uploaded_by, updated_at, file_name, media_type,
+  size_bytes, facts, inspector_version, object_name, object_digest, retain_until, rule_set)
+select %(company_id)s, %(document_id)s, 'received', %(now)s, %(client_id)s, %(now)s, %(file_name)s, %(media_type)s,
+  %(size_bytes)s, %(facts)s::text::jsonb, %(inspector_version)s, %(object_name)s, %(object_digest)s, %(retain_until)s,
+  %(rule_set)s
+ where %(key_digest)s::bytea is null or exists (select from taken)
+"""
+
+_KEEP_READING = """
+update documents set status = case when status = 'completed' then status else 'processing' end,
+  kind = %(kind)s, kind_confidence = %(confidence)s, reading = %(reading)s, read_at = %(now)s, updated_at = %(now)s
+ where company_id = %(company_id)s and document_id = %(document_id)s and status <> 'completed'
+"""
+
+_KEEP_DECISION = """
+update documents set judged_at = %(now)s, judged_as_of = %(as_of)s, judged_outcome = %(outcome)s, score = %(score)s,
+  rule_set = %(rule_set)s, rule_set_version = %(version)s, rule_set_sha256 = %(sha256)s, decision = %(decision)s,
+  failing = %(failing)s, reasons = %(reasons)s, updated_at = %(now)s
+ where company_id = %(company_id)s and document_id = %(document_id)s and status <> 'completed'
+"""
+
+_COMPLETE = """
+with gone as (delete from terms where company_id = %(company_id)s and document_id = %(document_id)s
+  and not term = any(%(terms)s)),
+added as (
+  insert into terms (company_id, term, document_id)
+  select %(company_id)s, term, %(document_id)s from unnest(%(terms)s::bytea[]) as term
+  on conflict do nothing
+)
+update documents set status = 'completed', outcome = judged_outcome, completed_at = %(now)s, updated_at = %(now)s,
+  failure = null
+ where company_id = %(company_id)s and document_id = %(document_id)s and status <> 'completed'
+"""
+
+_FAIL = """
+update documents set status = 'failed', outcome = 'review', failure = %(failure)s, reasons = %(reasons)s,
+  updated_at = %(now)s
+ where company_id = %(company_id)s and document_id = %(document_id)s and status <> 'completed'
+"""
+
+_LIST = f"""
+select {_COLUMNS} from documents d where company_id = %(company_id)s
+  and (%(kind)s::text is null or kind = %(kind)s) and (%(outcome)s::text is null or outcome = %(outcome)s)
+  and (%(status)s::text is null or status = %(status)s)
+  and (%(from)s::timestamptz is null or uploaded_at >= %(from)s)
+  and (%(to)s::timestamptz is null or uploaded_at < %(to)s)
+  and (%(before)s::timestamptz is null or (uploaded_at, document_id) < (%(before)s, %(before_id)s))
+  and (%(words)s::bytea[] is null
+    or exists (select from terms t where t.company_id = %(company_id)s and t.document_id = d.document_id
+               and t.term = %(whole)s)
+    or (select count(*) from terms t where t.company_id = %(company_id)s and t.document_id = d.document_id
+         and t.term = any(%(words)s)) = cardinality(%(words)s))
+ order by uploaded_at desc, document_id desc limit %(limit)s
+"""  # noqa: S608 constants
+
+_PROFILE = """
+insert into companies (company_id, time_zone, locale, currency) values (%s, %s, %s, %s)
+on conflict (company_id) do update set time_zone = excluded.time_zone, locale = excluded.locale,
+  currency = excluded.currency
+"""
+
+
+class Documents:
+    """Every method runs inside `database.run` or `read`, for the company of the context."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, document_id: UUID) -> Document | None:
+        connection = await driver(self._database)
+        async with connection.cursor(row_factory=class_row(Document)) as cursor:
+            await cursor.execute(_FIND, (_company(), document_id))
+            return await cursor.fetchone()
+
+    async def add(self, values: Mapping[str, Any]) -> bool:
+        """False where the upload's key was used before; then nothing was added."""
+        connection = await driver(self._database)
+        row = {**values, "company_id": _company(), "facts": json.dumps(values["facts"])}
+        return (await connection.execute(_ADD, row)).rowcount == 1
+
+    async def uploaded(self, client_id: str, key_digest: bytes) -> tuple[bytes, UUID] | None:
+        """Fingerprint and document of an earlier upload under this key."""
+        connection = await driver(self._database)
+        cursor = await connection.execute(
+            "select fingerprint, document_id from uploads where company_id = %s and client_id = %s and key_digest = %s",
+            (_company(), client_id, key_digest),
+        )
+        row = await cursor.fetchone()
+        return (bytes(row[0]), row[1]) if row else None
+
+    async def keep_reading(
+        self, document_id: UUID, *, kind: str, confidence: float, reading: bytes, now: datetime
+    ) -> None:
+        await self._execute(
+            _KEEP_READING, document_id, kind=kind, confidence=Decimal(str(confidence)), reading=reading, now=now
+        )
+
+    async def keep_decision(self, document_id: UUID, **values: Any) -> None:
+        """`now`, `as_of`, `outcome`, `score`, `rule_set`, `version`, `sha256`, `decision`, `failing`, `reasons`."""
+        await self._execute(_KEEP_DECISION, document_id, **values)
+
+    async def complete(self, document_id: UUID, terms: Sequence[bytes], now: datetime) -> bool:
+        """Fix the outcome and replace the terms; False where it was completed before."""
+        return await self._execute(_COMPLETE, document_id, terms=sorted(terms), now=now) == 1
+
+    async def fail(self, document_id: UUID, failure: str, reasons: list[str], now: datetime) -> bool:
+        return await self._execute(_FAIL, document_id, failure=failure, reasons=reasons, now=now) == 1
+
+    async def erase(self, document_id: UUID, now: datetime) -> bool:
+        """Remove what was sealed and what finds it; False where that was done before."""
+        await self._execute("delete from terms where company_id = %(company_id)s and document_id = %(document_id)s",
+                            document_id)  # fmt: skip
+        return await self._execute(
+            "update documents set reading = null, decision = null, file_name = '', erased_at = %(now)s,"
+            " updated_at = %(now)s"
+            " where company_id = %(company_id)s and document_id = %(document_id)s and erased_at is null",
+            document_id, now=now,
+        ) == 1  # fmt: skip
+
+    async def page(self, filters: Mapping[str, Any]) -> list[Document]:
+        connection = await driver(self._database)
+        async with connection.cursor(row_factory=class_row(Document)) as cursor:
+            await cursor.execute(_LIST, {**filters, "company_id": _company()})
+            return await cursor.fetchall()
+
+    async def keep_habits(self, company_id: UUID, time_zone: str, locale: str, currency: str) -> None:
+        connection = await driver(self._database)
+        await connection.execute(_PROFILE, (company_id, time_zone, locale, currency))
+
+    async def habits(self) -> Habits | None:
+        connection = await driver(self._database)
+        async with connection.cursor(row_factory=class_row(Habits)) as cursor:
+            await cursor.execute("select time_zone, locale from companies where company_id = %s", (_company(),))
+            return await cursor.fetchone()
+
+    async def use_rule_set(self, name: str, version: int, sha256: str, now: datetime) -> str:
+        """Note the first use of a version; the hash that it had then."""
+        connection = await driver(self._database)
+        await connection.execute(
+            "insert into rule_sets_used (name, version, sha256, used_at) values (%s, %s, %s, %s)"
+            " on conflict do nothing",
+            (name, version, sha256, now),
+        )
+        cursor = await connection.execute(
+            "select sha256 from rule_sets_used where name = %s and version = %s", (name, version)
+        )
+        row = await cursor.fetchone()
+        return str(row[0]) if row else sha256
+
+    async def _execute(self, statement: str, document_id: UUID, **values: Any) -> int:
+        connection = await driver(self._database)
+        done = await connection.execute(statement, {**values, "company_id": _company(), "document_id": document_id})
+        return done.rowcount
+
+
+def _company() -> UUID | None:
+    return context.current().company_id

@@ -1,0 +1,191 @@
+"""The door for HTTP: documents of the caller's company."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Annotated
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+
+from ecosystem.contracts.creditx import Outcome
+from ecosystem.kernel.http.limits import body_limit
+from ecosystem.kernel.http.pagination import Cursor, CursorInvalid, Limit, Page, decode_cursor, page_of
+from ecosystem.kernel.http.principal import Principal, requires
+from ecosystem.services.creditx.errors import UploadsBusy
+from ecosystem.services.creditx.judging.rule_set import Published, rule_set, shipped
+from ecosystem.services.creditx.model import Status, checked_key
+from ecosystem.services.creditx.receiving.multipart import OVERHEAD_BYTES_MAX, boundary_of, receive
+from ecosystem.services.creditx.schemas import (
+    DocumentReceived,
+    DocumentShown,
+    EvidenceShown,
+    ResultShown,
+    RuleSetListed,
+    RuleSetShown,
+    RuleSetsShown,
+    links_of,
+)
+from ecosystem.services.creditx.service import DocumentService
+from ecosystem.services.creditx.settings import ServiceSettings
+
+Reader = Annotated[Principal, Depends(requires("documents:read", company=True))]
+Writer = Annotated[Principal, Depends(requires("documents:write", company=True))]
+Word = Annotated[str | None, Query(max_length=63, pattern=r"^[a-z0-9_]+$")]
+_UPLOAD_FORM = {
+    "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": {
+        "type": "object", "required": ["file"], "additionalProperties": False,
+        "properties": {"file": {"type": "string", "format": "binary"}, "rule_set": {"type": "string"}},
+    }}}}
+}  # fmt: skip
+
+
+class Room:
+    """What uploads hold in memory at the same time."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max, self._taken = bytes_max, 0
+
+    def take(self, size: int) -> None:
+        """Raises UploadsBusy. An upload that is alone is always let in."""
+        if self._taken and self._taken + size > self._bytes_max:
+            raise UploadsBusy
+        self._taken += size
+
+    def give_back(self, size: int) -> None:
+        self._taken -= size
+
+
+def router(service: DocumentService, settings: ServiceSettings) -> APIRouter:
+    routes = APIRouter(tags=["documents"])
+    _uploads(routes, service, settings)
+    _documents(routes, service)
+    _contents(routes, service)
+    _rule_sets(routes)
+    return routes
+
+
+def _uploads(routes: APIRouter, service: DocumentService, settings: ServiceSettings) -> None:
+    room = Room(settings.uploads_bytes_max)
+    body_bytes_max = settings.upload_bytes_max + OVERHEAD_BYTES_MAX
+
+    @routes.post("/v1/documents", status_code=202, openapi_extra=_UPLOAD_FORM)
+    @body_limit(body_bytes_max, seconds=settings.upload_seconds_max)
+    async def upload_document(
+        request: Request, _: Writer,
+        idempotency_key: Annotated[str | None, Header(description="A fresh UUID for each document.")] = None,
+    ) -> DocumentReceived:  # fmt: skip
+        """Send a document; the answer says where its outcome will be. The same key sends it once, however often."""
+        key = checked_key(idempotency_key)
+        content_type = request.headers.get("content-type")
+        boundary_of(content_type)
+        length = request.headers.get("content-length", "")
+        size = min(int(length), body_bytes_max) if length.isdigit() else body_bytes_max
+        room.take(size)
+        try:
+            upload = await receive(content_type, request.stream(), settings.upload_bytes_max)
+            with upload.content:
+                received = await service.upload(upload.content, upload.sha256, upload.file_name, upload.rule_set, key)
+        finally:
+            room.give_back(size)
+        links = links_of(received.document_id)
+        status = Status.RECEIVED
+        headers = {"Location": links["self"]}
+        if received.replayed:
+            status = (await service.find(received.document_id)).status
+            headers["Idempotency-Replayed"] = "true"
+        shown = DocumentReceived(document_id=received.document_id, status=status, links=links)
+        return JSONResponse(shown.model_dump(mode="json"), status_code=202, headers=headers)  # type: ignore[return-value]
+
+
+def _documents(routes: APIRouter, service: DocumentService) -> None:
+    @routes.get("/v1/documents")
+    async def list_documents(
+        _: Reader, kind: Word = None, outcome: Outcome | None = None, status: Status | None = None,
+        q: Annotated[str | None, Query(min_length=1, max_length=200, description="A value, or its words.")] = None,
+        created_from: datetime | None = None, created_to: datetime | None = None,
+        limit: Limit = 50, cursor: Cursor = None,
+    ) -> Page[DocumentShown]:  # fmt: skip
+        """Documents, newest first."""
+        before, before_id = _after(cursor)
+        filters = {
+            "kind": kind, "outcome": outcome, "status": status, "from": _aware(created_from), "to": _aware(created_to),
+            "before": before, "before_id": before_id, "limit": limit + 1,
+        }  # fmt: skip
+        found = await service.page(filters, q)
+        kept, following = page_of(found, limit, lambda document: (document.uploaded_at, document.document_id))
+        return Page(items=[DocumentShown.of(document) for document in kept], next_cursor=following)
+
+    @routes.get("/v1/documents/{document_id}")
+    async def show_document(document_id: UUID, _: Reader) -> DocumentShown:
+        """Where a document stands."""
+        document = await service.find(document_id)
+        return DocumentShown.of(document, await service.file_name(document))
+
+    @routes.get("/v1/documents/{document_id}/result")
+    async def show_result(document_id: UUID, _: Reader) -> ResultShown:
+        """What was read and how it was judged, as far as it has come."""
+        return ResultShown.of(await service.normal_form(document_id))
+
+    @routes.get("/v1/documents/{document_id}/evidence")
+    async def show_evidence(document_id: UUID, _: Reader) -> EvidenceShown:
+        """Each rule with the values it looked at and their places on the pages."""
+        return EvidenceShown.of(await service.normal_form(document_id))
+
+
+def _contents(routes: APIRouter, service: DocumentService) -> None:
+    @routes.get("/v1/documents/{document_id}/original", response_class=Response)
+    async def show_original(document_id: UUID, _: Reader) -> Response:
+        """The bytes as they were uploaded."""
+        document = await service.find(document_id)
+        name = await service.file_name(document) or "document"
+        pieces = await service.original(document)
+        # The first piece is read before the answer begins, so that a damaged object is a problem and no short file.
+        first = await anext(pieces, b"")
+        headers = {
+            "Content-Length": str(document.size_bytes),
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "private, no-store",
+        }
+        return StreamingResponse(_all(first, pieces), media_type=document.media_type, headers=headers)
+
+
+async def _all(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in rest:
+        yield piece
+
+
+def _rule_sets(routes: APIRouter) -> None:
+    @routes.get("/v1/rule-sets")
+    async def list_rule_sets(_: Reader) -> RuleSetsShown:
+        """The rule sets that a document can be judged by."""
+        return RuleSetsShown(items=[_listed(entry) for entry in shipped().values()])
+
+    @routes.get("/v1/rule-sets/{name}")
+    async def show_rule_set(name: str, _: Reader) -> RuleSetShown:
+        """One rule set with its text."""
+        entry = rule_set(name)
+        return RuleSetShown(**_listed(entry).model_dump(), text=entry.text)
+
+
+def _listed(entry: Published) -> RuleSetListed:
+    rules = entry.rules
+    return RuleSetListed(name=rules.name, version=rules.version, title=rules.title, sha256=entry.sha256)
+
+
+def _after(cursor: str | None) -> tuple[datetime | None, UUID | None]:
+    values = decode_cursor(cursor, 2)
+    if values is None:
+        return None, None
+    try:
+        return datetime.fromisoformat(values[0]), UUID(values[1])
+    except (TypeError, ValueError, AttributeError):
+        raise CursorInvalid from None
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

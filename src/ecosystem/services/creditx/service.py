@@ -1,0 +1,383 @@
+"""The use cases of documents: upload, read, judge, store, find, show, erase."""
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from ecosystem.contracts.creditx import (
+    DocumentCreated,
+    DocumentFailed,
+    DocumentReviewRequested,
+    Facts,
+    Outcome,
+    RuleResult,
+)
+from ecosystem.kernel import context
+from ecosystem.kernel.audit.audit import Audit
+from ecosystem.kernel.caching.cache import Cache
+from ecosystem.kernel.caching.lifetimes import cache_key
+from ecosystem.kernel.clock import Clock
+from ecosystem.kernel.db.database import Database
+from ecosystem.kernel.errors import Unavailable
+from ecosystem.kernel.ids import Ids
+from ecosystem.kernel.keys.keyring import DataKey, Keyring
+from ecosystem.kernel.messaging.outbox import Outbox
+from ecosystem.kernel.objects.objects import Objects
+from ecosystem.kernel.sandbox.errors import SandboxCrash, SandboxMemory, SandboxOutput, SandboxRaised, SandboxTimeout
+from ecosystem.kernel.sandbox.sandbox import Sandbox
+from ecosystem.kernel.sandbox.shared import SharedBytes
+from ecosystem.services.creditx.errors import (
+    DocumentNotFound,
+    DocumentRefused,
+    IdempotencyKeyReused,
+    NotReadYet,
+    RuleSetChanged,
+)
+from ecosystem.services.creditx.holding.vault import Vault, aad, company_id
+from ecosystem.services.creditx.judging.judge import Judgement, judge
+from ecosystem.services.creditx.judging.rule_set import Published, rule_set
+from ecosystem.services.creditx.model import (
+    Document,
+    Habits,
+    Status,
+    checked_file_name,
+    compact,
+    subject_of,
+    terms_of,
+    words_of,
+)
+from ecosystem.services.creditx.repository import Documents
+from ecosystem.services.creditx.settings import ServiceSettings
+
+DEFAULT_RULE_SET = "kyc_aml_v2"
+INSPECTION = "ecosystem.services.creditx.reading.inspection"
+EXTRACTION = "ecosystem.services.creditx.reading.extraction"
+INSPECTOR_VERSION = 1
+"""Of the inspection that `facts` came from: what an older one found is found again."""
+NOT_INGESTED = "the ingestion failed"
+
+
+class CompanyNotKnownYet(Unavailable):
+    code = "company_not_known_yet"
+    rule = "A document is read by the habits of its company, which have not arrived here yet."
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the service stands on."""
+
+    database: Database
+    documents: Documents
+    keyring: Keyring
+    objects: Objects
+    cache: Cache
+    sandbox: Sandbox
+    outbox: Outbox
+    audit: Audit
+    clock: Clock
+    ids: Ids
+
+
+@dataclass(frozen=True)
+class Received:
+    document_id: UUID
+    replayed: bool
+
+
+class DocumentService:
+    def __init__(self, parts: Parts, settings: ServiceSettings) -> None:
+        self._parts, self._settings = parts, settings
+        self._database, self._documents = parts.database, parts.documents
+        self._vault = Vault(parts.keyring, parts.objects)
+        self._rule_sets_in_use: set[str] = set()
+
+    # -- upload ----------------------------------------------------------------------------------------------------
+
+    async def upload(
+        self, content: SharedBytes, sha256: bytes, file_name: str, rules: str | None, key: str | None
+    ) -> Received:
+        """Accept a document whose bytes are harmless, once for each key.
+
+        Raises:
+            FileNameRefused, RuleSetUnknown, DocumentRefused: a rule is broken; nothing is stored.
+            IdempotencyKeyReused: the key stands for another upload.
+        """
+        file_name = checked_file_name(file_name)
+        published = rule_set(rules if rules is not None else DEFAULT_RULE_SET)
+        company, client_id = company_id(), context.current().user_id or "unknown"
+        company_key = await self._parts.keyring.company(company)
+        fingerprint = company_key.blind_index(f"{sha256.hex()}\n{file_name}\n{published.rules.name}")
+        digest = hashlib.sha256(key.encode()).digest() if key is not None else None
+        if digest is not None:
+            before = await self._database.read(lambda: self._documents.uploaded(client_id, digest))
+            if before is not None:
+                return _replayed(before, fingerprint)
+        facts = await self._inspect(content, file_name)
+        document_id, now = self._parts.ids.uuid(), self._parts.clock.now()
+        subject = subject_of(document_id)
+        retain_until = self._parts.objects.retain_until(self._settings.retention_days)
+        stored = await self._parts.objects.put(company, content.chunks(), retain_until=retain_until, subject=subject)
+        data_key = await self._parts.keyring.subject(company, subject)
+        row = {
+            "document_id": document_id, "client_id": client_id, "key_digest": digest, "fingerprint": fingerprint,
+            "now": now, "file_name": data_key.encrypt(file_name.encode(), aad=aad("file_name", document_id)),
+            "media_type": facts["media_type"], "size_bytes": content.size, "facts": facts,
+            "inspector_version": INSPECTOR_VERSION, "object_name": stored.name, "object_digest": stored.digest,
+            "retain_until": retain_until, "rule_set": published.rules.name,
+        }  # fmt: skip
+
+        async def keep() -> Received:
+            if not await self._documents.add(row):
+                before = await self._documents.uploaded(client_id, digest or b"")
+                assert before is not None
+                return _replayed(before, fingerprint)
+            await self._parts.outbox.add(
+                DocumentCreated(
+                    document_id=document_id, media_type=facts["media_type"], size_bytes=content.size,
+                    rule_set=published.rules.name, uploaded_at=now,
+                )
+            )  # fmt: skip
+            after = {"media_type": facts["media_type"], "size_bytes": content.size, "digest": stored.digest}
+            await self._parts.audit.record("document_uploaded", str(document_id), before=None, after=after)
+            return Received(document_id, replayed=False)
+
+        return await self._database.run(keep)
+
+    async def _inspect(self, content: SharedBytes, file_name: str) -> dict[str, Any]:
+        """What the bytes say about themselves. Raises DocumentRefused."""
+        arguments = {"file_name": file_name, "pages_max": self._settings.pages_max}
+        try:
+            answer = await self._parts.sandbox.run(
+                f"{INSPECTION}:inspect", content, arguments, timeout_seconds=self._settings.inspect_seconds_max
+            )
+        except SandboxMemory:
+            raise DocumentRefused("decompression_bomb") from None
+        except (SandboxTimeout, SandboxOutput):
+            raise DocumentRefused("too_complex") from None
+        except (SandboxCrash, SandboxRaised):
+            raise DocumentRefused("truncated_file") from None
+        if broken := answer.get("refused"):
+            raise DocumentRefused(broken)
+        facts: dict[str, Any] = Facts.model_validate(answer["facts"]).model_dump(mode="json")
+        return facts
+
+    # -- the work of the agents ------------------------------------------------------------------------------------
+
+    async def validate(self, document_id: UUID) -> Facts:
+        """The document's facts, after its stored content was found to be what was uploaded.
+
+        Raises:
+            DocumentNotFound, ObjectDamaged; DocumentRefused where a newer inspection finds more.
+        """
+        document = await self.find(document_id)
+        if document.inspector_version == INSPECTOR_VERSION:
+            await self._parts.objects.verify(document.object)
+            return Facts.model_validate(document.facts)
+        with await self._vault.content(document) as content:
+            return Facts.model_validate(await self._inspect(content, "document"))
+
+    async def read(self, document_id: UUID) -> tuple[dict[str, Any], bytes]:
+        """Read the document again: the reading, and the same sealed. Keeps nothing.
+
+        Raises:
+            DocumentNotFound, CompanyNotKnownYet, and what the sandbox raises.
+        """
+        document, habits = await self._database.read(lambda: self._with_habits(document_id))
+        with await self._vault.content(document) as content:
+            reading: dict[str, Any] = await self._parts.sandbox.run(
+                f"{EXTRACTION}:extract", content,
+                {"media_type": document.media_type, "date_order": habits.date_order},
+                timeout_seconds=self._settings.extract_seconds_max,
+            )  # fmt: skip
+        key = await self._vault.key(document)
+        return reading, key.encrypt(orjson.dumps(reading), aad=aad("reading", document_id))
+
+    async def keep_reading(self, document_id: UUID, reading: Mapping[str, Any], sealed: bytes) -> None:
+        """Inside a unit of work. A completed document keeps what it has."""
+        await self._documents.keep_reading(
+            document_id, kind=reading["kind"], confidence=reading["kind_confidence"], reading=sealed,
+            now=self._parts.clock.now(),
+        )  # fmt: skip
+
+    async def judge(self, document_id: UUID, rules: str) -> tuple[Judgement, bytes]:
+        """Judge what was read, as of now in the company's time zone: the judgement, and its results sealed.
+
+        Raises:
+            DocumentNotFound, RuleSetUnknown, NotReadYet, CompanyNotKnownYet, ValuesErased.
+        """
+        published = rule_set(rules)
+        document, habits = await self._database.read(lambda: self._with_habits(document_id))
+        key = await self._vault.key(document)
+        if document.status == Status.COMPLETED and document.decision is not None:
+            return self._judged_before(document, key), document.decision
+        judgement = self._apply(published, self._vault.reading(document, key), habits)
+        results = [result.model_dump(mode="json") for result in judgement.results]
+        return judgement, key.encrypt(orjson.dumps(results), aad=aad("decision", document_id))
+
+    def _apply(self, published: Published, reading: Mapping[str, Any], habits: Habits) -> Judgement:
+        now = self._parts.clock.now()
+        as_of = now.astimezone(ZoneInfo(habits.time_zone)).date()
+        return judge(published, reading, judged_at=now, as_of=as_of)
+
+    def _judged_before(self, document: Document, key: DataKey) -> Judgement:
+        """A completed document keeps its judgement, whoever asks again and when."""
+        assert document.judged_at is not None
+        assert document.judged_as_of is not None
+        return Judgement(
+            document.rule_set, document.rule_set_version or 0, document.rule_set_sha256 or "", document.judged_at,
+            document.judged_as_of, Outcome(document.judged_outcome or Outcome.REVIEW), document.score,
+            tuple(RuleResult.model_validate(result) for result in self._vault.results(document, key)),
+            tuple(document.reasons),
+        )  # fmt: skip
+
+    async def keep_judgement(self, document_id: UUID, judgement: Judgement, sealed: bytes) -> None:
+        """Inside a unit of work. Raises RuleSetChanged where this version had another text before."""
+        if judgement.sha256 not in self._rule_sets_in_use:
+            used = await self._documents.use_rule_set(
+                judgement.rule_set, judgement.version, judgement.sha256, judgement.judged_at
+            )
+            if used != judgement.sha256:
+                raise RuleSetChanged(f"Version {judgement.version} of {judgement.rule_set} was used with another text.")
+            self._database.after_commit(lambda: self._rule_sets_in_use.add(judgement.sha256))
+        await self._documents.keep_decision(
+            document_id, now=judgement.judged_at, as_of=judgement.as_of, outcome=judgement.outcome.value,
+            score=judgement.score, rule_set=judgement.rule_set, version=judgement.version, sha256=judgement.sha256,
+            decision=sealed, failing=list(judgement.failing), reasons=list(judgement.reasons),
+        )  # fmt: skip
+
+    async def prepare_store(self, document_id: UUID) -> tuple[Document, list[bytes], bool]:
+        """The judged document, the blind terms that find it, and whether its normal form is in the cache.
+
+        Raises:
+            DocumentNotFound, NotReadYet (also where it was not judged), ValuesErased.
+        """
+        document = await self.find(document_id)
+        key = await self._vault.key(document)
+        if document.decision is None:
+            raise NotReadYet
+        reading = self._vault.reading(document, key)
+        company_key = await self._parts.keyring.company(company_id())
+        texts = terms_of(reading["values"], self._vault.file_name(document, key), self._settings.terms_max)
+        terms = [company_key.blind_index(f"term:{text}") for text in texts]
+        form = self._vault.normal_form(document, key)
+        form["outcome"] = document.outcome or document.judged_outcome
+        sealed = key.encrypt(orjson.dumps(form), aad=aad("cached", document_id))
+        cached = await self._parts.cache.set(cache_key("doc", document_id), sealed)
+        return document, terms, cached
+
+    async def store(self, document: Document, terms: list[bytes]) -> None:
+        """Inside a unit of work: fix the outcome, index, and ask for a review where it needs one. Once."""
+        now = self._parts.clock.now()
+        if not await self._documents.complete(document.document_id, terms, now):
+            return
+        after = {
+            "status": Status.COMPLETED.value, "outcome": document.judged_outcome, "score": str(document.score),
+            "rule_set": document.rule_set, "rule_set_version": document.rule_set_version,
+            "rule_set_sha256": document.rule_set_sha256, "failing": document.failing,
+        }  # fmt: skip
+        await self._parts.audit.record(
+            "document_completed", str(document.document_id), before={"status": document.status}, after=after
+        )
+        if document.judged_outcome == Outcome.REVIEW:
+            await self._parts.outbox.add(
+                DocumentReviewRequested(document_id=document.document_id, reasons=tuple(document.reasons))
+            )
+
+    async def fail(self, document: Document, reason: str) -> None:
+        """Inside a unit of work: the ingestion failed, a person must look. A completed document stays as it is."""
+        code = reason.split()[0][:100] if reason.split() else "unknown"
+        reasons = list(dict.fromkeys([*document.reasons, NOT_INGESTED]))
+        if not await self._documents.fail(document.document_id, code, reasons, self._parts.clock.now()):
+            return
+        document_id = document.document_id
+        await self._parts.outbox.add(DocumentFailed(document_id=document_id, code=code))
+        await self._parts.outbox.add(DocumentReviewRequested(document_id=document_id, reasons=tuple(reasons)))
+        await self._parts.audit.record(
+            "document_failed", str(document_id), before={"status": document.status}, after={"status": "failed"}
+        )
+
+    # -- what callers look at --------------------------------------------------------------------------------------
+
+    async def find(self, document_id: UUID) -> Document:
+        """Raises DocumentNotFound: also for another company's."""
+        return await self._database.read(lambda: self._found(document_id))
+
+    async def file_name(self, document: Document) -> str | None:
+        """None where the document was erased."""
+        if document.erased_at is not None:
+            return None
+        return self._vault.file_name(document, await self._vault.key(document))
+
+    async def page(self, filters: Mapping[str, Any], query: str | None) -> list[Document]:
+        """Documents, newest first; `query` finds a value as a whole, or documents that have all of its words."""
+        words: list[bytes] | None = None
+        whole: bytes | None = None
+        if query is not None:
+            key = await self._parts.keyring.company(company_id())
+            words = [key.blind_index(f"term:{word}") for word in dict.fromkeys(words_of(query))]
+            whole = key.blind_index(f"term:{compact(query)}")
+            # Without a word only the whole can match; no document has this one.
+            words = words or [b"\0"]
+        asked = {**filters, "words": words, "whole": whole}
+        return await self._database.read(lambda: self._documents.page(asked))
+
+    async def normal_form(self, document_id: UUID) -> dict[str, Any]:
+        """Everything that is known about a document: from the cache, else from the database.
+
+        Raises:
+            DocumentNotFound, ValuesErased.
+        """
+        document = await self.find(document_id)
+        key = await self._vault.key(document)
+        if document.status != Status.COMPLETED:
+            return self._vault.normal_form(document, key)
+
+        async def load() -> bytes:
+            return key.encrypt(orjson.dumps(self._vault.normal_form(document, key)), aad=aad("cached", document_id))
+
+        sealed = await self._parts.cache.get_or_load(cache_key("doc", document_id), load)
+        assert sealed is not None
+        form: dict[str, Any] = orjson.loads(key.decrypt(sealed, aad=aad("cached", document_id)))
+        return form
+
+    async def original(self, document: Document) -> AsyncIterator[bytes]:
+        """The bytes as they were uploaded. Raises ValuesErased, ObjectDamaged."""
+        await self._vault.key(document)
+        return self._parts.objects.open(document.object)
+
+    async def erase(self, document_id: UUID) -> None:
+        """Destroy the document's key: file name, values, evidence and original can never be read again. Repeatable."""
+        document = await self.find(document_id)
+        await self._parts.cache.delete(cache_key("doc", document_id))
+
+        async def erase() -> None:
+            if await self._documents.erase(document_id, self._parts.clock.now()):
+                await self._parts.keyring.destroy(company_id(), document.subject)
+                await self._parts.audit.record("document_erased", str(document_id), before=None, after={"erased": True})
+
+        await self._database.run(erase)
+
+    # -- parts of the above ----------------------------------------------------------------------------------------
+
+    async def _found(self, document_id: UUID) -> Document:
+        document = await self._documents.find(document_id)
+        if document is None:
+            raise DocumentNotFound
+        return document
+
+    async def _with_habits(self, document_id: UUID) -> tuple[Document, Habits]:
+        document, habits = await self._found(document_id), await self._documents.habits()
+        if habits is None:
+            raise CompanyNotKnownYet
+        return document, habits
+
+
+def _replayed(before: tuple[bytes, UUID], fingerprint: bytes) -> Received:
+    if before[0] != fingerprint:
+        raise IdempotencyKeyReused
+    return Received(before[1], replayed=True)

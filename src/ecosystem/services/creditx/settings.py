@@ -1,0 +1,22 @@
+"""Limits of documents."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from ecosystem.kernel.settings import Settings
+
+
+class ServiceSettings(Settings):
+    section: ClassVar[str] = "creditx"
+
+    upload_bytes_max: int = Field(default=100 << 20, ge=1024, le=100 << 20, description="Size of one document.")
+    uploads_bytes_max: int = Field(
+        default=512 << 20, ge=1 << 20, le=16 << 30, description="What uploads may hold in memory at the same time."
+    )
+    upload_seconds_max: float = Field(default=300, ge=1, le=300, description="How long one upload may take.")
+    pages_max: int = Field(default=500, ge=1, le=10_000, description="Pages of one document.")
+    inspect_seconds_max: float = Field(default=10, gt=0, le=60, description="Time to inspect one document.")
+    extract_seconds_max: float = Field(default=25, gt=0, le=300, description="Time to read one document.")
+    terms_max: int = Field(default=500, ge=10, le=5000, description="Search terms of one document.")
+    retention_days: int = Field(default=2555, ge=1, le=36_500, description="How long an original is kept.")

@@ -62,10 +62,17 @@ class Document(Model):
     kind: str | None = None
     outcome: str | None = None
     compliance_score: Decimal | None = None
-    run_id: str | None = None
     rule_set: str | None = None
+    rule_set_version: int | None = None
+    failing_rules: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
+    failure: str | None = None
+    file_name: str | None = None
+    media_type: str | None = None
+    size_bytes: int | None = None
+    pages: int | None = None
     created_at: datetime | None = None
+    completed_at: datetime | None = None
 
     @property
     def finished(self) -> bool:
@@ -74,7 +81,10 @@ class Document(Model):
 
 @dataclass(frozen=True, kw_only=True)
 class Value(Model):
-    """One value read from a page. `box` is left, top, right, bottom in points from the page's top left."""
+    """One value read from a page. `box` is left, top, right, bottom in points from the page's top left.
+
+    `ambiguous`: a numeric date allowed two readings, and the company's locale decided.
+    """
 
     name: str
     value: str
@@ -84,6 +94,7 @@ class Value(Model):
     confidence: float | None = None
     method: str | None = None
     currency: str | None = None
+    ambiguous: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

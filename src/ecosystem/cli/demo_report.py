@@ -88,7 +88,6 @@ def _document(report: Report) -> dict[str, Any]:
         "reasons": report.reasons,
         "seconds": round(report.seconds, 3),
         "document_id": report.document_id,
-        "run_id": report.run_id,
         "trace_id": report.trace_id,
         "trouble": report.trouble,
         "compared": report.compared,

@@ -48,7 +48,6 @@ class Report:
     reasons: list[str] = field(default_factory=list)
     seconds: float = 0.0
     document_id: str | None = None
-    run_id: str | None = None
     trace_id: str | None = None
     trouble: str | None = None
     differences: list[str] = field(default_factory=list)
@@ -112,9 +111,9 @@ def _send(ecosystem: Ecosystem, case: Case, report: Report, timeout_seconds: flo
         return
     report.document_id, report.trace_id = receipt.document_id, receipt.trace_id
     document = ecosystem.documents.follow(receipt.document_id, timeout_seconds=timeout_seconds)
-    report.outcome, report.kind, report.run_id = document.outcome, document.kind, document.run_id
+    report.outcome, report.kind = document.outcome, document.kind
     if report.outcome is None:
-        report.trouble = f"The document is {document.status} without an outcome."
+        report.trouble = f"The document is {document.status} without an outcome. {document.failure or ''}".rstrip()
 
 
 def _explain(ecosystem: Ecosystem, report: Report) -> None:

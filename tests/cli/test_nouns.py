@@ -124,7 +124,7 @@ class TestDocuments:
         assert documents.main(["list", "--limit", "2"]) == 0
         first = capsys.readouterr()
         assert "There is more: --cursor 2" in first.err
-        assert first.out.splitlines()[0].split() == ["ID", "FILE", "STATUS", "KIND", "OUTCOME", "SCORE", "RECEIVED"]
+        assert first.out.splitlines()[0].split() == ["ID", "STATUS", "KIND", "OUTCOME", "SCORE", "RECEIVED"]
 
         assert documents.main(["list", "--limit", "2", "--all", "--json"]) == 0
         assert len(json.loads(capsys.readouterr().out)["items"]) == 5

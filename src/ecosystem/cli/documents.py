@@ -104,7 +104,7 @@ def _list(parsed: argparse.Namespace) -> int:
     return show_page(
         parsed,
         page,
-        ("id", "file", "status", "kind", "outcome", "score", "received"),
+        ("id", "status", "kind", "outcome", "score", "received"),
         _row,
         empty="No document fits." if narrowed else "No documents yet. Next: eco documents upload FILE --wait",
         styles=STYLES,
@@ -115,7 +115,6 @@ def _row(document: Document) -> tuple[object, ...]:
     received = screen.when(document.created_at)
     return (
         document.document_id,
-        document.file_name,
         document.status,
         document.kind,
         document.outcome,

@@ -1,0 +1,194 @@
+"""Document: a one-page text PDF from the first byte of its upload to its outcome, through the edge of a real fleet.
+
+Baseline, on the same machine in the same rounds: 5 bare grpc.aio calls with mTLS, one after the other, 12 INSERT+COMMIT
+of a 700-byte row on the platform's own PostgreSQL, and one bare upload of the same PDF to uvicorn over mTLS. Then,
+without a bar: where the time goes inside a run, and documents a second with 8 clients.
+"""
+
+import json
+import os
+import ssl
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import psycopg
+
+from benchmarks._bare import METHOD
+from benchmarks._report import closing_line, rounds_from_command_line
+from ecosystem.cli.login import first_administrator
+from ecosystem.cli.operator import Platform, platform
+from ecosystem.kernel.identity.authority import Authority
+from ecosystem_client import Ecosystem
+from specimens.maker import make
+from specimens.model import Kind
+
+BAR = 4.0
+CALLS, COMMITS = 5, 12
+DOCUMENTS_PER_ROUND = 10
+LOOK_SECONDS = 0.003
+CLIENTS, DOCUMENTS_PER_CLIENT = 8, 10
+_ROW = "x" * 700
+
+
+@contextmanager
+def fleet() -> Iterator[Platform]:
+    """A platform in a home of its own, as `./eco up` starts it; ended and removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="eco-bench-", dir="/tmp") as folder:
+        Path(folder).chmod(0o711)
+        home = Path(folder) / "home"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("ECO_")}
+        environment["ECO_HOME"] = str(home)
+        command = [sys.executable, "-m", "ecosystem"]
+        subprocess.run([*command, "up"], env=environment, check=True, stdout=subprocess.DEVNULL)
+        try:
+            yield platform(home)
+        finally:
+            subprocess.run([*command, "down"], env=environment, check=False, stdout=subprocess.DEVNULL)
+
+
+@contextmanager
+def bare_server(folder: Path) -> Iterator[dict[str, int]]:
+    authority = Authority.open(folder / "authority")
+    (folder / "ca.pem").write_bytes(authority.bundle())
+    (folder / "bare.pem").write_bytes(authority.issue("bare"))
+    command = [sys.executable, "-m", "benchmarks._bare", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.terminate()
+
+
+@dataclass
+class Bare:
+    """What the least possible program would do: calls, commits and an upload, one after the other."""
+
+    call: Callable[[bytes], bytes]
+    database: psycopg.Connection[Any]
+    upload: Callable[[bytes], Any]
+
+    def document(self, pdf: bytes) -> None:
+        self.upload(pdf)
+        for _ in range(CALLS):
+            self.call(_ROW.encode())
+        for _ in range(COMMITS):
+            self.database.execute("insert into bare_rows (text) values (%s)", (_ROW,))
+
+
+@contextmanager
+def bare(home: Path) -> Iterator[Bare]:
+    with tempfile.TemporaryDirectory(prefix="eco-bare-") as name, bare_server(Path(name)) as ports:
+        folder = Path(name)
+        pem, ca = (folder / "bare.pem").read_bytes(), (folder / "ca.pem").read_bytes()
+        channel = grpc.secure_channel(
+            f"localhost:{ports['grpc_port']}", grpc.ssl_channel_credentials(ca, private_key=pem, certificate_chain=pem)
+        )
+        context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+        context.load_cert_chain(str(folder / "bare.pem"))
+        client = httpx.Client(base_url=f"https://localhost:{ports['http_port']}", verify=context)
+        password = (home / "fleet" / "postgres.password").read_text()
+        socket = home / "run" / "postgres"
+        url = f"host={socket} user=eco password={password} dbname=postgres"
+        with channel, client, psycopg.connect(url, autocommit=True) as database:
+            database.execute("create table if not exists bare_rows (id bigserial primary key, text text)")
+            call: Callable[[bytes], bytes] = channel.unary_unary(METHOD)
+            yield Bare(call, database, lambda pdf: client.post("/", files={"file": pdf}))
+
+
+def to_outcome(ecosystem: Ecosystem, pdf: bytes) -> float:
+    """Seconds from upload to outcome as a client sees them."""
+    started = time.perf_counter()
+    document_id = ecosystem.documents.upload(pdf, name="document.pdf").document_id
+    while not ecosystem.documents.get(document_id).finished:
+        time.sleep(LOOK_SECONDS)
+    return time.perf_counter() - started
+
+
+def pdfs() -> Iterator[bytes]:
+    """One-page bank statements, no two alike."""
+    seed = 0
+    while True:
+        seed += 1
+        yield make(Kind.BANK_STATEMENT, seed=seed, as_of=datetime.now(UTC).date()).content
+
+
+def timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def breakdown(ecosystem: Ecosystem) -> None:
+    """The transitions of the last run with the milliseconds since the one before."""
+    run = ecosystem.runs.page(limit=1).items[0]
+    before: datetime | None = None
+    for step in ecosystem.runs.get(run.run_id).transitions:
+        at = step.at if isinstance(step.at, datetime) else datetime.fromisoformat(str(step.at))
+        print(
+            f"  {0 if before is None else (at - before).total_seconds() * 1000:7.1f} ms  {step.state} {step.step or ''}"
+        )
+        before = at
+
+
+def throughput(connect: Callable[[], Ecosystem], documents: Iterator[bytes]) -> float:
+    """Documents a second from the first upload to the last outcome, with CLIENTS of them at once."""
+    work = [[next(documents) for _ in range(DOCUMENTS_PER_CLIENT)] for _ in range(CLIENTS)]
+
+    def one(mine: list[bytes]) -> None:
+        with connect() as ecosystem:
+            for pdf in mine:
+                to_outcome(ecosystem, pdf)
+
+    started = time.perf_counter()
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        list(pool.map(one, work))
+    return CLIENTS * DOCUMENTS_PER_CLIENT / (time.perf_counter() - started)
+
+
+def main() -> None:
+    rounds = rounds_from_command_line(__doc__ or "")
+    with fleet() as running, bare(running.home) as baseline:
+        with running.connect(first_administrator(running)) as administrator:
+            company = administrator.companies.create(
+                "Benchmark AG", region="eu", time_zone="Europe/Zurich", locale="en_GB", currency="CHF"
+            )
+            client = administrator.clients.create("bench", roles=["integrator"], company_id=company.company_id)
+
+        def connect() -> Ecosystem:
+            return Ecosystem(running.edge_url, client.client_id, str(client.client_secret), ca=running.edge_ca)
+
+        documents, figures = pdfs(), []
+        with connect() as ecosystem:
+            for _ in range(3):
+                to_outcome(ecosystem, next(documents))
+                baseline.document(next(documents))
+            for _ in range(rounds):
+                ours, theirs = [], []
+                for _ in range(DOCUMENTS_PER_ROUND):
+                    pdf = next(documents)
+                    theirs.append(timed(lambda pdf=pdf: baseline.document(pdf)))  # type: ignore[misc]
+                    ours.append(to_outcome(ecosystem, pdf))
+                figures.append({"ours": statistics.median(ours) * 1000, "baseline": statistics.median(theirs) * 1000})
+            print("where the time of the last document's run went:")
+            breakdown(ecosystem)
+        rate = throughput(connect, documents)
+        print(f"{rate:.1f} documents a second with {CLIENTS} clients")
+        settings = {"fsync": "on", "synchronous_commit": "on", "mtls": True, "documents_per_round": DOCUMENTS_PER_ROUND}
+        closing_line("document", "latency", "ms", "lower", figures, BAR, settings, documents_per_second=round(rate, 1))
+
+
+if __name__ == "__main__":
+    main()

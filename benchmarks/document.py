@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import httpx
@@ -104,7 +104,7 @@ def bare(home: Path) -> Iterator[Bare]:
         url = f"host={socket} user=eco password={password} dbname=postgres"
         with channel, client, psycopg.connect(url, autocommit=True) as database:
             database.execute("create table if not exists bare_rows (id bigserial primary key, text text)")
-            call: Callable[[bytes], bytes] = channel.unary_unary(METHOD)
+            call = cast("Callable[[bytes], bytes]", channel.unary_unary(METHOD))
             yield Bare(call, database, lambda pdf: client.post("/", files={"file": pdf}))
 
 

@@ -1,0 +1,1 @@
+"""The edge's configuration as JSON-ready values: pure, no file is touched."""

@@ -1,10 +1,11 @@
 """Events-service archives the log, publishes for workflows, and lets people look, replay and redeliver."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
@@ -29,6 +30,8 @@ from ecosystem.services.events.errors import (
 from ecosystem.services.events.model import ArchiveFile, Place, Waiting
 from ecosystem.services.events.repository import ArchiveRepository
 from ecosystem.services.events.settings import ServiceSettings
+
+T = TypeVar("T")
 
 _LOOK_AGAIN_SECONDS = 0.5
 _STREAM_PAGE = 100
@@ -159,16 +162,17 @@ class EventsService:
         return found
 
     async def follow(
-        self, after: str | None, *, type_: str | None, subject: str | None
+        self, company_id: UUID | None, after: str | None, *, type_: str | None, subject: str | None
     ) -> AsyncIterator[Logged | None]:
-        """Events behind `after` (None: from now on) as they come; None now and then, as a sign of life."""
+        """A company's events behind `after` (None: from now on) as they come; None now and then, as a sign of life."""
         wake = self._database.wakeups.subscribe(CHANNEL)
         end = self._clock.monotonic() + self._settings.stream_seconds_max
         try:
-            position = after or await self.log.end()
+            position = after or await self._undated(company_id, self.log.end)
             while self._clock.monotonic() < end:
                 wake.clear()
-                found = await self.log.events(after=position, type_=type_, subject=subject, limit=_STREAM_PAGE)
+                look = partial(self.log.events, after=position, type_=type_, subject=subject, limit=_STREAM_PAGE)
+                found = await self._undated(company_id, look)
                 for one in found:
                     yield one
                     position = one.cursor
@@ -177,6 +181,15 @@ class EventsService:
                     await self._either(wake, _LOOK_AGAIN_SECONDS)
         finally:
             self._database.wakeups.unsubscribe(CHANNEL, wake)
+
+    @staticmethod
+    async def _undated(company_id: UUID | None, work: Callable[[], Awaitable[T]]) -> T:
+        """A stream has a limit of its own: the deadline of an ordinary request would cut it off.
+
+        Entered for each reading, because a generator may be moved on by another task each time.
+        """
+        with context.scope(company_id=company_id, deadline=None):
+            return await work()
 
     @staticmethod
     async def _either(wake: asyncio.Event, seconds: float) -> None:

@@ -1,0 +1,187 @@
+"""Goal: people see their company's events and nothing else, and can mend. Method: the routes on a real database."""
+
+import asyncio
+from uuid import uuid4
+
+import orjson
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from ecosystem.kernel.clock import SystemClock
+from ecosystem.kernel.http.principal import Principal
+from ecosystem.kernel.messaging.log import EventLog
+from ecosystem.kernel.testing.harness import ServiceHarness
+from ecosystem.services.events.routes import _messages
+from ecosystem.services.events.service import EventsService
+from ecosystem.services.events.settings import ServiceSettings
+from tests.kernel.db.fixtures import Platform
+from tests.services.events.conftest import GENEVA, ZURICH, publish
+
+READER = Principal("amy", ZURICH, frozenset({"events:read"}))
+STRANGER = Principal("zoe", GENEVA, frozenset({"events:read"}))
+OPERATOR = Principal("ops", None, frozenset({"events:read", "events:replay", "platform:read"}))
+
+
+class TestListing:
+    async def test_pages_follow_each_other_in_the_order_of_the_log(self, events: ServiceHarness) -> None:
+        await publish(events, "one", "two", "three")
+        amy = events.client(READER)
+        first = (await amy.get("/v1/events", params={"limit": 2})).json()
+        second = (await amy.get("/v1/events", params={"limit": 2, "after": first["next_cursor"]})).json()
+
+        codes = [item["data"]["code"] for item in first["items"] + second["items"]]
+        assert (codes, second["next_cursor"]) == (["one", "two", "three"], None)
+        assert first["items"][0]["specversion"] == "1.0"
+        assert first["items"][0]["userid"] == "client-1"
+
+    async def test_filters_by_type_and_subject(self, events: ServiceHarness) -> None:
+        document_id = await publish(events, "one")
+        await publish(events, "two")
+        amy = events.client(READER)
+        mine = (await amy.get("/v1/events", params={"subject": str(document_id)})).json()
+        none = (await amy.get("/v1/events", params={"type": "company_created"})).json()
+
+        assert [item["data"]["code"] for item in mine["items"]] == ["one"]
+        assert none["items"] == []
+
+    async def test_event_of_another_company_is_not_found(self, events: ServiceHarness) -> None:
+        await publish(events, "one")
+        listed = (await events.client(READER).get("/v1/events")).json()["items"][0]
+        zoe = events.client(STRANGER)
+
+        assert (await events.client(READER).get(f"/v1/events/{listed['id']}")).json() == listed
+        assert (await zoe.get(f"/v1/events/{listed['id']}")).status_code == 404
+        assert (await zoe.get("/v1/events")).json()["items"] == []
+        assert (await zoe.get(f"/v1/events/{uuid4()}")).status_code == 404
+
+    @pytest.mark.parametrize("after", ["nonsense", "1.2", "1'; drop table x; --"])
+    async def test_cursor_that_we_did_not_give_is_refused(self, events: ServiceHarness, after: str) -> None:
+        answer = await events.client(READER).get("/v1/events", params={"after": after})
+
+        assert (answer.status_code, answer.json()["code"]) == (422, "position_refused")
+
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [("GET", "/v1/events"), ("GET", "/v1/events/stream"), ("GET", "/v1/events/consumers"),
+         ("GET", "/v1/events/dead-letters"), ("GET", "/v1/events/archive"), ("POST", "/v1/events/replay"),
+         ("POST", f"/v1/events/dead-letters/{uuid4()}/redeliver"), ("GET", f"/v1/events/{uuid4()}")],
+    )  # fmt: skip
+    async def test_every_route_refuses_who_may_not(self, events: ServiceHarness, method: str, path: str) -> None:
+        body = {"consumer": "archive", "from_position": "1.2.3"} if path.endswith("replay") else None
+        nobody = await events.client().request(method, path, json=body)
+        powerless = await events.client(Principal("x", ZURICH, frozenset())).request(method, path, json=body)
+
+        assert (nobody.status_code, powerless.status_code) == (401, 403)
+
+
+class TestStream:
+    async def test_events_come_as_they_happen_and_only_those_of_the_company(self, events: ServiceHarness) -> None:
+        database = events.kernel.database
+        service = EventsService(database, EventLog(database), SystemClock(), ServiceSettings())
+        stream = _messages(service, ZURICH, None, None, None)
+        assert await anext(stream) == b": hello\n\n"
+        waiting = asyncio.create_task(anext(stream))
+        await asyncio.wait({waiting}, timeout=0.1)
+        await publish(events, "theirs", company=GENEVA)
+        await publish(events, "ours")
+        message = await asyncio.wait_for(waiting, 5)
+        await stream.aclose()
+
+        fields = dict(line.split(b": ", 1) for line in message.strip().split(b"\n"))
+        assert fields[b"event"] == b"compliance_document_failed"
+        data = orjson.loads(fields[b"data"])
+        assert (data["data"]["code"], data["position"]) == ("ours", fields[b"id"].decode())
+
+    async def test_stream_from_a_refused_position_is_refused_before_it_begins(self, events: ServiceHarness) -> None:
+        answer = await events.client(READER).get("/v1/events/stream", params={"after": "x"})
+
+        assert answer.status_code == 422
+
+
+class TestCare:
+    async def test_consumers_with_their_lag(self, events: ServiceHarness) -> None:
+        await publish(events, "one", "two")
+        amy = events.client(READER)
+        before = (await amy.get("/v1/events/consumers")).json()
+        await events.consume()
+        after = (await amy.get("/v1/events/consumers")).json()
+
+        assert [(item["name"], item["service"], item["lag_events"]) for item in before["items"]] == [
+            ("archive", "events", 2)
+        ]
+        assert after["items"][0]["lag_events"] == 0
+        assert after["horizon_seconds"] < 5
+
+    async def test_replay_is_counted_first_and_passes_over_what_was_handled(self, events: ServiceHarness) -> None:
+        await publish(events, "one", "two", "three")
+        await events.consume()
+        operator = events.client(OPERATOR)
+        first = (await events.client(READER).get("/v1/events", params={"limit": 1})).json()["items"][0]["position"]
+        asked = {"consumer": "archive", "from_position": first}
+        tried = (await operator.post("/v1/events/replay", json=asked | {"dry_run": True})).json()
+        done = (await operator.post("/v1/events/replay", json=asked)).json()
+        waiting = await self.pending(events)
+        await events.consume()
+
+        assert tried == {"consumer": "archive", "events": 2, "already_handled": 2, "to_handle": 0, "dry_run": True}
+        assert done == tried | {"dry_run": False}
+        assert await self.pending(events) == waiting == 3
+
+    @staticmethod
+    async def pending(events: ServiceHarness) -> int:
+
+        database = events.kernel.database
+
+        async def count() -> int:
+            found = await database.session.execute(text("select count(*) from pending"))
+            return int(found.scalar_one())
+
+        return await database.read(count)
+
+    @pytest.mark.parametrize(
+        ("asked", "status", "code"),
+        [({"consumer": "archive"}, 422, "replay_start_missing"),
+         ({"consumer": "archive", "from_position": "x"}, 422, "position_refused"),
+         ({"consumer": "nobody", "from_position": "1.2.3"}, 404, "consumer_unknown"),
+         ({"consumer": "archive", "from_position": "1.2.3", "from_time": "2026-11-24T00:00:00Z"}, 422,
+          "replay_start_missing"),
+         ({"consumer": "archive", "from_time": "2026-11-24T00:00:00"}, 422, "request_invalid"),
+         ({"consumer": "archive", "unknown": 1}, 422, "request_invalid")],
+    )  # fmt: skip
+    async def test_replay_that_cannot_be_is_refused(
+        self, events: ServiceHarness, asked: dict[str, str], status: int, code: str
+    ) -> None:
+        answer = await events.client(OPERATOR).post("/v1/events/replay", json=asked)
+
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+    async def test_dead_letters_are_listed_and_redelivered_once(
+        self, events: ServiceHarness, platform: Platform
+    ) -> None:
+        await publish(events, "one")
+        letter = self.bury(platform)
+        amy, zoe, operator = (events.client(who) for who in (READER, STRANGER, OPERATOR))
+        mine, theirs, all_ = [(await who.get("/v1/events/dead-letters")).json() for who in (amy, zoe, operator)]
+        again = await operator.post(f"/v1/events/dead-letters/{letter}/redeliver")
+        twice = await operator.post(f"/v1/events/dead-letters/{letter}/redeliver")
+        unknown = await operator.post(f"/v1/events/dead-letters/{uuid4()}/redeliver")
+
+        assert [item["id"] for item in mine["items"]] == [item["id"] for item in all_["items"]] == [letter]
+        assert mine["items"][0]["reason"] == "It did not work."
+        assert theirs["items"] == []
+        assert again.json() == {"id": letter, "status": "redelivered"}
+        assert (twice.status_code, unknown.status_code) == (409, 404)
+        assert platform.rows("select consumer, attempts from events.parked") == [("archive", 0)]
+
+    @staticmethod
+    def bury(platform: Platform) -> str:
+        """As the consumer does after its last attempt."""
+        letter = str(uuid4())
+        with psycopg.connect(platform.url("eco_events"), autocommit=True) as consumer:
+            (row,) = platform.rows("select epoch, xid::text, id, recorded_at from kernel.log")
+            consumer.execute(
+                "select kernel.bury(%s, 'archive', %s, %s::text::xid8, %s, %s, 5, 'broken', 'It did not work.')",
+                (letter, *row),
+            )
+        return letter

@@ -19,8 +19,8 @@ def things_cluster(platform_cluster: PlatformCluster) -> Iterator[PlatformCluste
     with psycopg.connect(platform_cluster.admin_url(THINGS), autocommit=True) as connection:
         pristine = Pristine.of(connection)
     cluster = PlatformCluster(platform_cluster.engine, platform_cluster.applied, pristine, THINGS)
-    with cluster.helper:
-        yield cluster
+    yield cluster
+    cluster.helper.shutdown(cancel_futures=True)
 
 
 @pytest.fixture

@@ -113,8 +113,8 @@ def platform_cluster(postgres_engine: PostgresEngine) -> Iterator[PlatformCluste
     with psycopg.connect(url, autocommit=True) as connection:
         pristine = Pristine.of(connection)
     cluster = PlatformCluster(postgres_engine, applied, pristine)
-    with cluster.helper:
-        yield cluster
+    yield cluster
+    cluster.helper.shutdown(cancel_futures=True)
 
 
 @asynccontextmanager

@@ -28,6 +28,7 @@ from ecosystem.kernel.db.errors import (
     is_lost,
     sqlstate,
     translate,
+    was_dead_at_rest,
 )
 from ecosystem.kernel.db.settings import DatabaseSettings
 from ecosystem.kernel.db.wakeups import Wakeups
@@ -172,7 +173,7 @@ class Database:
             if ours is None:
                 raise
             lost = is_lost(error)
-            if sqlstate(error) in RUN_AGAIN or (lost and not unit.begun):
+            if sqlstate(error) in RUN_AGAIN or (not unit.begun and was_dead_at_rest(error)):
                 raise _Again(ours, error) from error
             if lost and committing and not unit.reading:
                 raise CommitUncertain from error

@@ -79,6 +79,11 @@ def is_lost(error: BaseException) -> bool:
     return state is None or state.startswith(("08", "57P")) or state == "53300"
 
 
+def was_dead_at_rest(error: BaseException) -> bool:
+    """A pooled connection had ended before we used it; a new one may work. False where connecting itself failed."""
+    return isinstance(error, exc.DBAPIError) and error.connection_invalidated
+
+
 def translate(error: BaseException) -> EcosystemError | None:
     """Our error for a failure of the world; None for what the caller must see as it is (constraints, our SQL)."""
     state = sqlstate(error)

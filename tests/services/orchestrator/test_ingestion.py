@@ -189,6 +189,16 @@ class TestStart:
         assert flow.platform.rows("select count(*) from orchestrator.runs") == [(1,)]
         assert flow.platform.rows("select count(*) from absurd.t_orchestrator") == [(1,)]
 
+    async def test_a_key_stays_used_when_its_task_is_forgotten(self, flow: Harness) -> None:
+        flow.work()
+        document_id = uuid4()
+        run_id = await flow.start(document_id)
+        await flow.ended(run_id)
+        flow.platform.rows("delete from absurd.t_orchestrator")
+
+        assert await flow.start(document_id) == run_id
+        assert flow.platform.rows("select state from absurd.t_orchestrator") == [("cancelled",)]
+
     async def test_an_uploaded_document_starts_its_run(self, flow: Harness) -> None:
         consumer: Consumer = consumers(flow.service)[0]
         document_id = uuid4()

@@ -117,10 +117,12 @@ class TaskContext:
 
         async def both() -> None:
             connection = await driver(self._database)
-            await self._hold(connection)
-            await work()
-            for name, result in kept.items():
-                await self._set(connection, name, result)
+            # One round trip for all of them; what the first of them refuses is raised at the end of the block.
+            async with connection.pipeline():
+                await self._hold(connection)
+                await work()
+                for name, result in kept.items():
+                    await self._set(connection, name, result)
 
         await self._run(both)
         self._claim.checkpoints.update(kept)

@@ -203,13 +203,14 @@ class DurableWorker:
     async def _complete(self, claim: Claim, result: Any) -> str:
         async def work() -> None:
             connection = await driver(self._database)
-            await connection.execute(
-                "select kernel.complete_run(%s, %s, %s, %s::text::jsonb)",
-                (self.queue, claim.task_id, claim.run_id, dumps(result)),
-            )
-            # After the completion, which proves that the run is ours.
-            if claim.at_end is not None:
-                await claim.at_end()
+            # One round trip; the completion comes first and proves that the run is ours.
+            async with connection.pipeline():
+                await connection.execute(
+                    "select kernel.complete_run(%s, %s, %s, %s::text::jsonb)",
+                    (self.queue, claim.task_id, claim.run_id, dumps(result)),
+                )
+                if claim.at_end is not None:
+                    await claim.at_end()
             if claim.headers.get("parent"):
                 self._database.after_commit(lambda: self._database.wakeups.send(channel(self.queue)))
 

@@ -108,14 +108,17 @@ class WorkflowService:
         check_input(definition, value)
 
         async def begin() -> UUID:
-            before = await self._runs.find(workflow, key)
-            if before is not None:
-                return before
             now = self._clock.now()
             params = {"digest": definition.digest, "input": value, "started_at": now.isoformat()}
             run_id = await self._parts.durable.start(QUEUE, TASK, params, key=f"{workflow}/{key}")
-            await self._runs.add(run_id, definition, key, value, now)
-            return run_id
+            if await self._runs.add(run_id, definition, key, value, now):
+                return run_id
+            before = await self._runs.find(workflow, key)
+            if before is None or before == run_id:
+                return run_id
+            # The task of an old run was forgotten long ago, its history is not: the key stays used.
+            await self._parts.durable.cancel(run_id, queue=QUEUE)
+            return before
 
         return await self._database.run(begin)
 

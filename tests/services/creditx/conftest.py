@@ -1,8 +1,9 @@
 """A creditx-service in this process, with one company that it knows, and the other that must never see it."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,21 +21,21 @@ from ecosystem.contracts.creditx import (
 )
 from ecosystem.contracts.index import AGENTS, EVENTS
 from ecosystem.kernel import context
-from ecosystem.kernel.agent.card import Result, Task
+from ecosystem.kernel.agent.card import Task
 from ecosystem.kernel.http.principal import Principal
 from ecosystem.kernel.runtime.contracts import ContractIndex
+from ecosystem.kernel.runtime.service import Kernel, Service
 from ecosystem.kernel.sandbox.sandbox import Sandbox
 from ecosystem.kernel.testing.clock import FrozenClock
 from ecosystem.kernel.testing.harness import KernelHarness, ServiceHarness
 from ecosystem.services.creditx.app import build
 from ecosystem.services.creditx.reading import extraction, inspection
 from ecosystem.services.creditx.service import EXTRACTION, INSPECTION
-from tests.kernel.db.fixtures import Platform
+from tests.kernel.db.fixtures import Platform, PlatformCluster, a_platform
 from tests.support.engines import CacheEngine
 
 AS_OF = date(2026, 11, 24)
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
-OURS, THEIRS = UUID(int=0xA), UUID(int=0xB)
 _AGENTS: dict[type[Task], str] = {
     ValidateDocument: "validation-agent",
     ExtractMetadata: "metadata-extraction-agent",
@@ -44,19 +45,35 @@ _AGENTS: dict[type[Task], str] = {
 }
 
 
-def a_principal(company_id: UUID | None = OURS, *scopes: str, client_id: str = "client-1") -> Principal:
-    return Principal(client_id, company_id, frozenset(scopes or ("documents:read", "documents:write")))
-
-
 @dataclass
 class Creditx:
-    """The service, its company's client, and its agents as the orchestrator asks them."""
+    """The service, two companies, and its agents as the orchestrator asks them."""
 
     harness: KernelHarness
     service: ServiceHarness
     clock: FrozenClock
-    client: httpx.AsyncClient
-    stranger: httpx.AsyncClient
+    ours: UUID = field(default_factory=uuid4)
+    theirs: UUID = field(default_factory=uuid4)
+
+    async def with_new_companies(self) -> "Creditx":
+        self.clock.advance(NOW - self.clock.now())
+        creditx = replace(self, ours=uuid4(), theirs=uuid4())
+        await creditx.company(creditx.ours)
+        await creditx.company(creditx.theirs)
+        return creditx
+
+    def caller(self, *scopes: str, company_id: UUID | None = None, client_id: str = "client-1") -> httpx.AsyncClient:
+        """A client of our company, or of another."""
+        granted = frozenset(scopes or ("documents:read", "documents:write"))
+        return self.service.client(Principal(client_id, company_id or self.ours, granted))
+
+    @cached_property
+    def client(self) -> httpx.AsyncClient:
+        return self.caller()
+
+    @cached_property
+    def stranger(self) -> httpx.AsyncClient:
+        return self.caller(company_id=self.theirs, client_id="client-2")
 
     async def company(self, company_id: UUID, *, locale: str = "en_GB", time_zone: str = "Europe/Zurich") -> None:
         """The event that authn publishes, and what creditx makes of it."""
@@ -78,9 +95,13 @@ class Creditx:
             "/v1/documents", files={"file": (name, content)}, headers={"Idempotency-Key": key}, **more
         )
 
-    async def ask(self, task: Task, *, company_id: UUID = OURS, request_id: str | None = None) -> Any:
+    async def ask(self, task: Task, *, company_id: UUID | None = None, request_id: str | None = None) -> Any:
         return await self.harness.call(
-            task, to=_AGENTS[type(task)], sender="orchestrator-agent", company_id=company_id, request_id=request_id
+            task,
+            to=_AGENTS[type(task)],
+            sender="orchestrator-agent",
+            company_id=company_id or self.ours,
+            request_id=request_id,
         )
 
     async def ingest(self, content: bytes, name: str = "document.pdf", rules: str = "kyc_aml_v2") -> UUID:
@@ -107,14 +128,19 @@ class Creditx:
         return answer.json()
 
     def events(self) -> list[str]:
-        """The types of the events of documents, without audit entries and companies."""
-        return [row[0] for row in self.harness.events() if row[0].startswith("compliance_")]
+        """The types of our events of documents, without audit entries."""
+        ours = [row for row in self.harness.events() if row[2] == self.ours]
+        return [row[0] for row in ours if row[0].startswith("compliance_")]
+
+    def audit(self) -> list[str]:
+        return [row[3]["action"] for row in self.harness.events("audit_recorded") if row[2] == self.ours]
 
     def stored(self) -> tuple[int, int]:
         """How many documents the database has and how many objects the storage."""
-        rows = self.harness.platform.rows("select count(*) from creditx.documents")[0][0]
-        folder: Path = self.service.kernel.objects.settings.folder  # type: ignore[assignment]
-        return rows, sum(1 for path in folder.rglob("*") if path.is_file()) if folder.exists() else 0
+        rows = self.harness.platform.rows("select count(*) from creditx.documents where company_id = %s", self.ours)
+        folder = self.service.kernel.objects.settings.folder
+        files = [path for path in folder.rglob("*") if path.is_file()] if folder else []
+        return rows[0][0], sum(str(self.ours) in str(path) for path in files)
 
 
 @pytest.fixture(scope="session")
@@ -126,22 +152,41 @@ async def sandbox() -> AsyncIterator[Sandbox]:
     await sandbox.close()
 
 
-@pytest.fixture
-async def creditx(
-    platform: Platform, cache_engine: CacheEngine, tmp_path: Path, sandbox: Sandbox
-) -> AsyncIterator[Creditx]:
+async def started(platform: Platform, cache: CacheEngine, folder: Path, sandbox: Sandbox) -> AsyncIterator[Creditx]:
     clock = FrozenClock(NOW)
     index = ContractIndex(AGENTS, EVENTS)
-    async with KernelHarness(platform, tmp_path, index, cache_url=cache_engine.url, clock=clock) as harness:
-        service = await harness.service(
-            lambda kernel: build(replace(kernel, sandbox=sandbox)), "creditx-service", "creditx"
-        )
-        ours = service.client(a_principal())
-        theirs = service.client(a_principal(THEIRS, client_id="client-2"))
-        creditx = Creditx(harness, service, clock, ours, theirs)
-        await creditx.company(OURS)
-        await creditx.company(THEIRS)
-        yield creditx
+    async with KernelHarness(platform, folder, index, cache_url=cache.url, clock=clock) as harness:
+
+        def build_with_shared_sandbox(kernel: Kernel) -> Service:
+            return build(replace(kernel, sandbox=sandbox))
+
+        service = await harness.service(build_with_shared_sandbox, "creditx-service", "creditx")
+        yield Creditx(harness, service, clock)
+
+
+@pytest.fixture(scope="session")
+async def running(
+    platform_cluster: PlatformCluster, cache_engine: CacheEngine, tmp_path_factory: pytest.TempPathFactory,
+    sandbox: Sandbox,
+) -> AsyncIterator[Creditx]:  # fmt: skip
+    """One service for all tests: each test has companies of its own."""
+    async with a_platform(platform_cluster) as platform:
+        async for creditx in started(platform, cache_engine, tmp_path_factory.mktemp("creditx"), sandbox):
+            yield creditx
+
+
+@pytest.fixture
+async def creditx(running: Creditx) -> Creditx:
+    return await running.with_new_companies()
+
+
+@pytest.fixture
+async def fresh_creditx(
+    platform: Platform, cache_engine: CacheEngine, tmp_path: Path, sandbox: Sandbox
+) -> AsyncIterator[Creditx]:
+    """A service and a database of its own, for what would change those of the others."""
+    async for creditx in started(platform, cache_engine, tmp_path, sandbox):
+        yield await creditx.with_new_companies()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -149,6 +194,3 @@ def _parsers_prepared() -> None:
     """Unit tests of the reading call it in this process, where the sandbox would have prepared it."""
     inspection.prepare_sandbox()
     extraction.prepare_sandbox()
-
-
-__all__ = ["AS_OF", "NOW", "OURS", "THEIRS", "Creditx", "Result", "a_principal"]

@@ -11,7 +11,7 @@ from ecosystem.contracts.creditx import CheckCompliance, ExtractMetadata, FailDo
 from ecosystem.kernel.errors import EcosystemError
 from specimens.maker import demonstration, make
 from specimens.model import Fault, Kind, Outcome, Specimen
-from tests.services.creditx.conftest import AS_OF, OURS, THEIRS, Creditx
+from tests.services.creditx.conftest import AS_OF, Creditx
 
 SPECIMENS = demonstration(7, AS_OF)
 
@@ -64,7 +64,7 @@ class TestOutcomes:
 
     async def test_the_day_of_judgement_is_that_of_the_company(self, creditx: Creditx) -> None:
         """At 9:30 UTC it is the 25th already on Kiritimati, and a document of that day is not in the future."""
-        await creditx.company(OURS, time_zone="Pacific/Kiritimati")
+        await creditx.company(creditx.ours, time_zone="Pacific/Kiritimati")
         creditx.clock.advance(2 * 3600)
         specimen = make(Kind.PROOF_OF_ADDRESS, seed=1, as_of=AS_OF)
         document_id = await creditx.ingest(specimen.content)
@@ -75,7 +75,7 @@ class TestOutcomes:
 
     @pytest.mark.parametrize("locale", ["en_GB", "en_US"])
     async def test_numeric_dates_are_read_by_the_habit_of_the_company(self, creditx: Creditx, locale: str) -> None:
-        await creditx.company(OURS, locale=locale)
+        await creditx.company(creditx.ours, locale=locale)
         specimen = next(
             candidate
             for seed in range(50)
@@ -198,7 +198,7 @@ class TestAgents:
         document_id = await creditx.ingest(SPECIMENS[0].content)
         for task in [*creditx.steps(document_id), FailDocument(document_id=document_id, reason="x")]:
             with pytest.raises(EcosystemError) as refused:
-                await creditx.ask(task, company_id=THEIRS)
+                await creditx.ask(task, company_id=creditx.theirs)
             assert refused.value.code == "document_not_found"
 
     async def test_steps_out_of_order_are_refused(self, creditx: Creditx) -> None:
@@ -208,15 +208,15 @@ class TestAgents:
                 await creditx.ask(task)
             assert refused.value.code == "document_not_read"
 
-    async def test_an_unknown_rule_set_and_a_changed_one_are_refused(self, creditx: Creditx) -> None:
-        document_id = UUID((await creditx.upload(SPECIMENS[0].content)).json()["document_id"])
-        await creditx.ask(ExtractMetadata(document_id=document_id))
+    async def test_an_unknown_rule_set_and_a_changed_one_are_refused(self, fresh_creditx: Creditx) -> None:
+        document_id = UUID((await fresh_creditx.upload(SPECIMENS[0].content)).json()["document_id"])
+        await fresh_creditx.ask(ExtractMetadata(document_id=document_id))
         with pytest.raises(EcosystemError) as unknown:
-            await creditx.ask(CheckCompliance(document_id=document_id, rule_set="kyc'; drop table documents;--"))
-        creditx.harness.platform.rows(
+            await fresh_creditx.ask(CheckCompliance(document_id=document_id, rule_set="kyc'; drop table documents;--"))
+        fresh_creditx.harness.platform.rows(
             "insert into creditx.rule_sets_used values ('kyc_aml_v2', 1, 'another text', now()) returning 1"
         )
         with pytest.raises(EcosystemError) as changed:
-            await creditx.ask(CheckCompliance(document_id=document_id))
+            await fresh_creditx.ask(CheckCompliance(document_id=document_id))
 
         assert (unknown.value.code, changed.value.code) == ("rule_set_unknown", "rule_set_changed")

@@ -150,7 +150,10 @@ class DocumentService:
 
     async def _inspect(self, content: SharedBytes, file_name: str) -> dict[str, Any]:
         """What the bytes say about themselves. Raises DocumentRefused."""
-        arguments = {"file_name": file_name, "pages_max": self._settings.pages_max}
+        limits = self._settings
+        arguments = {
+            "file_name": file_name, "pages_max": limits.pages_max, "inflated_bytes_max": limits.inflated_bytes_max,
+        }  # fmt: skip
         try:
             answer = await self._parts.sandbox.run(
                 f"{INSPECTION}:inspect", content, arguments, timeout_seconds=self._settings.inspect_seconds_max

@@ -16,6 +16,9 @@ class ServiceSettings(Settings):
     )
     upload_seconds_max: float = Field(default=300, ge=1, le=300, description="How long one upload may take.")
     pages_max: int = Field(default=500, ge=1, le=10_000, description="Pages of one document.")
+    inflated_bytes_max: int = Field(
+        default=512 << 20, ge=1 << 20, le=4 << 30, description="What the compressed parts of one document unfold to."
+    )
     inspect_seconds_max: float = Field(default=10, gt=0, le=60, description="Time to inspect one document.")
     extract_seconds_max: float = Field(default=25, gt=0, le=300, description="Time to read one document.")
     terms_max: int = Field(default=500, ge=10, le=5000, description="Search terms of one document.")

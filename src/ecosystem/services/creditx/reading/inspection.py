@@ -26,21 +26,17 @@ def prepare_sandbox() -> None:
     empty.new_page(100, 100)
     buffer = io.BytesIO()
     empty.save(buffer)
-    _inspect_pdf(buffer.getvalue(), pages_max=10)
-    pdf_structure.refuse_truncated(buffer.getvalue())
-    for look in (pdf_structure.refuse_dangerous, pdf_structure._walk):
-        look(buffer.getvalue())
+    _inspect_pdf(buffer.getvalue(), pages_max=10, inflated_bytes_max=1 << 20)
+    pdf_structure.walk(buffer.getvalue())
 
 
-def inspect(payload: bytes, *, file_name: str, pages_max: int) -> dict[str, Any]:
+def inspect(payload: bytes, *, file_name: str, pages_max: int, inflated_bytes_max: int) -> dict[str, Any]:
     """`{"facts": {…}}` as in `contracts.creditx.Facts`, or `{"refused": rule}`."""
     try:
         media_type = types.media_type_of(payload)
         types.refuse_second_type(payload, media_type)
         if media_type == types.PDF:
-            pdf_structure.refuse_truncated(payload)
-            facts = _inspect_pdf(payload, pages_max=pages_max)
-            pdf_structure.refuse_dangerous(payload)
+            facts = _inspect_pdf(payload, pages_max=pages_max, inflated_bytes_max=inflated_bytes_max)
         else:
             facts = _inspect_image(payload, media_type, pages_max=pages_max)
         types.refuse_contradicting_name(file_name, media_type)
@@ -49,7 +45,8 @@ def inspect(payload: bytes, *, file_name: str, pages_max: int) -> dict[str, Any]
     return {"facts": facts | {"media_type": media_type, "size_bytes": len(payload)}}
 
 
-def _inspect_pdf(content: bytes, *, pages_max: int) -> dict[str, Any]:
+def _inspect_pdf(content: bytes, *, pages_max: int, inflated_bytes_max: int) -> dict[str, Any]:
+    pdf_structure.refuse_truncated(content)
     try:
         document = pypdfium2.PdfDocument(content)
     except pypdfium2.PdfiumError:
@@ -64,6 +61,8 @@ def _inspect_pdf(content: bytes, *, pages_max: int) -> dict[str, Any]:
         raise Refused("too_many_pages")
     if pdfium.FPDFDoc_GetJavaScriptActionCount(document.raw) > 0:
         raise Refused("javascript_refused")
+    # Before any page is loaded, which unfolds what it shows.
+    pdf_structure.refuse_dangerous(content, inflated_bytes_max)
     without_text = sum(_lacks_text(document, number) for number in range(pages))
     return {
         "pages": pages,

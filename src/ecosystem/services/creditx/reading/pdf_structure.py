@@ -17,7 +17,6 @@ from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, StreamO
 
 from ecosystem.services.creditx.reading.refusal import Refused
 
-INFLATED_BYTES_MAX = 512 << 20
 _PIXELS_MAX = 200_000_000
 _OBJECTS_MAX = 200_000
 _TAIL_BYTES = 2048
@@ -38,7 +37,7 @@ def refuse_truncated(content: bytes) -> None:
         raise Refused("truncated_file")
 
 
-def refuse_dangerous(content: bytes) -> None:
+def refuse_dangerous(content: bytes, inflated_bytes_max: int) -> None:
     """Raises Refused for a protected document, a script anywhere in it, or content that unfolds beyond limits."""
     suspicious = bool(_SCRIPT.search(content) or _NAME_ESCAPED.search(content))
     encrypted = bool(_ENCRYPT.search(content))
@@ -50,15 +49,15 @@ def refuse_dangerous(content: bytes) -> None:
             inflated_bytes += len(data) * 1500
         is_objects, is_cross_reference = b"/ObjStm" in head, b"/XRef" in head
         if _FLATE.search(head):
-            plain, size = _inflate(_without_ascii(head, data), INFLATED_BYTES_MAX - inflated_bytes, keep=is_objects)
+            plain, size = _inflate(_without_ascii(head, data), inflated_bytes_max - inflated_bytes, keep=is_objects)
             inflated_bytes += size
             suspicious = suspicious or bool(_SCRIPT.search(plain) or _NAME_ESCAPED.search(plain))
         elif is_objects or (is_cross_reference and b"/Filter" in head):
             suspicious = True
-        if inflated_bytes > INFLATED_BYTES_MAX:
+        if inflated_bytes > inflated_bytes_max:
             raise Refused("decompression_bomb")
     if suspicious or encrypted:
-        _walk(content)
+        walk(content)
 
 
 def _streams(content: bytes) -> Iterator[tuple[bytes, memoryview]]:
@@ -105,7 +104,7 @@ def _inflate(data: bytes | memoryview, bytes_max: int, *, keep: bool) -> tuple[b
     return b"".join(pieces), size
 
 
-def _walk(content: bytes) -> None:
+def walk(content: bytes) -> None:
     """Every object of the newest revision. Raises Refused for a script or protection, or where it cannot be walked."""
     try:
         reader = PdfReader(io.BytesIO(content), strict=False)

@@ -17,9 +17,10 @@ select md5(concat(
     (select string_agg(concat(oid, proacl, md5(prosrc)), ',' order by oid) from pg_proc where {_OURS}),
     (select string_agg(oid::text, ',' order by oid) from pg_policy),
     (select string_agg(concat(oid, tgenabled), ',' order by oid) from pg_trigger where {_OURS}),
-    (select string_agg(concat(oid, nspacl), ',' order by oid) from pg_namespace where {_OURS}),
-    (select datacl from pg_database where datname = current_database())))
+    (select string_agg(concat(oid, nspacl), ',' order by oid) from pg_namespace where {_OURS})))
 """
+# A copy does not get what was granted on the template itself, so that a fresh one has nothing here.
+_UNTOUCHED = "select datacl is null from pg_database where datname = current_database()"
 _TABLES = "select oid::regclass::text from pg_class where relkind = 'r' and oid >= 16384 order by 1"
 
 
@@ -45,6 +46,8 @@ class Pristine:
             "select pg_terminate_backend(pid) from pg_stat_activity"
             " where datname = current_database() and pid <> pg_backend_pid()"
         )
+        if not _one(connection, _UNTOUCHED):
+            return False
         if _one(connection, _SHAPE) != self.shape or _rows(connection, self.filled) != self.rows:
             return False
         deletions = ";".join(f"delete from {name}" for name in self.empty)

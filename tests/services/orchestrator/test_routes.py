@@ -107,7 +107,7 @@ class TestRuns:
     async def test_workflows_say_what_they_take(self, service: ServiceHarness) -> None:
         items = (await reader(service).get("/v1/workflows")).json()["items"]
 
-        assert [item["workflow"] for item in items] == [INGESTION]
+        assert [item["workflow"] for item in items] == [INGESTION, "compliance_document_withdrawal"]
         assert items[0]["input_schema"]["required"] == ["document_id", "rule_set"]
         assert "storage-agent" in items[0]["agents"]
 

@@ -14,6 +14,7 @@ from ecosystem.services.orchestrator.errors import (
     DefinitionChanged,
     DefinitionUnfit,
     RunEnded,
+    RunForgotten,
     RunNotFailed,
     RunUnknown,
     WorkflowUnknown,
@@ -46,8 +47,12 @@ class TestCancel:
             await given_up.wait()
 
         assert (cancelled.status, cancelled.state, cancelled.outcome) == ("cancelled", "IDLE", "cancelled")
-        assert flow.agents.types() == ["validate_document", "extract_metadata"]
-        assert [name for name, _ in flow.events()] == ["audit_recorded"]
+        with context.scope(company_id=COMPANY):
+            following = (await flow.service.page(None, "compliance_document_withdrawal", None, 1))[0]
+        assert (await flow.ended(following.run_id)).outcome == "withdrawn"
+        assert flow.agents.types() == ["validate_document", "extract_metadata", "fail_document"]
+        assert flow.agents.asked[-1].payload["document_id"] == flow.agents.asked[0].payload["document_id"]
+        assert [name for name, _ in flow.events()] == ["audit_recorded", "workflow_run_completed"]
 
     async def test_ended_runs_are_neither_cancelled_nor_retried(self, flow: Harness) -> None:
         flow.work()
@@ -68,6 +73,17 @@ class TestCancel:
             cancelled = await flow.service.cancel(run.run_id)
 
         assert (run.state, cancelled.state, cancelled.status) == ("ERROR", "IDLE", "cancelled")
+        assert flow.platform.rows("select count(*) from orchestrator.runs") == [(1,)]
+
+    async def test_a_run_whose_steps_are_forgotten_is_given_up_not_retried(self, flow: Harness) -> None:
+        flow.agents.behave["validate_document"] = failing(BROKEN)
+        flow.work()
+        run = await flow.ended(await flow.start())
+        flow.platform.rows("delete from absurd.t_orchestrator")
+        with context.scope(company_id=COMPANY):
+            with pytest.raises(RunForgotten):
+                await flow.service.retry(run.run_id)
+            assert (await flow.service.cancel(run.run_id)).status == "cancelled"
 
 
 class TestFence:
@@ -176,6 +192,8 @@ class TestDefinitions:
             run, other = await flow.ended(poisoned), await flow.ended(healthy)
 
             assert (run.state, run.code, other.status) == ("ERROR", "definition_refused", "completed")
+            with context.scope(company_id=COMPANY):
+                assert (await flow.service.cancel(poisoned)).status == "cancelled"
 
     def test_what_no_agent_could_do_is_refused_with_its_line(self) -> None:
         body = "do:\n" + "".join(f"- {name}:\n{lines}\n" for name, lines in {
@@ -197,7 +215,7 @@ class TestDefinitions:
                 pass
 
     def test_shipped_definitions_fit_the_agents(self) -> None:
-        assert [unfit(definition, dict(AGENTS), "orchestrator-agent") for definition in shipped()] == [[]]
+        assert [unfit(definition, dict(AGENTS), "orchestrator-agent") for definition in shipped()] == [[], []]
 
 
 class TestStates:

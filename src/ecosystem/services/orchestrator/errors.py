@@ -27,6 +27,12 @@ class RunNotFailed(Conflict):
     suggestion = "Wait until it has ended, or start a new run."
 
 
+class RunForgotten(Conflict):
+    code = "run_forgotten"
+    rule = "A run can be retried as long as its finished steps are kept, which is weeks."
+    suggestion = "Cancel this run and start a new one under another key."
+
+
 class DefinitionChanged(EcosystemError):
     code, status, kind, severity = "definition_changed", 500, Kind.PERMANENT, Severity.HIGH
     rule = "A definition that a run has used stays as it is."

@@ -53,6 +53,12 @@ def state_of(metadata: Any) -> RunState:
     return RunState(name)
 
 
+def after_cancel(definition: Definition) -> str | None:
+    """The workflow that follows when a person cancels a run of this one: `metadata.after_cancel` of a first task."""
+    named = [task.metadata["after_cancel"] for task in definition.tasks if "after_cancel" in task.metadata]
+    return str(named[0]) if named else None
+
+
 def unfit(definition: Definition, cards: dict[str, AgentCard], sender: str) -> list[str]:
     """What a definition asks that no agent could do: unknown agents and tasks, more time than its card allows."""
     found = []

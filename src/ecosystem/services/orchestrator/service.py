@@ -1,6 +1,7 @@
 """The orchestrator starts workflows and carries each run to its end, whatever dies on the way."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
@@ -13,20 +14,22 @@ from ecosystem.kernel.audit.audit import Audit
 from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.durable.durable import Durable
+from ecosystem.kernel.durable.errors import TaskUnknown
 from ecosystem.kernel.durable.task import TaskContext
 from ecosystem.kernel.durable.worker import TaskFailure
-from ecosystem.kernel.errors import Failure, Kind, Severity
+from ecosystem.kernel.errors import EcosystemError, Failure, Kind, Severity
 from ecosystem.kernel.messaging.outbox import Outbox
 from ecosystem.services.orchestrator.errors import (
     DefinitionChanged,
     DefinitionUnfit,
     RunEnded,
     RunFaulted,
+    RunForgotten,
     RunNotFailed,
     RunUnknown,
     WorkflowUnknown,
 )
-from ecosystem.services.orchestrator.model import Run, state_of, unfit
+from ecosystem.services.orchestrator.model import Run, Status, after_cancel, state_of, unfit
 from ecosystem.services.orchestrator.repository import Runs
 from ecosystem.workflow.errors import Fault
 from ecosystem.workflow.evaluate import Run as Evaluated
@@ -82,6 +85,9 @@ class WorkflowService:
         """
         for definition in self._by_digest.values():
             problems = unfit(definition, self._parts.cards, ORCHESTRATOR_AGENT.id)
+            follower = after_cancel(definition)
+            if follower is not None and follower not in self._newest:
+                problems.append(f"metadata.after_cancel names {follower}, which is no workflow here")
             if problems:
                 raise DefinitionUnfit(f"{definition.workflow} {definition.version}: {'; '.join(problems)}.")
 
@@ -135,25 +141,33 @@ class WorkflowService:
         return run
 
     async def cancel(self, run_id: UUID) -> Run:
-        """End a run that is under way or stays in ERROR. Raises RunUnknown, RunEnded."""
+        """End a run that is under way or stays in ERROR, and start what is to follow. Raises RunUnknown, RunEnded."""
 
         async def end() -> None:
             before = await self._known(run_id)
-            # The durable task first: its worker locks in this order too.
-            await self._parts.durable.cancel(run_id, queue=QUEUE)
+            follower = await self._follower(before)
+            # A task that was forgotten cannot run any more. The task first: its worker locks in this order too.
+            with suppress(TaskUnknown):
+                await self._parts.durable.cancel(run_id, queue=QUEUE)
             if not await self._runs.cancel(run_id, self._clock.now()):
                 raise RunEnded
             await self._tell("run.cancelled", before)
+            if follower is not None and before.status == Status.RUNNING:
+                await self.start(follower, before.input, key=f"after/{run_id}")
 
         await self._database.run(end)
         return await self.show(run_id)
 
     async def retry(self, run_id: UUID) -> Run:
-        """Let a failed run go on after its finished steps. Raises RunUnknown, RunNotFailed."""
+        """Let a failed run go on after its finished steps. Raises RunUnknown, RunNotFailed, RunForgotten."""
 
         async def again() -> None:
             before = await self._known(run_id)
-            if not await self._parts.durable.retry(run_id, queue=QUEUE):
+            try:
+                failed = await self._parts.durable.retry(run_id, queue=QUEUE)
+            except TaskUnknown:
+                raise RunForgotten from None
+            if not failed:
                 raise RunNotFailed
             if not await self._runs.retry(run_id, self._clock.now()):
                 raise RunNotFailed
@@ -167,6 +181,13 @@ class WorkflowService:
         if run is None:
             raise RunUnknown
         return run
+
+    async def _follower(self, run: Run) -> str | None:
+        try:
+            return after_cancel(await self._definition(run.digest))
+        except EcosystemError:
+            # A run of a text that cannot be read any more must still be given up by somebody.
+            return None
 
     async def _tell(self, action: str, before: Run) -> None:
         await self._parts.audit.record(

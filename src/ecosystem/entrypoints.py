@@ -12,12 +12,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ecosystem import kernel
 from ecosystem.catalog import CATALOG, find
 from ecosystem.fleet.home import Home, default_home
 from ecosystem.fleet.zygote import Run
 from ecosystem.fleet.zygote import run as run_zygote
 from ecosystem.kernel.errors import EcosystemError, describe
-from ecosystem.kernel.settings import Secret, Source
+from ecosystem.kernel.settings import Secret, Settings, Source
 
 MIGRATE = "migrate"
 
@@ -25,8 +26,12 @@ MIGRATE = "migrate"
 # libraries any more, and every import before the fork is one that no child pays for.
 PRELOAD = (
     "anyio._backends._asyncio",
+    "encodings.ascii",
+    "encodings.cp1252",
     "encodings.idna",
     "encodings.latin_1",
+    "encodings.utf_16",
+    "encodings.utf_8_sig",
     "grpc._utilities",
     "importlib.readers",
     "importlib.resources._itertools",
@@ -47,7 +52,7 @@ def resolve(dotted: str) -> Any:
 
 
 def load(name: str) -> Run:
-    """A service (or `migrate`) by its registered name, imported: a function of settings and a descriptor for reports."""
+    """A service (or `migrate`) by its registered name, imported: a function of settings and a descriptor."""
     if name == MIGRATE:
         return _load_migrate()
     from ecosystem.contracts import index
@@ -62,15 +67,30 @@ def load(name: str) -> Run:
     return lambda source, ready_fd: serve(entry, build, source, contracts=contracts, ready_fd=ready_fd)
 
 
+def settings_classes() -> list[type[Settings]]:
+    """Every class of settings: what `eco.toml` and the environment may hold."""
+    modules = [entry.settings.partition(":")[0] for entry in CATALOG]
+    root = Path(kernel.__path__[0])
+    modules += [f"ecosystem.kernel.{path.parent.name}.settings" for path in sorted(root.glob("*/settings.py"))]
+    found = [vars(importlib.import_module(name)) for name in (*modules, "ecosystem.fleet.settings")]
+    return [
+        value for names in found for value in names.values()
+        if isinstance(value, type) and issubclass(value, Settings) and "section" in vars(value)
+    ]  # fmt: skip
+
+
 def _load_migrate() -> Run:
     from ecosystem.kernel.db.migrate import MigrationSet, migrate
 
     sets = [MigrationSet(entry.name, entry.schema, entry.migrations) for entry in CATALOG]
 
+    kinds = settings_classes()
+
     def run(source: Source, ready_fd: int) -> int:
         url: Secret = Secret(str(source.overrides["database"]["url"]))
         home = Home(Path(str(source.overrides["runtime"]["home"])))
         try:
+            source.refuse_unknown(kinds)
             migrate(url.get_secret_value(), sets, password_of=home.password_of)
         except EcosystemError as error:
             os.write(ready_fd, json.dumps({"error": error.message}).encode() + b"\n")
@@ -101,6 +121,7 @@ def run(word: str, arguments: list[str]) -> int:
 
 def supervise(config: Path | None, status_fd: int | None) -> int:
     """Hold the home and run everything in it. What goes wrong is told on `status_fd` and on standard error."""
+    from ecosystem.fleet.logs import open_log
     from ecosystem.fleet.plan import make_plan, with_account
     from ecosystem.fleet.settings import FleetSettings
     from ecosystem.fleet.supervisor import Supervisor
@@ -112,6 +133,12 @@ def supervise(config: Path | None, status_fd: int | None) -> int:
         home.prepare()
         held = home.lock()
         home.make_secrets()
+        if status_fd is not None:
+            # Whoever started us goes away: from here on our own words are kept in the home.
+            output = open_log(home.logs, "supervisor")
+            os.dup2(output, 1)
+            os.dup2(output, 2)
+            os.close(output)
         supervisor = Supervisor(make_plan(home, source), lambda text: say({"progress": text}))
         try:
             return asyncio.run(supervisor.run())

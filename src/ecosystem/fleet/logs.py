@@ -25,7 +25,7 @@ def turn_over(folder: Path, bytes_max: int) -> None:
 
 
 def last_words(folder: Path, name: str) -> str:
-    """The last line that says something: the message of a JSON line, or the line itself, at most 200 characters."""
+    """The last line that says something: the message of a JSON line, or the line itself, at most 300 characters."""
     try:
         with (folder / f"{name}.log").open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
@@ -34,7 +34,7 @@ def last_words(folder: Path, name: str) -> str:
         return ""
     for line in reversed(lines):
         if text := _said(line):
-            return text[:200]
+            return text[:300]
     return ""
 
 
@@ -45,4 +45,8 @@ def _said(line: str) -> str:
         return line.strip()
     if not isinstance(entry, dict):
         return line.strip()
-    return str(entry.get("message", "")) if entry.get("level") in ("warning", "error", "critical") else ""
+    if entry.get("level") not in ("warning", "error", "critical"):
+        return ""
+    error = (entry.get("context") or {}).get("error") or {}
+    why = error.get("text") or error.get("type") if isinstance(error, dict) else None
+    return f"{entry.get('message', '')}: {why}" if why else str(entry.get("message", ""))

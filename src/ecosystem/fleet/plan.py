@@ -103,8 +103,7 @@ class Plan:
             overrides["cache"] = {"url": url}
         if entry.short_name == "gateway":
             overrides["gateway"] = {
-                "edge_folder": str(self.home.edge), "admin_socket": str(self.edge.admin_socket),
-                "host": self.settings.edge_host, "port": self.edge_port,
+                "edge_folder": str(self.home.edge), "host": self.settings.edge_host, "port": self.edge_port,
                 "pem_file": str(self.certificates.file(EDGE)), "ca_file": str(self.home.bundle),
             }  # fmt: skip
         if entry.short_name == "authn":

@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from ecosystem.fleet.errors import NotStarted
 from ecosystem.fleet.watching import exited
 from ecosystem.kernel.errors import EcosystemError
 
 _WINDOW_SECONDS = 60.0
 _FREE_RESTARTS = 2
 _DELAYS_SECONDS = (0.5, 1, 2, 4, 8, 16, 30)
+_ENDS_HOPELESS = 5
+_EXIT_REFUSED = 78  # EX_CONFIG: its settings are refused, another try will not help
 
 
 @dataclass
@@ -59,7 +62,7 @@ class Process:
         self.seen, self._starter, self._changed = seen, starter, changed
         self._ends: deque[float] = deque(maxlen=32)
         self._stopping = False
-        self._ready = asyncio.Event()
+        self._ready, self._hopeless = asyncio.Event(), asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
@@ -72,6 +75,7 @@ class Process:
             setattr(self.seen, name, value)
         if state == "ready":
             self._ready.set()
+            self._hopeless.clear()
         elif state != "draining":
             self._ready.clear()
         self._changed()
@@ -81,9 +85,16 @@ class Process:
         return self.seen.state == "ready"
 
     async def until_ready(self, timeout_seconds: float) -> None:
-        """Raises TimeoutError."""
-        async with asyncio.timeout(timeout_seconds):
-            await self._ready.wait()
+        """Raises TimeoutError when the time is over, and NotStarted as soon as more time will not help."""
+        waits = [asyncio.create_task(event.wait()) for event in (self._ready, self._hopeless)]
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        if not self._ready.is_set():
+            raise NotStarted(f"{self.seen.name}: {self.seen.reason}")
 
     async def stop(self, timeout_seconds: float, *, at_once: bool = False) -> None:
         """Ask it to end (twice: without waiting for the edge), and kill it when it does not."""
@@ -114,8 +125,10 @@ class Process:
             self.seen.restarts += 1
             delay = self._delay()
             if delay:
-                times = len(self._ends)
-                self.show("backing off", f"{reason}; ended {times} times within a minute, next try in {delay:g} s")
+                times = f"{len(self._ends)} times within a minute"
+                self.show("backing off", f"{reason}; ended {times}, next try in {delay:g} s")
+                if len(self._ends) >= _ENDS_HOPELESS:
+                    self._hopeless.set()
                 await asyncio.sleep(delay)
             else:
                 self.show("starting", f"restarted: {reason}")
@@ -140,7 +153,11 @@ class Process:
                 await readying
             self.seen.pid = None
         self._ends.append(time.monotonic())
-        return f"{_how(code)}{self._words()}"
+        reason = f"{_how(code)}{self._words()}"
+        if code == _EXIT_REFUSED:
+            self.seen.reason = reason
+            self._hopeless.set()
+        return reason
 
     async def _become_ready(self) -> None:
         await self._starter.ready(self)

@@ -79,6 +79,8 @@ class Rotation:
     def published(self, keys: Iterable[SigningKey], now: datetime) -> list[SigningKey]:
         """Those in use, those to come, and those whose last token may still be valid; oldest first."""
         ordered = sorted(keys, key=_begin)
+        if not ordered:
+            return []
         following = [*(key.signs_from for key in ordered[1:]), None]
         return [
             key for key, end in zip(ordered, following, strict=True) if end is None or end + self.life > now

@@ -1,0 +1,53 @@
+"""`eco down`: everything stops in order, and what is in flight is finished first."""
+
+import argparse
+import os
+import signal
+import time
+
+from ecosystem.cli import screen
+from ecosystem.cli.noun import guarded
+from ecosystem.cli.running import CommandFailed, NothingRuns, command, this_home
+from ecosystem.fleet.home import Home
+from ecosystem.kernel.errors import Unavailable
+
+SUMMARY = "Stop the platform of this home in order; its data stays."
+_POLL_SECONDS = 0.05
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="eco down", description=SUMMARY)
+    parser.add_argument("--timeout", type=float, default=60, metavar="SECONDS", help="how long to wait (default: 60)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parsed = parser.parse_args(arguments)
+    return guarded("eco down", lambda: _down(parsed))
+
+
+def _down(parsed: argparse.Namespace) -> int:
+    home, started = this_home(), time.monotonic()
+    ran = _ask_to_stop(home)
+    while home.is_locked():
+        if time.monotonic() - started > parsed.timeout:
+            raise CommandFailed(f"{home.path} did not stop within {parsed.timeout:g} s.", suggestion="eco status")
+        time.sleep(_POLL_SECONDS)
+    if parsed.json:
+        screen.as_json({"home": str(home.path), "was_running": ran, "seconds": round(time.monotonic() - started, 2)})
+    elif ran:
+        screen.out(f"Stopped after {time.monotonic() - started:.1f} s. The data stays in {home.path}; eco up goes on.")
+    else:
+        screen.out(f"Nothing runs in {home.path}.")
+    return 0
+
+
+def _ask_to_stop(home: Home) -> bool:
+    try:
+        for progress in command(home, command="down"):
+            screen.note(progress)
+    except NothingRuns:
+        return False
+    except Unavailable:
+        # It holds the home but does not listen (yet): a signal asks for the same.
+        state = home.read_state()
+        if state is not None:
+            os.kill(int(state["pid"]), signal.SIGTERM)
+    return True

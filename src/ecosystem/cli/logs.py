@@ -1,0 +1,163 @@
+"""`eco logs`: the lines of processes, in the order of time, filtered and followed."""
+
+import argparse
+import json
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from ecosystem.catalog import find
+from ecosystem.cli import screen
+from ecosystem.cli.noun import guarded
+from ecosystem.cli.running import this_home
+from ecosystem.kernel.errors import NotFound
+
+SUMMARY = "Log lines of a service, an engine, or all; filtered by time, level or trace, and followed."
+LEVELS = ("debug", "info", "warning", "error", "critical")
+_POLL_SECONDS = 0.2
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_LEVEL_WORDS = re.compile(r"\b(FATAL|PANIC|ERROR|CRITICAL|critical|error|WARNING|warning|DEBUG|debug)\b|\[(\w+)\]\[")
+_PLAIN_TIME = re.compile(r"\[?(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d{3})\d*(?: UTC|Z)?\]?")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a file. `entry` is None where it is not JSON (engines speak their own way)."""
+
+    source: str
+    at: datetime
+    level: str
+    text: str
+    entry: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Filter:
+    since: datetime | None
+    level: str
+    trace: str | None
+
+    def wants(self, line: Line) -> bool:
+        if self.since is not None and line.at < self.since:
+            return False
+        if self.trace is not None and (line.entry is None or line.entry.get("trace_id") != self.trace):
+            return False
+        return LEVELS.index(line.level) >= LEVELS.index(self.level)
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="eco logs", description=SUMMARY)
+    parser.add_argument("service", metavar="SERVICE", nargs="?", help="creditx, creditx-1, postgresql … (default: all)")
+    parser.add_argument("-f", "--follow", action="store_true", help="go on with new lines until Ctrl-C")
+    parser.add_argument("--since", type=_since, metavar="WHEN", help="90s, 15m, 2h, 1d ago, or an ISO time")
+    parser.add_argument("--level", choices=LEVELS, default="debug", help="this level and worse")
+    parser.add_argument("--trace", metavar="ID", help="only lines of this trace")
+    parser.add_argument("--json", action="store_true", help="print each line as JSON")
+    parsed = parser.parse_args(arguments)
+    return guarded("eco logs", lambda: _logs(parsed))
+
+
+def _logs(parsed: argparse.Namespace) -> int:
+    folder, wanted = this_home().logs, Filter(parsed.since, parsed.level, parsed.trace)
+    files = files_of(folder, parsed.service)
+    places: dict[Path, int] = {}
+    lines = [line for file in files for line in _read(file.with_suffix(".log.1"), {})]
+    lines += [line for file in files for line in _read(file, places)]
+    for line in sorted(lines, key=lambda line: line.at):
+        _print(line, wanted, as_json=parsed.json)
+    while parsed.follow:
+        time.sleep(_POLL_SECONDS)
+        fresh = [line for file in files_of(folder, parsed.service) for line in _read(file, places)]
+        for line in sorted(fresh, key=lambda line: line.at):
+            _print(line, wanted, as_json=parsed.json)
+    return 0
+
+
+def files_of(folder: Path, service: str | None) -> list[Path]:
+    """The log files that a name means: a slot, a service in its long or short name, an engine; None: all."""
+    files = sorted(folder.glob("*.log")) if folder.is_dir() else []
+    if service is None:
+        return files
+    entry = find(service)
+    short = entry.short_name if entry else service
+    found = [file for file in files if file.stem == service or re.fullmatch(rf"{re.escape(short)}-\d+", file.stem)]
+    if not found and entry is None:
+        names = sorted({re.sub(r"-\d+$", "", file.stem) for file in files})
+        raise NotFound(
+            f"{folder} has no log of {service!r}.", suggestion=f"one of: {', '.join(names) or 'none yet; eco up'}"
+        )
+    return found
+
+
+def _read(file: Path, places: dict[Path, int]) -> Iterator[Line]:
+    """Whole lines since the last look; from the beginning where the file has become shorter."""
+    try:
+        with file.open("rb") as stream:
+            size, place = stream.seek(0, 2), places.get(file, 0)
+            stream.seek(place if place <= size else 0)
+            content = stream.read()
+            end = content.rfind(b"\n") + 1
+            places[file] = stream.tell() - len(content) + end
+    except OSError:
+        return
+    at = datetime.fromtimestamp(0, UTC)
+    for raw in content[:end].decode(errors="replace").splitlines():
+        line = parse(file.stem.removesuffix(".log"), raw, at)
+        at = line.at
+        yield line
+
+
+def parse(source: str, raw: str, before: datetime) -> Line:
+    """A line as its writer meant it; one without a time stands at the time of the line before."""
+    try:
+        entry = json.loads(raw)
+    except ValueError:
+        entry = None
+    if isinstance(entry, dict) and "timestamp" in entry:
+        level = str(entry.get("level", "info"))
+        at = datetime.fromisoformat(str(entry["timestamp"]).replace("Z", "+00:00"))
+        return Line(source, at, level if level in LEVELS else "info", str(entry.get("message", "")), entry)
+    if match := _PLAIN_TIME.search(raw):
+        before = datetime.fromisoformat(match.group(1).replace(" ", "T")).replace(tzinfo=UTC)
+    word = _LEVEL_WORDS.search(raw)
+    said = (word.group(1) or word.group(2) or "").lower() if word else "info"
+    level = {"fatal": "critical", "panic": "critical"}.get(said, said)
+    return Line(source, before, level if level in LEVELS else "info", raw, None)
+
+
+def _print(line: Line, wanted: Filter, *, as_json: bool) -> None:
+    if not wanted.wants(line):
+        return
+    if as_json:
+        plain = {"timestamp": line.at.isoformat(), "level": line.level, "service": line.source, "message": line.text}
+        screen.out_now(json.dumps((line.entry or plain) | {"process": line.source}, ensure_ascii=False))
+        return
+    about = " ".join(f"{name}={_short(value)}" for name, value in _about(line))
+    head = f"{line.at:%H:%M:%S}.{line.at.microsecond // 1000:03d} {line.level:<8} {line.source:<16}"
+    screen.out_now(screen.clean(f"{head} {line.text} {about}".rstrip()))
+
+
+def _about(line: Line) -> Iterator[tuple[str, Any]]:
+    entry = line.entry or {}
+    for name in ("agent", "company_id", "trace_id"):
+        if entry.get(name):
+            yield name, entry[name]
+    yield from (entry.get("context") or {}).items()
+
+
+def _short(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _since(text: str) -> datetime:
+    if match := re.fullmatch(r"(\d+)([smhd])", text):
+        return datetime.now(UTC) - timedelta(**{_UNITS[match.group(2)]: int(match.group(1))})
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise argparse.ArgumentTypeError("90s, 15m, 2h, 1d or an ISO time is expected") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

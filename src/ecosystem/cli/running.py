@@ -1,0 +1,87 @@
+"""The fleet of this home as commands see it: whether its supervisor runs, what it says, and what it is asked to do."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ecosystem.cli import screen
+from ecosystem.fleet.control import ask
+from ecosystem.fleet.errors import FleetRefused
+from ecosystem.fleet.home import Home, default_home
+from ecosystem.fleet.processes import process_group_memory_bytes
+from ecosystem.kernel.errors import EcosystemError, Kind, Severity, Unavailable
+
+CHANGE_SECONDS = 300
+_LOOK_SECONDS = 5
+
+
+class NothingRuns(EcosystemError):
+    code, kind, severity = "not_running", Kind.TRANSIENT, Severity.LOW
+    rule = "No platform runs in this home."
+    suggestion = "eco up (another home: ECO_HOME=FOLDER eco …)"
+
+
+class CommandFailed(FleetRefused):
+    code = "command_failed"
+    rule = "The supervisor could not do what it was asked for."
+    suggestion = "eco status"
+
+
+def this_home() -> Home:
+    return Home(default_home(os.environ))
+
+
+def config_file(given: Path | None) -> Path | None:
+    """`--config`, else `ECO_CONFIG`, else `eco.toml` of the present folder if it is there."""
+    if given is not None:
+        return given.absolute()
+    if named := os.environ.get("ECO_CONFIG"):
+        return Path(named).expanduser().absolute()
+    here = Path("eco.toml").absolute()
+    return here if here.exists() else None
+
+
+def last_state(home: Home) -> dict[str, Any]:
+    """What the supervisor says now; where it does not answer, what it wrote last. Raises NothingRuns."""
+    kept = home.read_state()
+    if kept is None or not home.is_locked():
+        raise NothingRuns(f"No platform runs in {home.path}.")
+    try:
+        for answer in ask(Path(kept["control"]), _LOOK_SECONDS, command="state"):
+            if "state" in answer:
+                return dict(answer["state"])
+    except Unavailable:
+        return kept | {"state": "unresponsive", "reason": "the supervisor does not answer"}
+    return kept
+
+
+def command(home: Home, **question: Any) -> Iterator[str]:
+    """Ask the supervisor and hear its progress. Raises NothingRuns, CommandFailed with its reason and next step."""
+    state = last_state(home)
+    for answer in ask(Path(state["control"]), CHANGE_SECONDS, **question):
+        if "error" in answer:
+            raise CommandFailed(str(answer["error"]), suggestion=answer.get("next"))
+        if "progress" in answer:
+            yield str(answer["progress"])
+
+
+def obey(home: Home, *, as_json: bool, **question: Any) -> int:
+    """A command with its progress beside the result; the state afterwards as JSON where that is wanted."""
+    for progress in command(home, **question):
+        screen.note(progress)
+    if as_json:
+        screen.as_json(with_memory(last_state(home)))
+    return 0
+
+
+def with_memory(state: dict[str, Any]) -> dict[str, Any]:
+    """`state` with `memory_bytes` (proportional set size, helpers included) of every process."""
+    for process in state.get("processes", []):
+        process["memory_bytes"] = process_group_memory_bytes(process["pid"]) if process.get("pid") else None
+    return state
+
+
+def all_ready(state: dict[str, Any]) -> bool:
+    processes = state.get("processes", [])
+    return state.get("state") == "ready" and all(process["state"] == "ready" for process in processes)

@@ -1,0 +1,88 @@
+"""`eco status`: every process of this home, how it is and why."""
+
+import argparse
+import os
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from ecosystem.cli import screen
+from ecosystem.cli.noun import guarded
+from ecosystem.cli.running import NothingRuns, all_ready, last_state, this_home, with_memory
+from ecosystem.fleet.home import Home
+
+SUMMARY = "Every process with its state; exit code 0 only if all are ready."
+_POLL_SECONDS = 0.1
+_STYLES = {"ready": "green", "starting": "yellow", "draining": "yellow", "degraded": "red", "backing off": "red"}
+_COLUMNS = ("process", "state", "pid", "version", "uptime", "restarts", "memory", "weight", "reason")
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="eco status", description=SUMMARY)
+    parser.add_argument("--wait", nargs="?", type=float, const=60, metavar="SECONDS", help="until all is ready (60)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parsed = parser.parse_args(arguments)
+    return guarded("eco status", lambda: _status(parsed))
+
+
+def _status(parsed: argparse.Namespace) -> int:
+    home = this_home()
+    try:
+        state = _awaited(home, parsed.wait) if parsed.wait else last_state(home)
+    except NothingRuns:
+        if not parsed.json:
+            raise
+        screen.as_json({"home": str(home.path), "state": "stopped", "processes": []})
+        return 1
+    with_memory(state)
+    if parsed.json:
+        screen.as_json(state)
+    else:
+        _show(home, state)
+    return 0 if all_ready(state) else 1
+
+
+def _awaited(home: Home, seconds: float) -> dict[str, Any]:
+    """The state once all is ready, or as it is when the time is over."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            state = last_state(home)
+            if all_ready(state) or time.monotonic() > end:
+                return state
+        except NothingRuns:
+            if time.monotonic() > end:
+                raise
+        time.sleep(_POLL_SECONDS)
+
+
+def _show(home: Home, state: dict[str, Any]) -> None:
+    processes = state["processes"]
+    screen.table(_COLUMNS, [_row(process) for process in processes], _STYLES)
+    total = sum(process["memory_bytes"] or 0 for process in processes)
+    waiting = [process["name"] for process in processes if process["state"] != "ready"]
+    told = "all ready" if all_ready(state) else f"{state['state']}; not ready: {', '.join(waiting) or 'the edge'}"
+    screen.out(f"{told}. {state.get('reason') or ''}".rstrip())
+    screen.facts((("edge", state.get("edge_url")), ("home", home.path), ("memory", f"{total / 2**20:.0f} MB")))
+
+
+def _row(process: dict[str, Any]) -> tuple[Any, ...]:
+    memory = process["memory_bytes"]
+    name = process["name"] if process["kind"] != "service" else os.path.basename(process["log"]).removesuffix(".log")
+    return (
+        name, process["state"], process["pid"], process["version"],
+        uptime(process["started_at"]) if process["pid"] else "", process["restarts"],
+        "" if memory is None else f"{memory / 2**20:.0f} MB",
+        process["weight"] if process["kind"] == "service" else "", process["reason"],
+    )  # fmt: skip
+
+
+def uptime(started_at: str | None) -> str:
+    """`3 s`, `12 min`, `5 h`, `9 d` since an ISO instant."""
+    if started_at is None:
+        return ""
+    seconds = max(0.0, (datetime.now(UTC) - datetime.fromisoformat(started_at)).total_seconds())
+    for limit, unit, size in ((120, "s", 1), (7200, "min", 60), (172_800, "h", 3600)):
+        if seconds < limit:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86_400:.0f} d"

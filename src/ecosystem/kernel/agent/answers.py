@@ -2,30 +2,23 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 from uuid import UUID
-
-from sqlalchemy import text
 
 from ecosystem.kernel.agent.card import Result, Task
 from ecosystem.kernel.agent.message import RequestIdReused
-
-if TYPE_CHECKING:
-    from ecosystem.kernel.db.database import Database
+from ecosystem.kernel.db.database import Database
+from ecosystem.kernel.db.raw import driver
 
 R = TypeVar("R", bound=Result)
 
-_FIND = text(
-    "select fingerprint, result from answers"
-    " where company_id = :company_id and agent_id = :agent_id and request_id = :request_id"
-)
+_FIND = "select fingerprint, result from answers where company_id = %s and agent_id = %s and request_id = %s"
 # The key makes a second transaction with the same request wait for the first, and then find it.
-_ADD = text(
-    "insert into answers (company_id, agent_id, request_id, fingerprint, result)"
-    " values (:company_id, :agent_id, :request_id, :fingerprint, :result)"
+_ADD = (
+    "insert into answers (company_id, agent_id, request_id, fingerprint, result) values (%s, %s, %s, %s, %s)"
     " on conflict (company_id, agent_id, request_id) do nothing"
 )
-_FORGET = text("select forget_answers(make_interval(secs => :seconds), :rows)")
+_FORGET = "select forget_answers(make_interval(secs => %s), %s)"
 FORGET_ROWS_MAX = 5000
 
 
@@ -38,8 +31,8 @@ class Question:
     request_id: str
     fingerprint: bytes
 
-    def key(self) -> dict[str, object]:
-        return {"company_id": self.company_id, "agent_id": self.agent_id, "request_id": self.request_id}
+    def key(self) -> tuple[object, ...]:
+        return self.company_id, self.agent_id, self.request_id
 
 
 class _AnsweredBefore(Exception):
@@ -47,7 +40,7 @@ class _AnsweredBefore(Exception):
 
 
 class Answers:
-    def __init__(self, database: "Database") -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
 
     async def find(self, question: Question, task: type[Task]) -> Result | None:
@@ -55,21 +48,24 @@ class Answers:
         return await self._database.read(lambda: self._find(question, task))
 
     async def _find(self, question: Question, task: type[Task]) -> Result | None:
-        found = (await self._database.session.execute(_FIND, question.key())).one_or_none()
+        cursor = await (await driver(self._database)).execute(_FIND, question.key())
+        found = await cursor.fetchone()
         if found is None:
             return None
-        if bytes(found.fingerprint) != question.fingerprint:
+        if bytes(found[0]) != question.fingerprint:
             raise RequestIdReused
-        return task.result.model_validate_json(found.result)
+        return task.result.model_validate_json(found[1])
 
     async def commit(self, question: Question, task: type[Task], work: Callable[[], Awaitable[R]]) -> Result:
         """`work` and its record in one unit of work; or, where there is a record already, that record."""
 
         async def once() -> R:
             result = await work()
-            record = {"fingerprint": question.fingerprint, "result": result.model_dump_json()}
-            added = await self._database.session.execute(_ADD, question.key() | record)
-            if not added.rowcount:  # type: ignore[attr-defined]
+            # What an ORM still holds back belongs before the record.
+            await self._database.session.flush()
+            record = (*question.key(), question.fingerprint, result.model_dump_json())
+            added = await (await driver(self._database)).execute(_ADD, record)
+            if not added.rowcount:
                 raise _AnsweredBefore
             return result
 
@@ -92,8 +88,9 @@ class Answers:
                 return removed
 
     async def _forget(self, seconds: float) -> int:
-        found = await self._database.session.execute(_FORGET, {"seconds": seconds, "rows": FORGET_ROWS_MAX})
-        return int(found.scalar_one())
+        cursor = await (await driver(self._database)).execute(_FORGET, (seconds, FORGET_ROWS_MAX))
+        found = await cursor.fetchone()
+        return int(found[0]) if found else 0
 
 
 class AnswerRecorder:

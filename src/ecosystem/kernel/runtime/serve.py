@@ -51,7 +51,7 @@ def serve(entry: Entry, build: Build, source: Source, *, contracts: ContractInde
         runtime = source.get(RuntimeSettings)
         setproctitle.setproctitle(f"ecosystem {entry.name}")
         spans = SpanFile(telemetry, f"{entry.name}-{runtime.instance_id or 'alone'}")
-        tracing.configure(entry.name, version, spans)
+        tracing.configure(entry.name, version, spans, ratio=telemetry.traces_ratio)
         plan = Plan(entry.name, entry.schema, entry.needs, version, source, contracts)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_run(plan, build, parent, spans))

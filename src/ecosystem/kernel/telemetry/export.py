@@ -17,7 +17,7 @@ _STATUS = {StatusCode.UNSET: 0, StatusCode.OK: 1, StatusCode.ERROR: 2}
 
 
 class SpanFile(SpanProcessor):
-    """Keeps spans by the tail rule and appends them, one OTLP `ExportTraceServiceRequest` as JSON a line.
+    """Appends spans that were kept, one OTLP `ExportTraceServiceRequest` as JSON a line.
 
     A full queue drops and counts (`dropped`): telling about work never slows the work. At `traces_file_bytes_max`
     the file is renamed to `….1`, over the one before.
@@ -25,21 +25,16 @@ class SpanFile(SpanProcessor):
 
     def __init__(self, settings: TelemetrySettings, name: str) -> None:
         self._settings = settings
-        self._keep_below = round(settings.traces_ratio * 0x1_0000)
         self._queue: deque[ReadableSpan] = deque()
         self._file = settings.traces_folder / f"{name}.jsonl" if settings.traces_folder else None
         self._stream: BinaryIO | None = None
         self.dropped = 0
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Nothing: whether a span is kept is known at its end."""
+        """Nothing: a span comes here when it has ended."""
 
     def on_end(self, span: ReadableSpan) -> None:
         if self._file is None:
-            return
-        about = span.get_span_context()
-        kept = about is not None and (about.trace_id & 0xFFFF) < self._keep_below
-        if not kept and span.status.status_code is not StatusCode.ERROR:
             return
         if len(self._queue) >= self._settings.traces_queue_spans_max:
             self.dropped += 1

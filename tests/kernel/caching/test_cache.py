@@ -180,7 +180,7 @@ class TestAbsence:
         assert cache.client
         other = Cache(CacheSettings.model_validate({"url": cache_engine.url}))
         assert other.client
-        await other.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        await other.client.client_kill_filter(_type="normal", skipme=True)
         await other.close()
 
         assert await cache.get(key) == b"value"

@@ -80,7 +80,7 @@ class TestAll:
 
         with psycopg.connect(url) as connection:
             found = {name for (name,) in connection.execute("select nspname from pg_namespace")}
-            roles = dict(
+            roles: dict[str, bool] = dict(
                 connection.execute("select rolname, rolcanlogin from pg_roles where rolname like 'eco\\_%'").fetchall()
             )
         assert schemas | {"kernel", "absurd"} <= found

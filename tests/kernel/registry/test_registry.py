@@ -143,6 +143,7 @@ class TestAbsence:
         await until(gateway, [])
         await creditx.beat("ready")
         await until(gateway, ["ready"])
+        assert len(gateway.ready(CREDITX)) == 1
 
     async def test_snapshot_survives_the_database(
         self, registry_of: Callable[[str], Registry], platform: Platform

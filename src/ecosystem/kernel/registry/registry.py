@@ -7,7 +7,7 @@ lets go of the lock when the process dies, so that a dead one is gone at the nex
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -138,7 +138,7 @@ class Registry:
         """Those of a service that take work."""
         return tuple(instance for instance in self.instances(service) if instance.state == State.READY)
 
-    async def watch(self) -> AsyncIterator[None]:
+    async def watch(self) -> AsyncGenerator[None, None]:
         """Yields whenever the snapshot differs from the one before; changes in between are one."""
         changed = asyncio.Event()
         self._watchers.add(changed)

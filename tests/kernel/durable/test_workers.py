@@ -53,7 +53,7 @@ async def test_long_step_outlives_its_lease_by_heartbeats(tasks: Tasks) -> None:
         async def long() -> None:
             nonlocal runs
             runs += 1
-            await SystemClock().sleep(2.2)
+            await SystemClock().sleep(1.3)
 
         await task.step("long", long)
 

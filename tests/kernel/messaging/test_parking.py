@@ -111,7 +111,7 @@ asyncio.run(main())
 
 class TestReplicas:
     async def test_a_killed_replica_loses_and_doubles_nothing(self, log: Log) -> None:
-        subjects, each = 12, 30
+        subjects, each = 8, 16
         root = Path(__file__).parents[3]
         environment = os.environ | {
             "DATABASE_URL": log.platform.url("eco_events"), "PYTHONPATH": f"{root / 'src'}:{root}"

@@ -17,7 +17,8 @@ from ecosystem.kernel.telemetry.log import log
 Connect = Callable[[], Awaitable[psycopg.AsyncConnection[Any]]]
 
 _COALESCE_SECONDS = 0.005
-_RECONNECT_SECONDS_MAX = 2.0
+# Shorter than the second after which a worker without its lock is thought dead.
+_RECONNECT_SECONDS_MAX = 0.5
 
 
 class Wakeups:

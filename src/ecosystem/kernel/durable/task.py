@@ -203,8 +203,9 @@ class TaskContext:
     async def _keep(self, name: str, result: JSON) -> None:
         async def work() -> None:
             connection = await driver(self._database)
-            await self._hold(connection)
-            await self._set(connection, name, result)
+            async with connection.pipeline():
+                await self._hold(connection)
+                await self._set(connection, name, result)
 
         await self._run(work)
         self._claim.checkpoints[name] = result

@@ -31,7 +31,7 @@ from ecosystem.kernel.durable.errors import (
 from ecosystem.kernel.durable.metrics import ENDED, RUNNING
 from ecosystem.kernel.durable.settings import DurableSettings
 from ecosystem.kernel.durable.task import Claim, TaskContext, not_ours, plain
-from ecosystem.kernel.errors import Failure, Kind, describe
+from ecosystem.kernel.errors import EcosystemError, Failure, Kind, describe
 from ecosystem.kernel.ids import Ids, SystemIds
 from ecosystem.kernel.telemetry.log import log
 
@@ -195,7 +195,7 @@ class DurableWorker:
             failure = describe(error)
             log.warning(
                 "an attempt failed", task_id=str(claim.task_id), task=claim.task_name, attempt=claim.attempt,
-                code=failure.code, exc_info=error,
+                code=failure.code, exc_info=None if isinstance(error, EcosystemError) else error,
             )  # fmt: skip
             return await self._fail(claim, failure, final=failure.kind is Kind.PERMANENT, at_once=False)
         return await self._complete(claim, result)

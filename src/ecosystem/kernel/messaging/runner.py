@@ -104,7 +104,10 @@ class ConsumerRunner:
                 await self._parking.retry_due(self._handle)
         except Exception as error:
             # Whatever it was, nothing was kept, and the next sweep is the retry: a consumer never ends by itself.
-            log.warning("a consumer could not go on", consumer=self.consumer.name, exc_info=error)
+            told = error.code if isinstance(error, EcosystemError) else None
+            log.warning(
+                "a consumer could not go on", consumer=self.consumer.name, code=told, exc_info=None if told else error
+            )
             self._failures += 1
             return 0.05 * 2.0 ** min(self._failures, 5)
         self._failures = 0

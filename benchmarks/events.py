@@ -58,7 +58,7 @@ class Bench:
         self.admin = psycopg.connect(engine.admin_url, autocommit=True)
         self.database, self.consumer = database, consumer
         self.outbox, self.ids = Outbox(database, source="events-service"), SystemIds()
-        self.settings = dict(self.admin.execute(
+        self.settings: dict[str, Any] = dict(self.admin.execute(
             "select name, setting from pg_settings where name in ('fsync', 'synchronous_commit', 'server_version')"
         ).fetchall())  # fmt: skip
 

@@ -1,0 +1,296 @@
+"""Goal: an agent answers every request, and refuses by name. Method: the handling itself, free of transport."""
+
+import asyncio
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+
+from ecosystem.kernel.agent.balance import Balancer
+from ecosystem.kernel.agent.card import Task
+from ecosystem.kernel.agent.client import AgentClient
+from ecosystem.kernel.agent.codec import decode_request, decode_response, encode_request, encode_response
+from ecosystem.kernel.agent.handling import Handling
+from ecosystem.kernel.agent.host import AgentHost
+from ecosystem.kernel.agent.local import LocalTransport
+from ecosystem.kernel.agent.message import AgentFailed, AgentRequest, AgentResponse, Caller, RequestInvalid, Status
+from ecosystem.kernel.agent.settings import AgentSettings
+from ecosystem.kernel.agent.wire import agent_pb2
+from ecosystem.kernel.errors import DeadlineExceeded, Kind, Unavailable
+from ecosystem.kernel.telemetry import log as logging
+from ecosystem.kernel.testing.clock import FrozenClock
+from ecosystem.kernel.testing.twins import MemoryInstance
+from tests.kernel.runtime.small import AGENTS, COMPANY, NAME, SMALL, Measure, Measured, Note, card
+
+HOST = Caller(service="postgres-service")
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+def a_request(**changes: Any) -> AgentRequest:
+    values: dict[str, Any] = {
+        "request_id": "r1", "from_agent_id": "asking-agent", "to_agent_id": "small-agent", "request_type": "measure",
+        "payload": b'{"text_id": "four"}', "timeout_ms": 1000,
+    }  # fmt: skip
+    return AgentRequest(**values | changes)
+
+
+async def measure(task: Measure, _: Any) -> Measured:
+    if task.ask == "sleep":
+        await asyncio.Event().wait()
+    if task.ask == "crash":
+        raise ValueError(f"secret of {task.text_id}")
+    return Measured(length=len(task.text_id))
+
+
+def a_handling(**settings: Any) -> Handling:
+    host = AgentHost(SMALL, {Measure: measure, Note: measure})
+    return Handling([host], AGENTS, settings=AgentSettings(**settings))
+
+
+async def code_of(request: AgentRequest, caller: Caller = HOST, **settings: Any) -> str:
+    response = await a_handling(**settings).handle(request, caller)
+    assert response.result is None
+    assert response.failure
+    return response.failure.code
+
+
+async def test_an_answer() -> None:
+    response = await a_handling().handle(a_request(), HOST)
+
+    assert (response.status, response.result, response.failure) == (Status.SUCCESS, b'{"length":4}', None)
+
+
+@pytest.mark.parametrize(
+    ("payload", "told"),
+    [
+        (b"{", "payload: Invalid JSON"),
+        (b"[]", "payload"),
+        (b"\xff", "payload"),
+        (b"{}", "text_id: Field required"),
+        (b'{"text_id": 1}', "text_id: "),
+        (b'{"text_id": "x", "colour": "a\'; drop table"}', "colour: Extra inputs"),
+    ],
+)
+async def test_a_bad_payload_names_field_and_rule(payload: bytes, told: str) -> None:
+    response = await a_handling().handle(a_request(payload=payload), HOST)
+
+    assert response.failure
+    assert response.status is Status.FAILURE
+    assert response.failure.code == "payload_invalid"
+    assert told in response.failure.message
+    assert "drop table" not in response.failure.message
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"to_agent_id": "nobody"}, "unknown_agent"),
+        ({"request_type": "guess"}, "unknown_request_type"),
+        ({"payload": b'{"text_id": "' + b"x" * 5000 + b'"}'}, "payload_too_large"),
+        ({"request_id": ""}, "request_invalid"),
+        ({"request_id": "x" * 201}, "request_invalid"),
+        ({"request_id": "a\nb"}, "request_invalid"),
+        ({"timeout_ms": 0}, "deadline_exceeded"),
+        ({"attempt": 0}, "request_invalid"),
+        ({"from_agent_id": "small-agent"}, "call_refused"),
+    ],
+)
+async def test_a_bad_request_is_refused_by_name(changes: dict[str, Any], code: str) -> None:
+    assert await code_of(a_request(**changes), payload_bytes_max=4096) == code
+
+
+class TestPolicy:
+    async def test_another_service_may_not_speak_as_the_agent(self) -> None:
+        assert await code_of(a_request(), Caller(service="creditx-service")) == "call_refused"
+
+    async def test_a_client_speaks_only_as_its_agents(self) -> None:
+        client = Caller(client_id="c", agents=frozenset({"partner-agent"}))
+
+        assert await code_of(a_request(), client) == "call_refused"
+        answer = await a_handling().handle(a_request(from_agent_id="partner-agent"), client)
+        assert answer.status is Status.SUCCESS
+
+    async def test_an_agent_closed_to_clients_refuses_them(self) -> None:
+        closed = card("closed-agent", NAME, Measure)
+        handling = Handling([AgentHost(closed, {Measure: measure})], AGENTS | {closed.id: closed})
+        client = Caller(client_id="c", agents=frozenset({"asking-agent"}))
+
+        response = await handling.handle(a_request(to_agent_id="closed-agent"), client)
+
+        assert response.failure
+        assert response.failure.code == "call_refused"
+
+    async def test_nobody_may_call_a_card_that_names_nobody(self) -> None:
+        silent = SMALL.model_copy(update={"callers": ()})
+        handling = Handling([AgentHost(silent, {Measure: measure, Note: measure})], AGENTS | {silent.id: silent})
+
+        response = await handling.handle(a_request(), HOST)
+
+        assert response.failure
+        assert response.failure.code == "call_refused"
+
+
+class TestDeadline:
+    SLEEPS = b'{"text_id": "x", "ask": "sleep"}'
+
+    async def test_the_callers_time_ends_the_work(self) -> None:
+        response = await a_handling().handle(a_request(payload=self.SLEEPS, timeout_ms=20), HOST)
+
+        assert response.failure
+        assert (response.status, response.failure.code) == (Status.TIMEOUT, "deadline_exceeded")
+
+    async def test_the_transports_time_ends_it_earlier(self) -> None:
+        response = await a_handling().handle(a_request(payload=self.SLEEPS), HOST, 0.02)
+
+        assert response.status is Status.TIMEOUT
+
+    async def test_the_card_ends_it_at_its_limit(self) -> None:
+        quick = card("small-agent", NAME, Measure, seconds=0.02)
+        handling = Handling([AgentHost(quick, {Measure: measure})], AGENTS)
+
+        response = await handling.handle(a_request(payload=self.SLEEPS, timeout_ms=60_000), HOST)
+
+        assert response.status is Status.TIMEOUT
+
+
+@pytest.fixture
+def lines() -> Iterator[io.BytesIO]:
+    stream = io.BytesIO()
+    logging.configure("small", stream=stream)
+    yield stream
+    logging.configure("small")
+
+
+async def test_a_crash_says_nothing_of_its_data_and_logs_one_line(lines: io.BytesIO) -> None:
+    request = a_request(
+        payload=b'{"text_id": "x", "ask": "crash"}', company_id=COMPANY, trace_id=TRACE, span_id="0" * 15 + "1"
+    )
+
+    response = await a_handling().handle(request, HOST)
+
+    assert response.failure
+    assert (response.status, response.failure.code, response.stack_trace) == (Status.ERROR, "internal_error", "")
+    assert b"secret of" not in lines.getvalue()
+    assert "secret" not in response.failure.message
+    [line] = [orjson.loads(line) for line in lines.getvalue().splitlines()]
+    assert (line["agent"], line["trace_id"], line["company_id"]) == ("small-agent", TRACE, str(COMPANY))
+    assert line["context"]["error"]["type"] == "ValueError"
+
+
+async def test_stack_traces_only_where_allowed() -> None:
+    request = a_request(payload=b'{"text_id": "x", "ask": "crash"}')
+
+    assert "ValueError" in (await a_handling(stack_traces=True).handle(request, HOST)).stack_trace
+
+
+class _Flaky:
+    """A transport that fails as told, then answers."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors, self.requests = list(errors), list[AgentRequest]()
+
+    async def send(self, service: str, request: AgentRequest, seconds: float) -> AgentResponse:
+        self.requests.append(request)
+        if self.errors:
+            raise self.errors.pop(0)
+        return await LocalTransport("postgres-service", {NAME: a_handling()}).send(service, request, seconds)
+
+
+class TestClient:
+    def client(self, transport: Any) -> AgentClient:
+        return AgentClient(AGENTS, transport, settings=AgentSettings(retry_wait_seconds=0.01))
+
+    async def ask(self, transport: Any, **options: Any) -> Any:
+        task: Task = Measure(text_id="four", ask=options.pop("ask", ""))
+        return await self.client(transport).call(task, to="small-agent", sender="asking-agent", **options)
+
+    async def test_attempts_keep_their_request_id_and_count(self) -> None:
+        transport = _Flaky(Unavailable(), DeadlineExceeded())
+
+        assert await self.ask(transport, attempts=3) == Measured(length=4)
+        assert len({request.request_id for request in transport.requests}) == 1
+        assert [request.attempt for request in transport.requests] == [1, 2, 3]
+
+    async def test_one_attempt_is_one(self) -> None:
+        transport = _Flaky(Unavailable())
+        with pytest.raises(Unavailable):
+            await self.ask(transport)
+
+        assert len(transport.requests) == 1
+
+    async def test_an_instance_that_is_gone_costs_no_attempt(self) -> None:
+        transport = _Flaky(Unavailable("gone", elsewhere=True))
+
+        assert await self.ask(transport) == Measured(length=4)
+        assert [request.attempt for request in transport.requests] == [1, 1]
+
+    async def test_a_broken_rule_is_not_tried_again(self) -> None:
+        transport = _Flaky()
+        with pytest.raises(AgentFailed) as refused:
+            await self.client(transport).call_raw("small-agent", "measure", {}, sender="asking-agent", attempts=3)
+
+        assert (refused.value.code, refused.value.kind) == ("payload_invalid", Kind.PERMANENT)
+        assert len(transport.requests) == 1
+
+    async def test_nothing_outlives_the_deadline(self) -> None:
+        with pytest.raises(AgentFailed) as late:
+            await self.ask(LocalTransport("postgres-service", {NAME: a_handling()}), ask="sleep", timeout_seconds=0.05)
+
+        assert late.value.code == "deadline_exceeded"
+
+
+class TestBalancer:
+    def test_weights_share_evenly_over_time(self) -> None:
+        three = [MemoryInstance("a", weight=5), MemoryInstance("b", weight=1), MemoryInstance("c", weight=1)]
+        balancer = Balancer(FrozenClock())
+
+        picked = [balancer.pick(three) for _ in range(7)]
+
+        assert [item.instance_id for item in picked if item] == ["a", "a", "b", "a", "c", "a", "a"]
+
+    def test_one_that_failed_is_avoided_for_a_moment(self) -> None:
+        clock = FrozenClock()
+        balancer, two = Balancer(clock), [MemoryInstance("a"), MemoryInstance("b")]
+        balancer.avoid("a")
+
+        assert {item.instance_id for item in (balancer.pick(two) for _ in range(4)) if item} == {"b"}
+        assert balancer.pick(two[:1]) is two[0]
+        clock.advance(1.1)
+        assert {item.instance_id for item in (balancer.pick(two) for _ in range(4)) if item} == {"a", "b"}
+
+    def test_weight_nothing_gets_nothing(self) -> None:
+        balancer, two = Balancer(FrozenClock()), [MemoryInstance("a", weight=0), MemoryInstance("b", weight=1)]
+
+        assert {item.instance_id for item in (balancer.pick(two) for _ in range(6)) if item} == {"b"}
+        assert balancer.pick([]) is None
+
+
+class TestWire:
+    def test_a_request_survives_the_way(self) -> None:
+        request = a_request(
+            company_id=COMPANY, user_id="u", attempt=2, retries=3, trace_id=TRACE, span_id="0" * 15 + "1"
+        )
+        sent = agent_pb2.HandleRequest.FromString(encode_request(request).SerializeToString())
+
+        assert decode_request(sent) == request
+
+    async def test_a_response_survives_the_way(self) -> None:
+        for request in (a_request(), a_request(payload=b"{")):
+            response = await a_handling().handle(request, HOST)
+            sent = agent_pb2.HandleResponse.FromString(encode_response(response).SerializeToString())
+
+            assert decode_response(sent) == response
+
+    def test_a_company_that_is_no_id_is_refused(self) -> None:
+        with pytest.raises(RequestInvalid):
+            decode_request(agent_pb2.HandleRequest(company_id="acme"))
+
+    def test_a_newer_peers_words_are_unknown_not_fatal(self) -> None:
+        wire = agent_pb2.HandleResponse(status=9, error=agent_pb2.Error(error_code="odd", kind="cosmic"))
+
+        response = decode_response(wire)
+
+        assert response.failure
+        assert (response.status, response.failure.kind) == (Status.ERROR, Kind.UNKNOWN)

@@ -22,6 +22,8 @@ from ecosystem.workflow.port import Step
 
 T = TypeVar("T")
 
+_PAUSES = (0.1, 0.3, 1.0, 2.0)
+
 
 @dataclass(frozen=True)
 class Done:
@@ -123,10 +125,23 @@ class DurablePort:
             if not self._kept and (coming is None or not self._journal.is_news(coming)):
                 return
             kept, self._kept = self._kept, []
-            await self._tasks.keep(
-                {name: state for _, name, state in kept},
-                lambda: self._journal.turn([done for done, *_ in kept], coming),
-            )
+            done = [done for done, *_ in kept]
+            states = {name: state for _, name, state in kept}
+            await self._patiently(lambda: self._tasks.keep(states, lambda: self._journal.turn(done, coming)))
+
+    async def _patiently(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Write again where the database is away for a moment: an answer in hand is not given up for that.
+
+        A commit that went through unseen is found out by the fence or repeats the same checkpoints.
+        """
+        for pause in _PAUSES:
+            try:
+                return await write()
+            except EcosystemError as error:
+                if not error.retryable:
+                    raise
+                await self._clock.sleep(pause)
+        return await write()
 
     def finish(self, output: Any) -> None:
         """Have the last answer and the end of the run written down in the transaction that completes the task."""

@@ -12,7 +12,9 @@ class ServiceSettings(Settings):
     section: ClassVar[str] = "orchestrator"
 
     runs_at_once_max: int = Field(default=32, ge=1, le=256, description="Runs carried at once by one process.")
-    lease_seconds: int = Field(default=30, ge=3, le=300, description="How long a process may stand still.")
+    lease_seconds: int = Field(
+        default=10, ge=3, le=300, description="How long a process may stand still before another takes its runs."
+    )
     forget_every: timedelta = Field(
         default=timedelta(hours=1), ge=timedelta(minutes=1), le=timedelta(days=1),
         description="How often ended tasks of durable execution are removed; runs and their history stay.",

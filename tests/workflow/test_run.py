@@ -1,0 +1,152 @@
+"""Goal: an answer in hand is not lost to a short absence of the database. Method: the port on tasks in memory."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from ecosystem.kernel import context
+from ecosystem.kernel.errors import Conflict, EcosystemError, Unavailable
+from ecosystem.workflow.errors import Fault
+from ecosystem.workflow.port import Step
+from ecosystem.workflow.run import Done, DurablePort
+
+NOW = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return NOW + timedelta(seconds=sum(self.slept))
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+class Tasks:
+    """Checkpoints in memory; writing raises `errors` first."""
+
+    def __init__(self, errors: Sequence[EcosystemError] = (), kept: Mapping[str, Any] | None = None) -> None:
+        self.errors, self.kept, self.attempt = list(errors), dict(kept or {}), 1
+        self.end: list[Callable[[], Awaitable[None]]] = []
+
+    def known(self, name: str) -> Any | None:
+        return self.kept.get(name)
+
+    async def keep(self, states: Mapping[str, Any], work: Callable[[], Awaitable[None]]) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
+        await work()
+        self.kept.update(states)
+
+    def at_end(self, work: Callable[[], Awaitable[None]]) -> None:
+        self.end.append(work)
+
+    async def sleep(self, name: str, seconds: float) -> None:
+        self.kept[name] = seconds
+
+
+class Journal:
+    def __init__(self) -> None:
+        self.lines: list[tuple[list[str], str | None]] = []
+
+    async def turn(self, done: Sequence[Done], coming: Step | None) -> None:
+        self.lines.append(([one.step.key for one in done], coming.key if coming else None))
+
+    async def finish(self, done: Sequence[Done], output: Any) -> None:
+        self.lines.append(([one.step.key for one in done], f"end {output}"))
+
+    def is_news(self, coming: Step) -> bool:
+        return False
+
+
+class Agents:
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error, self.asked = error, list[tuple[str | None, float | None, int]]()
+
+    async def call_raw(
+        self, to: str, request_type: str, payload: dict[str, Any], *, sender: str,
+        timeout_seconds: float | None = None, attempts: int = 1, request_id: str | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        self.asked.append((request_id, timeout_seconds, context.current().attempt))
+        if self.error is not None:
+            raise self.error
+        return {"n": len(self.asked)}
+
+
+def a_step(key: str, *, attempt: int = 1, identity: str = "") -> Step:
+    return Step(key, identity or key, "it", key, "an-agent", "a_task", {}, 5.0, attempt)
+
+
+def a_port(tasks: Tasks, agents: Agents, clock: Clock, journal: Journal, **more: Any) -> DurablePort:
+    return DurablePort(UUID(int=7), more.pop("generation", 0), tasks, agents, journal, clock, sender="me", **more)
+
+
+async def test_answer_is_kept_with_the_beginning_of_the_next_step() -> None:
+    tasks, agents, journal = Tasks(), Agents(), Journal()
+    port = a_port(tasks, agents, Clock(), journal)
+    await port.call(a_step("/a"))
+    assert tasks.kept == {}
+    await port.call(a_step("/b"))
+    port.finish("done")
+    await tasks.end[0]()
+
+    assert tasks.kept == {"/a": {"answer": {"n": 1}}}
+    assert journal.lines == [(["/a"], "/b"), (["/b"], "end done")]
+
+
+async def test_short_absence_is_waited_out_and_a_refusal_is_not() -> None:
+    clock, tasks = Clock(), Tasks([Unavailable(), Unavailable()])
+    port = a_port(tasks, Agents(), clock, Journal())
+    await port.call(a_step("/a"))
+    await port.keep(None)
+    refused = a_port(Tasks([Conflict()]), Agents(), Clock(), Journal())
+    await refused.call(a_step("/a"))
+
+    assert (list(tasks.kept), clock.slept) == (["/a"], [0.1, 0.3])
+    with pytest.raises(Conflict):
+        await refused.keep(None)
+
+
+async def test_attempts_and_retries_ask_the_same_question() -> None:
+    agents = Agents()
+    await a_port(Tasks(), agents, Clock(), Journal()).call(a_step("/a"))
+    await a_port(Tasks(), agents, Clock(), Journal(), generation=1).call(a_step("/a@2", attempt=2, identity="/a"))
+    await a_port(Tasks(), agents, Clock(), Journal()).call(a_step("/b"))
+
+    first, again, other = agents.asked
+    assert first[0] == again[0] != other[0]
+    assert (first[2], again[2]) == (1, 3)
+
+
+async def test_failed_answers_are_forgotten_by_the_next_generation_only() -> None:
+    tasks = Tasks()
+    port = a_port(tasks, Agents(Unavailable()), Clock(), Journal())
+    with pytest.raises(Fault):
+        await port.call(a_step("/a"))
+    await port.keep(None)
+    silent = Agents()
+    with pytest.raises(Fault, match="unavailable"):
+        await a_port(tasks, silent, Clock(), Journal()).call(a_step("/a"))
+
+    assert silent.asked == []
+    assert await a_port(tasks, silent, Clock(), Journal(), generation=1).call(a_step("/a")) == {"n": 1}
+
+
+async def test_no_call_outlives_the_workflows_own_time() -> None:
+    agents, clock = Agents(), Clock()
+    port = a_port(Tasks(), agents, clock, Journal(), deadline=NOW + timedelta(seconds=2))
+    await port.call(a_step("/a"))
+    clock.slept.append(3)
+
+    assert agents.asked[0][1] == 2
+    with pytest.raises(Fault, match="run did not end") as raised:
+        await port.call(a_step("/b"))
+    assert not raised.value.catchable

@@ -1,6 +1,7 @@
 """A creditx-service in this process, with one company that it knows, and the other that must never see it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -30,7 +31,9 @@ from ecosystem.kernel.testing.clock import FrozenClock
 from ecosystem.kernel.testing.harness import KernelHarness, ServiceHarness
 from ecosystem.services.creditx.app import build
 from ecosystem.services.creditx.reading import extraction, inspection
-from ecosystem.services.creditx.service import EXTRACTION, INSPECTION
+from ecosystem.services.creditx.repository import Documents
+from ecosystem.services.creditx.service import EXTRACTION, INSPECTION, DocumentService, Parts
+from ecosystem.services.creditx.settings import ServiceSettings
 from tests.kernel.db.fixtures import Platform, PlatformCluster, a_platform
 from tests.support.engines import CacheEngine
 
@@ -121,6 +124,22 @@ class Creditx:
             CheckCompliance(document_id=document_id, rule_set=rules),
             StoreDocument(document_id=document_id),
         ]
+
+    @contextmanager
+    def as_ours(self) -> Iterator[None]:
+        """The context in which a service works for our company."""
+        with context.scope(company_id=self.ours, user_id="client-1"):
+            yield
+
+    @property
+    def documents(self) -> DocumentService:
+        """The use cases themselves, for those that have no door in this slice."""
+        kernel = self.service.kernel
+        parts = Parts(
+            kernel.database, Documents(kernel.database), kernel.keyring, kernel.objects, kernel.cache, kernel.sandbox,
+            kernel.outbox, kernel.audit, kernel.clock, kernel.ids,
+        )  # fmt: skip
+        return DocumentService(parts, kernel.source.get(ServiceSettings))
 
     async def get(self, path: str) -> Any:
         answer = await self.client.get(path)

@@ -32,7 +32,7 @@ from ecosystem.services.creditx.settings import ServiceSettings
 
 Reader = Annotated[Principal, Depends(requires("documents:read", company=True))]
 Writer = Annotated[Principal, Depends(requires("documents:write", company=True))]
-Word = Annotated[str | None, Query(max_length=63, pattern=r"^[a-z0-9_]+$")]
+Word = Annotated[str | None, Query(max_length=63, pattern=r"^[a-z][a-z0-9_]*$")]
 _UPLOAD_FORM = {
     "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": {
         "type": "object", "required": ["file"], "additionalProperties": False,

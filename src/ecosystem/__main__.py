@@ -4,6 +4,7 @@
 """
 
 import sys
+from typing import Any
 
 
 def main() -> int:
@@ -15,7 +16,13 @@ def main() -> int:
         return entrypoints.run(word, rest)
     from ecosystem.cli.main import main as command
 
-    return command(sys.argv[1:])
+    return command(sys.argv[1:], _settings_classes)
+
+
+def _settings_classes() -> list[type[Any]]:
+    from ecosystem import entrypoints
+
+    return list(entrypoints.settings_classes())
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ name to `COMMANDS` and it is there, in the help too.
 
 import importlib
 import sys
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from ecosystem import __version__
 
@@ -40,7 +42,8 @@ COMMANDS: dict[str, tuple[tuple[str, str], ...]] = {
 _NAMES = [name for group in COMMANDS.values() for name, _ in group]
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], settings_classes: Callable[[], Sequence[type[Any]]] = list) -> int:
+    """`settings_classes` finds every class of settings, those of services included; only `config` asks for them."""
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage())  # noqa: T201
         return 0
@@ -53,7 +56,8 @@ def main(arguments: list[str]) -> int:
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
         print(f"eco: there is no command {name!r}.{hint}\nNext: eco --help", file=sys.stderr)  # noqa: T201
         return 2
-    code: int = importlib.import_module(f"ecosystem.cli.{name}").main(arguments[1:])
+    further = (settings_classes(),) if name == "config" else ()
+    code: int = importlib.import_module(f"ecosystem.cli.{name}").main(arguments[1:], *further)
     return code
 
 

@@ -113,7 +113,7 @@ class Home:
             self.path.mkdir(mode=0o711, parents=True, exist_ok=True)
             if self.account:
                 self.path.chmod(0o711)
-                self._check_reachable(self.account)
+                self.check_reachable(self.account, self.path)
             _own(self.path / "fleet", None)
             _own(self.logs, None)
             _own(self.run, None, 0o711)
@@ -179,8 +179,9 @@ class Home:
         if found > FORMAT:
             raise HomeTooNew(f"{self.path} has format {found}; this version knows formats up to {FORMAT}.")
 
-    def _check_reachable(self, account: Account) -> None:
-        for folder in (self.path, *self.path.parents):
+    def check_reachable(self, account: Account, place: Path) -> None:
+        """Raises HomeUnreachable, naming the folder at or above `place` that the account may not enter."""
+        for folder in (place, *place.parents):
             stat = folder.stat()
             owned = stat.st_uid == account.uid and stat.st_mode & 0o100
             grouped = stat.st_gid == account.gid and stat.st_mode & 0o010

@@ -1,0 +1,40 @@
+"""`eco doctor`: which engines, what is wrong with this machine, and how to mend it. Changes nothing."""
+
+import argparse
+import os
+from pathlib import Path
+
+from ecosystem.cli import screen
+from ecosystem.cli.noun import guarded
+from ecosystem.cli.running import config_file, this_home
+from ecosystem.fleet.machine import examine
+from ecosystem.fleet.plan import with_account
+from ecosystem.fleet.settings import FleetSettings
+from ecosystem.kernel.settings import Source
+
+SUMMARY = "Which engines, what is wrong with this machine, how to mend it; exit code 0 if the platform can start."
+_STYLES = {"good": "green", "warning": "yellow", "wrong": "red"}
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="eco doctor", description=SUMMARY)
+    parser.add_argument("--config", type=Path, help="settings (default: ECO_CONFIG, else ./eco.toml if it is there)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parsed = parser.parse_args(arguments)
+    return guarded("eco doctor", lambda: _examine(parsed))
+
+
+def _examine(parsed: argparse.Namespace) -> int:
+    source = Source.load(config_file(parsed.config), os.environ)
+    settings = source.get(FleetSettings)
+    findings = list(examine(with_account(this_home(), settings), source, settings))
+    wrong = [finding for finding in findings if finding.verdict == "wrong"]
+    if parsed.json:
+        screen.as_json({"good": not wrong, "findings": [vars(finding) for finding in findings]})
+        return 1 if wrong else 0
+    screen.table(("what", "verdict", "fact"), [(one.name, one.verdict, one.fact) for one in findings], _STYLES)
+    for finding in findings:
+        if finding.mend:
+            screen.out(f"{finding.name}: {finding.mend}")
+    screen.out("Nothing is in the way of eco up." if not wrong else f"{len(wrong)} in the way of eco up.")
+    return 1 if wrong else 0

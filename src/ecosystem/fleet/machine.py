@@ -1,0 +1,165 @@
+"""What `eco doctor` looks at: each a fact about this machine, and the step that mends it where it is wrong."""
+
+import os
+import platform
+import resource
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ecosystem.catalog import CATALOG
+from ecosystem.fleet.engines.found import Found, find_cache, find_edge, find_postgres
+from ecosystem.fleet.home import FORMAT, Home
+from ecosystem.fleet.plan import free_port, url_setting
+from ecosystem.fleet.settings import FleetSettings
+from ecosystem.kernel.errors import EcosystemError
+from ecosystem.kernel.settings import Source
+
+CONNECTIONS_PER_PROCESS = 6
+_CONNECTIONS_APART = 10  # for administrators, migrations and the server's own use
+_GIB = 1024**3
+_DISK_BYTES_GOOD, _DISK_BYTES_LEAST = 5 * _GIB, 1 * _GIB
+_MEMORY_BYTES_GOOD, _MEMORY_BYTES_LEAST = 2 * _GIB, 700 * 1024**2
+_OPEN_FILES_GOOD = 4096
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`verdict`: good, warning (works, but not for long or not well), or wrong (will not start)."""
+
+    name: str
+    verdict: str
+    fact: str
+    mend: str = ""
+
+
+def examine(home: Home, source: Source, settings: FleetSettings) -> Iterator[Finding]:
+    """Everything that `eco up` needs. Never raises: what cannot be found out is a finding."""
+    yield Finding("python", "good", f"{platform.python_version()} in {sys.prefix}")
+    yield from _engines(source)
+    yield _home(home)
+    yield _disk(home.path)
+    yield _memory()
+    yield _open_files()
+    yield _processes()
+    yield from _kernel_features()
+    yield _port(home, settings)
+    yield _connections(settings)
+
+
+def _engines(source: Source) -> Iterator[Finding]:
+    finders: tuple[tuple[str, Callable[[], Found]], ...] = (
+        ("postgresql", lambda: find_postgres(url_setting(source, "database"))),
+        ("cache", lambda: find_cache(url_setting(source, "cache"))),
+        ("edge", find_edge),
+    )
+    for name, find in finders:
+        try:
+            found = find()
+        except (EcosystemError, OSError) as error:
+            mend = error.next_step if isinstance(error, EcosystemError) else "Name a file that can be read."
+            yield Finding(name, "wrong", str(error), mend)
+            continue
+        where = {"url": "by its URL", "path": f"on the PATH: {found.program}", "wheel": f"its wheel: {found.program}"}
+        yield Finding(name, "good", f"{found.version}, {where[found.origin]}")
+
+
+def _home(home: Home) -> Finding:
+    place = _standing(home.path)
+    if home.account is not None:
+        with suppress(EcosystemError, OSError):
+            home.check_reachable(home.account, place)
+            return Finding("home", "good", f"{home.path}, engines and services run as {home.account.name}")
+        return Finding(
+            "home", "wrong", f"the account {home.account.name} cannot enter {place}",
+            "Choose a home that it can enter: ECO_HOME=/var/lib/ecosystem eco up",
+        )  # fmt: skip
+    if not os.access(place, os.W_OK | os.X_OK):
+        return Finding("home", "wrong", f"{place} cannot be written", "Choose another: ECO_HOME=FOLDER eco up")
+    with suppress(OSError, ValueError):
+        if int((home.path / "format").read_text()) > FORMAT:
+            return Finding("home", "wrong", f"{home.path} is of a newer format", "Update this checkout.")
+    return Finding("home", "good", str(home.path))
+
+
+def _disk(folder: Path) -> Finding:
+    free = shutil.disk_usage(_standing(folder)).free
+    verdict = _grade(free, _DISK_BYTES_GOOD, _DISK_BYTES_LEAST)
+    return Finding("disk", verdict, f"{free / _GIB:.1f} GiB free", "" if verdict == "good" else "Make room, 5 GiB.")
+
+
+def _memory() -> Finding:
+    available = 0
+    with suppress(OSError, IndexError, ValueError):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        available = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    verdict = _grade(available, _MEMORY_BYTES_GOOD, _MEMORY_BYTES_LEAST)
+    mend = "" if verdict == "good" else "The platform rests at about 0.6 GiB and works with 2: end something else."
+    return Finding("memory", verdict, f"{available / _GIB:.1f} GiB available", mend)
+
+
+def _open_files() -> Finding:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    fact = f"{soft} for a process (at most {hard})"
+    if soft >= _OPEN_FILES_GOOD:
+        return Finding("open files", "good", fact)
+    return Finding("open files", "warning", fact, f"ulimit -n {_OPEN_FILES_GOOD}, or LimitNOFILE= of the service unit.")
+
+
+def _processes() -> Finding:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    if soft == resource.RLIM_INFINITY or soft >= 512:
+        return Finding("processes", "good", "no limit" if soft == resource.RLIM_INFINITY else f"at most {soft}")
+    return Finding("processes", "warning", f"at most {soft} for this account", "ulimit -u 512 or more.")
+
+
+def _kernel_features() -> Iterator[Finding]:
+    release = platform.release()
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+        yield Finding("pidfd", "good", f"Linux {release}")
+    except OSError:
+        yield Finding("pidfd", "wrong", f"Linux {release} refuses pidfd_open", "Use Linux 5.4 or newer.")
+    status = Path("/proc/self/status").read_text()
+    if "Seccomp:" in status:
+        yield Finding("seccomp", "good", "filters are there")
+    else:
+        yield Finding("seccomp", "wrong", "no seccomp: documents cannot be read safely", "Use a kernel with it.")
+    rollup = Path("/proc/self/smaps_rollup").exists()
+    yield Finding(
+        "memory figures", "good" if rollup else "warning", "smaps_rollup is there" if rollup else "no smaps_rollup",
+        "" if rollup else "Only `eco status` misses it.",
+    )  # fmt: skip
+
+
+def _port(home: Home, settings: FleetSettings) -> Finding:
+    if home.is_locked():
+        return Finding("port", "good", "this home runs; eco status shows its edge")
+    try:
+        return Finding("port", "good", f"{free_port(settings.edge_host, settings.edge_port)} of {settings.edge_host}")
+    except EcosystemError as error:
+        return Finding("port", "wrong", error.message, error.next_step)
+    except (OSError, socket.gaierror) as error:
+        return Finding("port", "wrong", f"{settings.edge_host}: {error}", "Name an address of this machine.")
+
+
+def _connections(settings: FleetSettings) -> Finding:
+    processes = sum(settings.replicas.get(entry.short_name, entry.replicas) for entry in CATALOG)
+    needed, limit = processes * CONNECTIONS_PER_PROCESS + _CONNECTIONS_APART, settings.database_connections_max
+    fact = f"{processes} processes take at most {needed} of {limit}"
+    if needed <= limit:
+        return Finding("connections", "good", fact)
+    return Finding("connections", "wrong", fact, "Fewer replicas, or a higher fleet.database_connections_max.")
+
+
+def _grade(value: float, good: float, least: float) -> str:
+    return "good" if value >= good else "warning" if value >= least else "wrong"
+
+
+def _standing(folder: Path) -> Path:
+    """The folder, or the nearest one above that is there."""
+    return next(path for path in (folder, *folder.parents) if path.exists())

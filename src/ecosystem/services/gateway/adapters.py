@@ -11,7 +11,7 @@ from ecosystem.kernel.errors import EcosystemError, Unavailable
 from ecosystem.kernel.http.peers import AUTHN, Peers
 
 _ADMIN_SECONDS = 2.0
-_FILTER = r"update_(rejected|success)$"
+_FILTER = r"update_(rejected|failure|success)$"
 
 
 class EdgeFolder:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from ecosystem.services.gateway.rendering.clusters import cluster, endpoints
+from ecosystem.services.gateway.rendering.clusters import cluster, endpoints, nowhere
 from ecosystem.services.gateway.rendering.listener import listener
 from ecosystem.services.gateway.rendering.routes import routes, token_rules
 from ecosystem.services.gateway.rendering.shapes import JSON, Endpoint, Wanted, secrets
 
 _WEIGHT_MAX = 1000
+_REFUSED = ("update_rejected", "update_failure")
 
 
 class Known(Protocol):
@@ -32,7 +33,7 @@ class Known(Protocol):
 
 @dataclass
 class EdgeState:
-    """What is known of the edge now. `rejected`: Envoy's counters of refused updates, only those above 0."""
+    """What is known of the edge now. `rejected`: updates that Envoy refuses, with how often."""
 
     written_at: datetime | None = None
     written: tuple[str, ...] = ()
@@ -58,7 +59,7 @@ def render(wanted: Wanted) -> dict[str, bytes]:
     content: dict[str, list[JSON]] = {**secrets(place)}
     for service in wanted.services:
         content[f"eds_{service}.json"] = [endpoints(service, wanted.endpoints.get(service, ()))]
-    content["cds.json"] = [cluster(wanted, service) for service in wanted.services]
+    content["cds.json"] = [*(cluster(wanted, service) for service in wanted.services), nowhere()]
     content["ecds_jwt.json"] = [token_rules(wanted)]
     content["rds.json"] = [routes(wanted)]
     content["lds.json"] = [listener(wanted)]
@@ -83,6 +84,20 @@ def public_keys(jwks: Any) -> tuple[str, ...]:
     return tuple(key["kid"] for key in keys)
 
 
-def rejections(stats: Mapping[str, int]) -> dict[str, int]:
-    """Of Envoy's counters those that tell of a refused update."""
-    return {name: count for name, count in stats.items() if name.endswith("update_rejected") and count > 0}
+def rejected_now(before: Mapping[str, int], now: Mapping[str, int], rejected: Mapping[str, int]) -> dict[str, int]:
+    """What Envoy refuses at present, by the name of the update, with how often it did: its counters never go back.
+
+    An update is refused from when its refusals grow until a later one is accepted. Where Envoy began anew, or at the
+    first look, it is refused if none was ever accepted.
+    """
+    if any(now.get(name, 0) < count for name, count in before.items()):
+        before, rejected = {}, {}
+    found = dict(rejected)
+    for name in {name.rpartition(".")[0] for name in now}:
+        refused, former = (sum(counts.get(f"{name}.{end}", 0) for end in _REFUSED) for counts in (now, before))
+        accepted = now.get(f"{name}.update_success", 0)
+        if refused > former and (before or not accepted):
+            found[name] = refused
+        elif accepted > before.get(f"{name}.update_success", 0):
+            found.pop(name, None)
+    return found

@@ -36,7 +36,7 @@ class EdgeService:
         self._look_seconds = look_seconds
         self._jwks: Mapping[str, Any] | None = None
         self._fetched_at: float | None = None
-        self._told: Mapping[str, int] = {}
+        self._counters: Mapping[str, int] = {}
         self.state = EdgeState()
 
     @property
@@ -131,12 +131,12 @@ class EdgeService:
     async def _ask_envoy(self) -> None:
         try:
             self.state.envoy = await self._admin.state()
-            rejected = model.rejections(await self._admin.stats())
+            counters = await self._admin.stats()
         except EcosystemError:
             self.state.envoy = "unreachable"
             return
-        if rejected != self._told:
+        rejected = model.rejected_now(self._counters, counters, self.state.rejected)
+        if rejected and rejected != self.state.rejected:
             # Envoy goes on with what it had; the reason stands in its own log.
-            log.error("the edge rejected an update", counters=rejected)
-            self._told = rejected
-        self.state.rejected = rejected
+            log.error("the edge rejected an update", updates=rejected)
+        self._counters, self.state.rejected = counters, rejected

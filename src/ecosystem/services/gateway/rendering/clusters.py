@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from ecosystem.services.gateway.rendering.shapes import (
     EXTENSIONS,
     JSON,
+    NO_COLLECTOR,
     TYPES,
     Endpoint,
     Place,
@@ -60,6 +61,14 @@ def cluster(wanted: Wanted, service: str) -> JSON:
     }
 
 
+def nowhere() -> JSON:
+    """A cluster without any host."""
+    return {
+        "@type": f"{TYPES}envoy.config.cluster.v3.Cluster", "name": NO_COLLECTOR, "type": "STATIC",
+        "connect_timeout": "1s", "load_assignment": {"cluster_name": NO_COLLECTOR, "endpoints": []},
+    }  # fmt: skip
+
+
 def _health_check(wanted: Wanted, service: str) -> JSON:
     """Every 10 s; a dead instance is out after three looks of 2 s, so within 30 s of its death."""
     interval = wanted.limits.health_interval_seconds
@@ -70,7 +79,7 @@ def _health_check(wanted: Wanted, service: str) -> JSON:
         "unhealthy_interval": seconds(min(interval, 2)),
         "unhealthy_threshold": 3,
         "healthy_threshold": 1,
-        "initial_jitter": "0.2s",
+        "initial_jitter": "0.05s",
         "http_health_check": {"path": "/health/ready", "host": service},
     }
 

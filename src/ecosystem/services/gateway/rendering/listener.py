@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ecosystem.services.gateway.rendering.shapes import (
     EXTENSIONS,
     JSON,
+    NO_COLLECTOR,
     TYPES,
     Place,
     Wanted,
@@ -82,14 +83,17 @@ def _manager(place: Place) -> JSON:
 
 # What only the edge may say about a caller, whoever invented it.
 _STRIPPED: list[JSON] = [{"remove_on_match": {"key_matcher": {"prefix": "x-jwt-", "ignore_case": True}}}]
-# No collector: the edge gives each request a trace, or goes on with the caller's, and the services export.
+# The edge gives each request a trace, or goes on with the caller's; the services export, the edge itself does not.
+# Envoy demands a collector all the same: a cluster without any host takes what a caller's sampled flag makes it send.
+_COLLECTOR: JSON = {"uri": "http://no-collector/v1/traces", "cluster": NO_COLLECTOR, "timeout": "0.250s"}
+_OPEN_TELEMETRY: JSON = {
+    "@type": f"{TYPES}envoy.config.trace.v3.OpenTelemetryConfig", "service_name": "edge",
+    "http_service": {"http_uri": _COLLECTOR},
+}  # fmt: skip
 _TRACING: JSON = {
-    "random_sampling": {"value": 100},
-    "provider": {
-        "name": "envoy.tracers.opentelemetry",
-        "typed_config": {"@type": f"{TYPES}envoy.config.trace.v3.OpenTelemetryConfig", "service_name": "edge"},
-    },
-}
+    "random_sampling": {"value": 0}, "client_sampling": {"value": 0},
+    "provider": {"name": "envoy.tracers.opentelemetry", "typed_config": _OPEN_TELEMETRY},
+}  # fmt: skip
 
 
 def _named(name: str, kind: str, **config: object) -> JSON:
@@ -171,6 +175,7 @@ def _body(one: _Refusal) -> JSON:
         "json_format": {
             "type": f"urn:ecosystem:problem:{one.code}", "title": one.title, "status": "%RESPONSE_CODE%",
             "detail": one.detail, "code": one.code, "next_step": one.next_step, "retryable": one.retryable,
-            "trace_id": "%TRACE_ID%", "request_id": "%REQ(X-REQUEST-ID)%",
+            # Envoy knows no trace id here; the access log has both.
+            "request_id": "%REQ(X-REQUEST-ID)%",
         },
     }  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 JSON = dict[str, Any]
 EXTENSIONS = "type.googleapis.com/envoy.extensions."
 TYPES = "type.googleapis.com/"
+NO_COLLECTOR = "no-collector"
 
 
 @dataclass(frozen=True)

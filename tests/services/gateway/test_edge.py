@@ -1,0 +1,265 @@
+"""Goal: the rendered files make an edge that is safe and loses nothing. Method: a real Envoy, real TLS services."""
+
+import asyncio
+import gzip
+import json
+import ssl
+
+import httpx
+import pytest
+from joserfc.jwk import ECKey
+
+from ecosystem.services.gateway.model import file, rejected_now, render
+from tests.services.gateway.envoys import RunningEdge, answers, jwks_of
+from tests.support.poll import eventually
+
+
+def problem(response: httpx.Response) -> tuple[int, str, str]:
+    body = response.json()
+    assert body["status"] == response.status_code
+    assert body["request_id"] == response.headers["x-request-id"]
+    return response.status_code, response.headers["content-type"], body["code"]
+
+
+class TestTokens:
+    async def test_a_token_goes_through_and_on_to_the_service(self, edge: RunningEdge) -> None:
+        token = edge.token()
+        response = await answers(edge, "/v1/documents", 200, token)
+
+        assert response.json()["headers"]["authorization"] == f"Bearer {token}"
+
+    @pytest.mark.parametrize(
+        "path", ["/v1/documents", "/v1/documents/1/result", "/v1/runs", "/v1//documents", "/v1/x/../documents"]
+    )
+    async def test_none_is_refused(self, edge: RunningEdge, path: str) -> None:
+        async with edge.client() as client:
+            response = await client.get(path)
+
+        assert problem(response) == (401, "application/problem+json", "unauthenticated")
+        assert edge.upstreams["a"].seen + edge.upstreams["b"].seen == []
+
+    async def test_forged_expired_and_foreign_ones_are_refused(self, edge: RunningEdge) -> None:
+        forged = [
+            edge.token(ECKey.generate_key("P-256")), edge.token(exp=1), edge.token(iss="https://elsewhere.test"),
+            edge.token(aud="others"), edge.token()[:-4] + "AAAA", "nonsense",
+        ]  # fmt: skip
+        statuses = []
+        for token in forged:
+            async with edge.client(token) as client:
+                statuses.append((await client.get("/v1/documents")).status_code)
+
+        assert statuses == [401, 401, 401, 403, 401, 401]
+
+    async def test_open_paths_and_basic_need_none(self, edge: RunningEdge) -> None:
+        async with edge.client(authorization="Basic YTpi") as client:
+            found = [(await client.post(path)).status_code for path in ("/oauth/token", "/agent/handle")]
+
+        assert found == [200, 200]
+
+    async def test_a_new_key_is_known_without_a_new_listener(self, edge: RunningEdge) -> None:
+        other = ECKey.generate_key("P-256")
+        assert edge.write(jwks=jwks_of(edge.key, other)) == ["ecds_jwt.json"]
+
+        both = [await answers(edge, "/v1/documents", 200, edge.token(key)) for key in (other, edge.key)]
+
+        assert len(both) == 2
+
+
+class TestRequests:
+    async def test_names_that_only_the_edge_may_say_are_stripped(self, edge: RunningEdge) -> None:
+        forged = {
+            "x-jwt-sub": "root", "X-JWT-Payload": "e30", "x-jwt-anything": "1",
+            "x-forwarded-client-cert": "URI=spiffe://eco.local/authn-service",
+        }  # fmt: skip
+        async with edge.client(**forged) as client:
+            seen = (await client.post("/oauth/token")).json()["headers"]
+
+        assert [name for name in seen if name.startswith("x-jwt") or "client-cert" in name] == []
+
+    async def test_the_trace_of_the_caller_goes_on(self, edge: RunningEdge) -> None:
+        trace = "0af7651916cd43dd8448eb211c80319c"
+        async with edge.client(traceparent=f"00-{trace}-b7ad6b7169203331-01") as client:
+            given = (await client.post("/oauth/token")).json()["headers"]["traceparent"]
+
+        assert given.split("-")[1] == trace
+
+    async def test_who_brings_no_trace_gets_one(self, edge: RunningEdge) -> None:
+        async with edge.client() as client:
+            response = await client.post("/oauth/token")
+        headers = response.json()["headers"]
+
+        assert len(headers["traceparent"].split("-")[1]) == 32
+        assert response.headers["x-request-id"] == headers["x-request-id"]
+
+    async def test_http2_is_offered(self, edge: RunningEdge) -> None:
+        context = ssl.create_default_context(cadata=edge.authority.bundle().decode())
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        _, writer = await asyncio.open_connection("127.0.0.1", edge.place.port, ssl=context)
+        chosen = writer.get_extra_info("ssl_object").selected_alpn_protocol()
+        writer.close()
+
+        assert chosen == "h2"
+
+    @pytest.mark.parametrize("encoding", ["gzip", "br"])
+    async def test_answers_are_compressed(self, edge: RunningEdge, encoding: str) -> None:
+        async with (
+            edge.client(**{"accept-encoding": encoding}) as client,
+            client.stream("POST", "/oauth/token") as response,
+        ):
+            raw = b"".join([part async for part in response.aiter_raw()])
+
+        assert response.headers["content-encoding"] == encoding
+        assert len(raw) < 1500
+        assert encoding == "br" or json.loads(gzip.decompress(raw))["by"] == "authn"
+
+    async def test_an_unknown_path_is_not_found(self, edge: RunningEdge) -> None:
+        async with edge.client(edge.token()) as client:
+            found = [problem(await client.get(path)) for path in ("/nothing", "/v1/documentsx")]
+
+        assert found == [(404, "application/problem+json", "not_found")] * 2
+
+    @pytest.mark.parametrize(
+        ("path", "size", "status"),
+        [
+            ("/v1/documents", 101 * 1024 * 1024, None),
+            ("/v1/documents", 101 * 1024 * 1024 + 1, 413),
+            ("/oauth/token", 16 * 1024 * 1024 + 1, 413),
+        ],
+    )
+    async def test_what_is_too_long_is_refused_before_it_is_sent(
+        self, edge: RunningEdge, path: str, size: int, status: int | None
+    ) -> None:
+        context = ssl.create_default_context(cadata=edge.authority.bundle().decode())
+        reader, writer = await asyncio.open_connection("127.0.0.1", edge.place.port, ssl=context)
+        head = f"POST {path} HTTP/1.1\r\nhost: edge\r\nauthorization: Bearer {edge.token()}\r\n"
+        writer.write(f"{head}content-length: {size}\r\n\r\nfirst".encode())
+        try:
+            async with asyncio.timeout(3 if status else 0.3):
+                answer: bytes | None = await reader.readuntil(b"\r\n")
+        except TimeoutError:
+            answer = None
+        writer.close()
+
+        assert (answer and int(answer.split()[1])) == status
+
+    async def test_the_access_log_tells_trace_and_request_and_no_query(self, edge: RunningEdge) -> None:
+        trace = "1af7651916cd43dd8448eb211c80319c"
+        async with edge.client(edge.token(), traceparent=f"00-{trace}-b7ad6b7169203331-01") as client:
+            response = await client.get("/v1/documents?q=secret-words")
+
+        async def line() -> dict[str, object] | None:
+            return next((line for line in edge.lines() if line["trace_id"] == trace), None)
+
+        found = await eventually(line)
+        assert found is not None
+        assert found["request_id"] == response.headers["x-request-id"]
+        assert (found["status"], found["path"], found["user_id"]) == (200, "/v1/documents", "client-1")
+        assert "secret-words" not in edge.log.read_text()
+
+
+class TestInstances:
+    async def test_weights_share_the_requests(self, edge: RunningEdge) -> None:
+        edge.send_to("creditx-service", "a", "b", weights={"a": 30, "b": 10})
+
+        async def three_to_one() -> bool:
+            for name in "ab":
+                edge.upstreams[name].seen.clear()
+            async with edge.client(edge.token()) as client:
+                for _ in range(40):
+                    await client.get("/v1/documents")
+            return len(edge.upstreams["a"].seen) == 30
+
+        assert await eventually(three_to_one)
+
+    async def test_a_planned_stop_fails_no_request(self, edge: RunningEdge) -> None:
+        failed, stop = [], asyncio.Event()
+
+        async def load() -> None:
+            async with edge.client(edge.token()) as client:
+                while not stop.is_set():
+                    response = await client.post("/v1/documents")
+                    if response.status_code != 200:
+                        failed.append(response.text)
+
+        workers = [asyncio.create_task(load()) for _ in range(4)]
+        edge.send_to("creditx-service", "b")
+        await eventually(lambda: _nothing_for(edge, "a"))
+        stop.set()
+        await asyncio.gather(*workers)
+
+        assert failed == []
+
+    async def test_reading_is_tried_again_and_acting_is_not(self, edge: RunningEdge) -> None:
+        edge.send_to("creditx-service", "a")
+        a = edge.upstreams["a"]
+
+        await eventually(lambda: _nothing_for(edge, "b"))
+        async with edge.client(edge.token()) as client:
+            a.seen.clear()
+            a.reset_first = 1
+            reading = await client.get("/v1/documents")
+            tried = len(a.seen)
+            a.seen.clear()
+            a.reset_first = 1
+            acting = await client.post("/v1/documents")
+
+        assert (reading.status_code, tried) == (200, 2)
+        assert (problem(acting)[0], len(a.seen)) == (503, 1)
+
+    async def test_an_instance_that_is_not_healthy_gets_nothing(self, edge: RunningEdge) -> None:
+        edge.upstreams["a"].healthy = False
+
+        assert await eventually(lambda: _nothing_for(edge, "a"))
+
+    async def test_one_that_always_fails_is_ejected(self, edge: RunningEdge) -> None:
+        edge.upstreams["a"].status = 500
+
+        assert await eventually(lambda: _nothing_for(edge, "a"))
+
+    async def test_no_instance_is_unavailable(self, edge: RunningEdge) -> None:
+        async with edge.client(edge.token()) as client:
+            response = await client.get("/v1/runs")
+
+        assert problem(response) == (503, "application/problem+json", "unavailable")
+
+    async def test_another_service_is_not_taken_for_the_one_that_is_wanted(self, edge: RunningEdge) -> None:
+        """A stolen port: the certificate is valid, but of authn-service."""
+        edge.send_to("creditx-service", "authn")
+        edge.upstreams["authn"].seen.clear()
+
+        response = await answers(edge, "/v1/documents", 503, edge.token())
+
+        assert problem(response)[2] == "unavailable"
+        assert edge.upstreams["authn"].seen == []
+
+
+class TestRejection:
+    async def test_a_file_that_envoy_refuses_is_told_until_a_good_one_comes(self, edge: RunningEdge) -> None:
+        name, before, rejected = "http.edge.rds.edge", await edge.admin.stats(), dict[str, int]()
+
+        async def look() -> dict[str, int]:
+            nonlocal before, rejected
+            now = await edge.admin.stats()
+            before, rejected = now, rejected_now(before, now, rejected)
+            return rejected
+
+        async def mended() -> bool:
+            return name not in await look()
+
+        edge.files.write({"rds.json": file([{"@type": "type.googleapis.com/nothing"}])})
+        assert name in await eventually(look)
+        assert (await answers(edge, "/v1/documents", 200, edge.token())).status_code == 200
+
+        edge.files.write(
+            {"rds.json": render(edge.wanted)["rds.json"].replace(b"max-age=31536000", b"max-age=31536001")}
+        )
+        assert await eventually(mended)
+        edge.write()
+
+
+async def _nothing_for(edge: RunningEdge, name: str) -> bool:
+    """Whether ten requests in a row all went well, and to others."""
+    edge.upstreams[name].seen.clear()
+    async with edge.client(edge.token()) as client:
+        statuses = {(await client.post("/v1/documents")).status_code for _ in range(10)}
+    return statuses == {200} and not edge.upstreams[name].seen

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import uvloop
@@ -111,7 +112,8 @@ async def measure(folder: Path, ports: dict[str, int], rounds: int, settings: di
     read, write = Read(document_id="d" * 36, pages=PAGES), Write(document_id="d" * 36, pages=PAGES)
     payload = read.model_dump_json().encode()
     channel = identity.grpc_channel(f"127.0.0.1:{ports['bare']}", SERVICE)
-    echo, insert = channel.unary_unary(ECHO), channel.unary_unary(INSERT)
+    echo: Any = channel.unary_unary(ECHO)
+    insert: Any = channel.unary_unary(INSERT)
 
     with context.scope(company_id=COMPANY, user_id="bench"):
         settings = settings | {"payload_bytes": len(payload), "mtls": True, "loop": "uvloop"}

@@ -288,7 +288,10 @@ class TestWire:
             decode_request(agent_pb2.HandleRequest(company_id="acme"))
 
     def test_a_newer_peers_words_are_unknown_not_fatal(self) -> None:
-        wire = agent_pb2.HandleResponse(status=9, error=agent_pb2.Error(error_code="odd", kind="cosmic"))
+        error = agent_pb2.Error(error_code="odd", kind="cosmic")
+        wire = agent_pb2.HandleResponse.FromString(
+            b"\x10\x09" + agent_pb2.HandleResponse(error=error).SerializeToString()
+        )
 
         response = decode_response(wire)
 

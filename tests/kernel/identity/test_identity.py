@@ -45,7 +45,8 @@ class Served:
 
     async def echo(self, channel: grpc.aio.Channel) -> bytes:
         async with channel:
-            answer: bytes = await channel.unary_unary(ECHO)(b"hello", timeout=2)
+            method: Any = channel.unary_unary(ECHO)
+            answer: bytes = await method(b"hello", timeout=2)
         return answer
 
     def renew(self, *, hours: float = 1) -> None:
@@ -165,7 +166,8 @@ class TestRenewal:
         """Through a new leaf, a second authority, and the end of the first."""
         edge = an_identity(served.authority, served.folder, "edge")
         channel = edge.grpc_channel(f"127.0.0.1:{served.grpc_port}", "creditx-service")
-        stream = channel.stream_stream(STREAM)()
+        method: Any = channel.stream_stream(STREAM)
+        stream = method()
         http = httpx.AsyncClient(verify=edge.client_context("creditx-service"))
         url, sockets = f"https://127.0.0.1:{served.http_port}/health/live", set()
 

@@ -101,6 +101,8 @@ class Process:
         await self._open_database(self._database, stop)
         if stop.is_set():
             return
+        # Preparations may ask other services, so who is there must be known before them.
+        await self._registry.open()
         for prepare in self._hosted.service.before_ready:
             await prepare()
         host, settings = self._settings.host, self._settings

@@ -129,7 +129,8 @@ def compact(text: str) -> str:
 def terms_of(values: Iterable[Mapping[str, Any]], file_name: str, terms_max: int) -> list[str]:
     """What a document is found by: each value as a whole, and its words. Sorted, at most `terms_max`."""
     terms: dict[str, None] = {}
-    for text in (*(value["value"] for value in values), file_name):
+    stem = file_name.rpartition(".")[0] or file_name
+    for text in (*(value["value"] for value in values), file_name, stem):
         terms[compact(text)] = None
         terms |= dict.fromkeys(words_of(text))
     return sorted([term for term in terms if term][:terms_max])

@@ -268,7 +268,7 @@ class DocumentService:
         texts = terms_of(reading["values"], self._vault.file_name(document, key), self._settings.terms_max)
         terms = [company_key.blind_index(f"term:{text}") for text in texts]
         form = self._vault.normal_form(document, key)
-        form["outcome"] = document.outcome or document.judged_outcome
+        form |= {"status": Status.COMPLETED, "outcome": document.outcome or document.judged_outcome}
         sealed = key.encrypt(orjson.dumps(form), aad=aad("cached", document_id))
         cached = await self._parts.cache.set(cache_key("doc", document_id), sealed)
         return document, terms, cached

@@ -150,4 +150,4 @@ def _day(text: str) -> int:
 def _scaled(text: str) -> int | None:
     """Ten-thousandths, exactly; None beyond four places or 64 bits."""
     scaled = Decimal(text) * _SCALE
-    return int(scaled) if scaled == scaled.to_integral_value() and abs(scaled) < _INT64 // 1000 else None
+    return int(scaled) if scaled == scaled.to_integral_value() and abs(scaled) < _INT64 // 4 else None

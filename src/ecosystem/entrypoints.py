@@ -14,7 +14,7 @@ from typing import Any
 
 from ecosystem import kernel
 from ecosystem.catalog import CATALOG, find
-from ecosystem.fleet.home import Home, default_home
+from ecosystem.fleet.home import Home, default_home, end_former
 from ecosystem.fleet.zygote import Run
 from ecosystem.fleet.zygote import run as run_zygote
 from ecosystem.kernel.errors import EcosystemError, describe
@@ -133,6 +133,7 @@ def supervise(config: Path | None, status_fd: int | None) -> int:
         home.prepare()
         held = home.lock()
         home.make_secrets()
+        end_former(home)
         if status_fd is not None:
             # Whoever started us goes away: from here on our own words are kept in the home.
             output = open_log(home.logs, "supervisor")

@@ -5,7 +5,9 @@ import hashlib
 import hmac
 import os
 import secrets
+import signal
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from typing import Any
 import orjson
 
 from ecosystem.fleet.errors import AlreadyRunning, HomeNotWritable, HomeTooNew, HomeUnreachable
-from ecosystem.fleet.processes import Account
+from ecosystem.fleet.processes import Account, is_alive, started_ticks
 
 FORMAT = 1
 _SOCKET_PATH_BYTES_MAX = 107
@@ -199,6 +201,7 @@ def _own(folder: Path, account: Account | None, mode: int = 0o700) -> None:
 def _secret(file: Path, text: str, account: Account | None) -> None:
     if not file.exists():
         write_atomically(file, text.encode(), 0o600)
+        sync_folder(file.parent)
     if account:
         os.chown(file, account.uid, account.gid)
 
@@ -216,3 +219,32 @@ def write_atomically(file: Path, content: bytes, mode: int = 0o644, owner: Accou
         if owner:
             os.fchown(stream.fileno(), owner.uid, owner.gid)
     temporary.replace(file)
+
+
+def sync_folder(folder: Path) -> None:
+    """Names in a folder survive a power cut only after this."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def end_former(home: Home, *, seconds: float = 15) -> None:
+    """Wait for the processes of a supervisor that died: they are on their way out, and hold its port and its data.
+
+    Whoever is still there afterwards is killed. The lock of the home must be held.
+    """
+    left = [
+        (int(process["pid"]), process["ticks"])
+        for process in (home.read_state() or {}).get("processes", ())
+        if process.get("pid") and process.get("ticks")
+    ]
+    end = time.monotonic() + seconds
+    while left := [(pid, ticks) for pid, ticks in left if is_alive(pid) and started_ticks(pid) == ticks]:
+        if time.monotonic() > end:
+            for pid, _ in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            end += 1
+        time.sleep(0.02)

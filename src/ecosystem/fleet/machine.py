@@ -14,7 +14,7 @@ from pathlib import Path
 from ecosystem.catalog import CATALOG
 from ecosystem.fleet.engines.found import Found, find_cache, find_edge, find_postgres
 from ecosystem.fleet.home import FORMAT, Home
-from ecosystem.fleet.plan import free_port, url_setting
+from ecosystem.fleet.plan import free_door, url_setting
 from ecosystem.fleet.settings import FleetSettings
 from ecosystem.kernel.errors import EcosystemError
 from ecosystem.kernel.settings import Source
@@ -140,7 +140,9 @@ def _port(home: Home, settings: FleetSettings) -> Finding:
     if home.is_locked():
         return Finding("port", "good", "this home runs; eco status shows its edge")
     try:
-        return Finding("port", "good", f"{free_port(settings.edge_host, settings.edge_port)} of {settings.edge_host}")
+        door = free_door(settings.edge_host, settings.edge_port)
+        door.close()
+        return Finding("port", "good", f"{door.port} of {settings.edge_host}")
     except EcosystemError as error:
         return Finding("port", "wrong", error.message, error.next_step)
     except (OSError, socket.gaierror) as error:

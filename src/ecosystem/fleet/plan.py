@@ -47,8 +47,12 @@ class Plan:
     edge: Edge
     database_url: str | None
     cache_url: str | None
-    edge_port: int
+    edge_door: "Door"
     certificates: Certificates
+
+    @property
+    def edge_port(self) -> int:
+        return self.edge_door.port
 
     @property
     def edge_url(self) -> str:
@@ -134,32 +138,47 @@ def make_plan(home: Home, source: Source) -> Plan:
         cache=None if cache_url else Cache(home, cache, settings.cache_bytes_max),
         edge=Edge(home, find_edge()),
         database_url=database_url, cache_url=cache_url,
-        edge_port=free_port(settings.edge_host, settings.edge_port),
+        edge_door=free_door(settings.edge_host, settings.edge_port),
         certificates=Certificates(home, settings.certificate_hours, settings.edge_host),
     )  # fmt: skip
 
 
-def free_port(host: str, explicit: int | None) -> int:
+@dataclass(frozen=True)
+class Door:
+    """A port of the edge, kept for one platform as long as `claim` is open: Envoy binds it later."""
+
+    port: int
+    claim: socket.socket
+
+    def close(self) -> None:
+        self.claim.close()
+
+
+def free_door(host: str, explicit: int | None) -> Door:
     """The port that was asked for, or the first free one from 8443 on. Raises PortBusy."""
     if explicit is not None:
-        if not _is_free(host, explicit):
-            raise PortBusy(f"Port {explicit} of {host} is in use; fleet.edge_port asks for it.")
-        return explicit
+        if door := _claim(host, explicit):
+            return door
+        raise PortBusy(f"Port {explicit} of {host} is in use; fleet.edge_port asks for it.")
     for port in range(DEFAULT_EDGE_PORT, DEFAULT_EDGE_PORT + _PORTS_TRIED):
-        if _is_free(host, port):
-            return port
+        if door := _claim(host, port):
+            return door
     raise PortBusy(f"No port of {host} from {DEFAULT_EDGE_PORT} on is free.")
 
 
-def _is_free(host: str, port: int) -> bool:
+def _claim(host: str, port: int) -> Door | None:
+    """Nothing listens there, and no other platform that is starting means to: an abstract name says so for us."""
+    claim = socket.socket(socket.AF_UNIX)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as door:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
+            claim.bind(f"\0ecosystem edge {host}:{port}")
             door.bind((host, port))
         except OSError:
-            return False
-    return True
+            claim.close()
+            return None
+    return Door(port, claim)
 
 
 def with_account(home: Home, settings: FleetSettings) -> Home:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from ecosystem.fleet.errors import NotStarted
+from ecosystem.fleet.processes import started_ticks
 from ecosystem.fleet.watching import exited
 from ecosystem.kernel.errors import EcosystemError
 
@@ -24,7 +25,10 @@ _EXIT_REFUSED = 78  # EX_CONFIG: its settings are refused, another try will not 
 
 @dataclass
 class Seen:
-    """What a process shows of itself. `state`: starting, ready, degraded, draining, stopped, backing off."""
+    """What a process shows of itself. `state`: starting, ready, degraded, draining, stopped, backing off.
+
+    `pid` and `ticks` (its start since boot) together name one process for ever.
+    """
 
     name: str
     kind: str
@@ -32,6 +36,7 @@ class Seen:
     state: str = "starting"
     reason: str = ""
     pid: int | None = None
+    ticks: int | None = None
     version: str = ""
     started_at: str | None = None
     restarts: int = 0
@@ -61,7 +66,7 @@ class Process:
     def __init__(self, seen: Seen, starter: Starter, changed: Callable[[], None]) -> None:
         self.seen, self._starter, self._changed = seen, starter, changed
         self._ends: deque[float] = deque(maxlen=32)
-        self._stopping = False
+        self._stopping = self._renewing = False
         self._ready, self._hopeless = asyncio.Event(), asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
 
@@ -112,6 +117,12 @@ class Process:
             await asyncio.wait([self._keeping], timeout=5)
         self.show("stopped")
 
+    def renew(self) -> None:
+        """Kill it, so that another takes its place; that is no restart which anything is to be blamed for."""
+        self._renewing = True
+        self.show("starting", "renewed")
+        self._signal(signal.SIGKILL)
+
     def _signal(self, number: signal.Signals) -> None:
         if self.seen.pid is not None:
             with suppress(ProcessLookupError):
@@ -122,6 +133,10 @@ class Process:
             reason = await self._live_once()
             if self._stopping:
                 return
+            if self._renewing:
+                self._renewing = False
+                self._ends.clear()
+                continue
             self.seen.restarts += 1
             delay = self._delay()
             if delay:
@@ -141,6 +156,7 @@ class Process:
             self._ends.append(time.monotonic())
             return f"could not be started: {error}"
         self.seen.pid, self.seen.started_at = pid, datetime.now(UTC).isoformat(timespec="milliseconds")
+        self.seen.ticks = started_ticks(pid)
         self._changed()
         if self._stopping:  # asked to stop while it was being started
             self._signal(self._starter.stop_signal)

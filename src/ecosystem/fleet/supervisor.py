@@ -178,6 +178,10 @@ class Supervisor:
                 f"There is no service {service!r}.", suggestion=f"one of: {', '.join(e.short_name for e in CATALOG)}"
             )
         async with self._changing:
+            # The new zygote imports the code as it is now; what runs is not touched by its coming or failing.
+            tell("importing services")
+            self._engines["zygote"].renew()
+            await self._until_ready([self._engines["zygote"]], self._plan.settings.ready_timeout_seconds)
             for entry in entries:
                 if entry is not None:
                     await self._replace(entry, tell)
@@ -204,7 +208,8 @@ class Supervisor:
             with suppress(OSError):
                 self._plan.certificates.renew(self._plan.names())
                 turn_over(self._plan.home.logs, self._plan.settings.log_bytes_max)
-            self._reap_strays()
+            if self._state == "ready" and not self._changing.locked():
+                self._reap_strays()
 
     def _reap_strays(self) -> None:
         """Orphans of our children became ours when their parents died; nobody else waits for them."""

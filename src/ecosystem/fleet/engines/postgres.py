@@ -11,7 +11,7 @@ from urllib.parse import quote
 from ecosystem.fleet.engines.found import Found
 from ecosystem.fleet.engines.launch import launch, reachable_copy
 from ecosystem.fleet.errors import EngineFailed
-from ecosystem.fleet.home import Home, write_atomically
+from ecosystem.fleet.home import Home, sync_folder, write_atomically
 from ecosystem.fleet.processes import is_alive
 
 SUPERUSER, DATABASE = "eco", "postgres"
@@ -65,6 +65,7 @@ class Postgres:
         if exit_code:
             raise EngineFailed(f"initdb ended with code {exit_code}.")
         self._fresh().rename(self._home.data)
+        sync_folder(self._home.path)
 
     def start(self, log: int) -> "subprocess.Popen[bytes]":
         """Raises EngineFailed when another PostgreSQL still works on our data."""

@@ -1,0 +1,61 @@
+"""A whole platform for a test: its own home in a short folder, commands against it, nothing left afterwards."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ecosystem.cli.project import tool_environment
+from tests.support.engines import short_folder
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """`eco(...)` runs one command in this home."""
+
+    home: Path
+    environ: dict[str, str]
+
+    def eco(self, *arguments: str, timeout_seconds: float = 90, **more: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "ecosystem", *arguments], env=self.environ | more, cwd=self.home.parent,
+            capture_output=True, text=True, timeout=timeout_seconds, stdin=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+
+    def begin(self, *arguments: str, **more: str) -> "subprocess.Popen[str]":
+        """A command that goes on; the test ends it."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "ecosystem", *arguments], env=self.environ | more, cwd=self.home.parent,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def status(self) -> dict[str, Any]:
+        return dict(json.loads(self.eco("status", "--json").stdout))
+
+    def process(self, slot: str) -> dict[str, Any]:
+        """A process by its slot (`creditx-1`) or engine (`cache`)."""
+        return next(one for one in self.status()["processes"] if Path(one["log"]).stem == slot)
+
+
+@contextmanager
+def a_home(name: str, **environ: str) -> Iterator[Fleet]:
+    """A home in which nothing runs yet; whatever runs there at the end is stopped."""
+    with short_folder(name) as folder:
+        fleet = Fleet(folder / "home", tool_environment() | {"ECO_HOME": str(folder / "home")} | environ)
+        try:
+            yield fleet
+        finally:
+            fleet.eco("down")
+
+
+@contextmanager
+def a_fleet(name: str, **environ: str) -> Iterator[Fleet]:
+    """A platform of which everything is ready."""
+    with a_home(name, **environ) as fleet:
+        done = fleet.eco("up")
+        assert done.returncode == 0, f"{done.stderr}\n{fleet.eco('logs', '--level', 'warning').stdout[-3000:]}"
+        yield fleet

@@ -14,6 +14,7 @@ from ecosystem_client import AsyncEcosystem, Ecosystem, Retries, claim_first_adm
 from ecosystem_client.errors import (
     ConnectionFailed,
     FollowTimedOut,
+    Forbidden,
     Invalid,
     LoginRefused,
     NotFound,
@@ -235,3 +236,13 @@ class TestSynchronousFace:
 
     def test_it_is_made_from_the_other(self) -> None:
         assert make_sync(["--check"]) == 0
+
+
+class TestAgents:
+    async def test_refusal_of_an_agent_is_told_in_its_words(self, twin: Twin, ecosystem: AsyncEcosystem) -> None:
+        await ecosystem.token()
+        refusal = {"request_id": "r", "status": "failure", "result": None, "error": "Not you."}
+        twin.failing = [JSONResponse(refusal, 403)]
+
+        with pytest.raises(Forbidden, match=r"Not you\. \(agent_failure, HTTP 403\)"):
+            await ecosystem.ask_agent("validation-agent", "validate_document", {}, from_agent_id="x")

@@ -118,10 +118,10 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 def error_of(response: httpx.Response, trace_id: str | None = None) -> ApiError:
     """The error that a response stands for; its body must have been read.
 
-    Understands problem+json (RFC 9457), the errors of OAuth 2 (RFC 6749, 5.2), and answers without either, which a
-    proxy in between may give. `trace_id` is the one that the request carried, for answers that name none.
+    Understands problem+json (RFC 9457), the errors of OAuth 2 (RFC 6749, 5.2), the answers of agents, and answers of
+    no form, which a proxy in between may give. `trace_id` is the one that the request carried, for answers that name none.
     """
-    problem = _body(response)
+    problem = _problem(response)
     status = response.status_code
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
     if "error" in problem and "code" not in problem:
@@ -146,9 +146,14 @@ def retry_after_seconds(response: httpx.Response) -> float | None:
     return float(value) if value.isdigit() else None
 
 
-def _body(response: httpx.Response) -> Mapping[str, Any]:
+def _problem(response: httpx.Response) -> Mapping[str, Any]:
     try:
         body = response.json()
     except ValueError:
         return {}
-    return body if isinstance(body, dict) else {}
+    if not isinstance(body, dict):
+        return {}
+    if "request_id" in body and "code" not in body:
+        # An agent's answer (`POST /agent/handle`): its `error` is a message, not a code of OAuth.
+        return {"code": f"agent_{body.get('status')}", "detail": body.get("error"), "answer": body}
+    return body

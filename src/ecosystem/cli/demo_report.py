@@ -13,41 +13,53 @@ from ecosystem.cli import screen
 from ecosystem.cli.demonstration import Report
 from ecosystem.cli.documents import STYLES
 
-_WIDTH_MIN = 150
+_WIDE = 170
+"""Columns of text that the whole table needs; on a narrower terminal kinds and ids find another place."""
+_PIPED = 210
 _VALUES_SHOWN = 4
 
 
 def table(reports: Sequence[Report]) -> None:
-    """Wide enough to be read; colours and lines only on a terminal."""
+    """Colours and thin lines on a terminal only."""
     terminal = sys.stdout.isatty()
-    console = Console(width=max(Console().width, _WIDTH_MIN) if terminal else 190)
+    console = Console() if terminal else Console(width=_PIPED)
+    wide = console.width >= _WIDE
     drawn = Table(box=box.SIMPLE_HEAD if terminal else box.ASCII2, pad_edge=False, show_lines=not terminal)
-    for name, least in (("document", 18), ("kind", 12), ("what was read", 34), ("score", 6), ("outcome", 8)):
-        drawn.add_column(name, overflow="fold", min_width=least)
-    drawn.add_column("failing rules, with their evidence", overflow="fold", ratio=1)
-    drawn.add_column("time", justify="right")
-    drawn.add_column("look further", overflow="fold", min_width=18)
-    drawn.add_column("as it should be")
+    drawn.add_column("document", overflow="fold")
+    if wide:
+        drawn.add_column("kind", no_wrap=True)
+    drawn.add_column("what was read", overflow="fold", ratio=4)
+    drawn.add_column("score", justify="right")
+    drawn.add_column("outcome", no_wrap=True)
+    drawn.add_column("failing rules, with their evidence", overflow="fold", ratio=4)
+    drawn.add_column("time", justify="right", no_wrap=True)
+    if wide:
+        drawn.add_column("look further", no_wrap=True)
+    drawn.add_column("as told")
     for report in reports:
-        drawn.add_row(*_row(report))
+        drawn.add_row(*_row(report, wide=wide))
     console.print(drawn)
+    if not wide:
+        for report in reports:
+            console.print(Text(f"{screen.clean(report.name)}: {_further(report)}"), soft_wrap=True)
     for report in reports:
         for difference in report.differences:
             console.print(Text(f"{screen.clean(report.name)}: {screen.clean(difference)}"), soft_wrap=True)
 
 
-def _row(report: Report) -> list[Text]:
+def _row(report: Report, *, wide: bool) -> list[Text]:
     outcome = report.outcome or "none"
+    kind, name = screen.clean(report.kind), screen.clean(report.name)
+    agrees = Text("yes", "green") if report.good else Text("NO", "red bold")
     return [
-        Text(screen.clean(report.name)),
-        Text(screen.clean(report.kind)),
+        *((Text(name), Text(kind)) if wide else (Text(f"{name}\n{kind}".strip()),)),
         Text(_read(report)),
         Text(report.score or ""),
         Text(outcome, style=STYLES.get(outcome, "red bold")),
         Text(_why(report)),
         Text(f"{report.seconds:.2f} s"),
-        Text(_further(report)),
-        Text("", "") if not report.compared else Text("yes", "green") if report.good else Text("NO", "red bold"),
+        *((Text(_further(report)),) if wide else ()),
+        agrees if report.compared else Text(""),
     ]
 
 
@@ -68,7 +80,7 @@ def _why(report: Report) -> str:
 def _further(report: Report) -> str:
     """An id for `eco documents result`, or the trace of a refusal for `eco logs --trace`."""
     if report.document_id:
-        return f"document {report.document_id}"
+        return report.document_id
     return f"trace {report.trace_id}" if report.trace_id else ""
 
 

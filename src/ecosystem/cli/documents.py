@@ -56,6 +56,9 @@ def _one(parser: argparse.ArgumentParser) -> None:
 
 def _upload(parsed: argparse.Namespace) -> int:
     rows: list[dict[str, Any]] = []
+    for path in parsed.files:
+        # A name mistyped at the end must not be found out when the first half has been sent.
+        path.open("rb").close()
     with connect_for(parsed.company) as ecosystem:
         for path in parsed.files:
             rows.append(_send(ecosystem, path, parsed.rule_set, wait=parsed.wait))

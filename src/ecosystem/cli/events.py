@@ -10,7 +10,7 @@ from ecosystem.cli.operator import connect_for
 from ecosystem_client.models import Event
 from ecosystem_client.reading import Page
 
-SUMMARY = "Events: list, tail, show, replay, dead-letters."
+SUMMARY = "Events: list, tail, show, consumers, replay, dead-letters."
 
 
 def main(arguments: list[str]) -> int:
@@ -18,6 +18,7 @@ def main(arguments: list[str]) -> int:
         Verb("list", "List events, oldest first.", _list, _list_options),
         Verb("tail", "Print events as they happen, until Ctrl-C.", _tail, _tail_options),
         Verb("show", "Show one event.", _show, _show_options),
+        Verb("consumers", "List who reads the log, and how far each is.", _consumers, company_option),
         Verb("replay", "Deliver the log again to a consumer.", _replay, _replay_options),
         Verb("dead-letters", "List what a consumer gave up on, or deliver it again.", _dead, _dead_options),
     )
@@ -47,7 +48,7 @@ def _show_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _replay_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("consumer")
+    parser.add_argument("consumer", help="its name, as `eco events consumers` shows it")
     start = parser.add_mutually_exclusive_group(required=True)
     start.add_argument("--from-position", metavar="POSITION")
     start.add_argument("--from-time", type=_moment, metavar="TIME", help="ISO 8601; UTC where no offset is given")
@@ -110,6 +111,17 @@ def _show(parsed: argparse.Namespace) -> int:
     with connect_for(parsed.company) as ecosystem:
         event = ecosystem.events.get(parsed.event_id)
     screen.as_json(event.raw)
+    return 0
+
+
+def _consumers(parsed: argparse.Namespace) -> int:
+    with connect_for(parsed.company) as ecosystem:
+        consumers = ecosystem.events.consumers()
+    if parsed.json:
+        screen.as_json({"items": list(consumers), "next_cursor": None})
+        return 0
+    columns = ("name", "service", "lag_events", "lag_seconds", "parked", "dead_letters", "moved_at")
+    screen.table(columns, [[one.get(column) for column in columns] for one in consumers])
     return 0
 
 

@@ -54,6 +54,27 @@ class TestCancel:
         assert flow.agents.asked[-1].payload["document_id"] == flow.agents.asked[0].payload["document_id"]
         assert [name for name, _ in flow.events()] == ["audit_recorded", "workflow_run_completed"]
 
+    @pytest.mark.parametrize("last", ["extract_metadata", "publish_event"])
+    async def test_an_answer_that_comes_after_the_cancellation_changes_nothing(self, flow: Harness, last: str) -> None:
+        async def cancelled_meanwhile(_: dict[str, Any]) -> dict[str, Any]:
+            await flow.service.cancel(run_id)
+            return dict(ANSWERS[last])
+
+        flow.agents.behave[last] = cancelled_meanwhile
+        run_id = await flow.start()
+        flow.work()
+        await flow.ended(run_id)
+        with context.scope(company_id=COMPANY):
+            following = (await flow.service.page(None, "compliance_document_withdrawal", None, 1))[0]
+        await flow.ended(following.run_id)
+        run = await flow.show(run_id)
+
+        assert (run.status, run.outcome) == ("cancelled", "cancelled")
+        assert [data["run_id"] for name, data in flow.events() if name == "workflow_run_completed"] == [
+            str(following.run_id)
+        ]
+        assert last not in [step.task for step in run.steps]
+
     async def test_ended_runs_are_neither_cancelled_nor_retried(self, flow: Harness) -> None:
         flow.work()
         run = await flow.ended(await flow.start())

@@ -127,7 +127,8 @@ class AgentClient:
                 code = error.code
                 raise
             finally:
-                self._counted.labels(card.id, request_type, code).inc()
+                known = request_type if card.task(request_type) else "unknown"
+                self._counted.labels(card.id, known, code).inc()
 
 
 _NO_FAILURE = Failure(

@@ -141,7 +141,7 @@ class Process:
             self._quietly(self._agents.stop(seconds)),
             self._quietly(self._work.stop(seconds)),
         )
-        await self._quietly(self._registry.withdraw())
+        await asyncio.gather(self._quietly(self._registry.withdraw()), self._quietly(self._plain.stop(0)))
         self._ending.set()
         await asyncio.gather(*self._background, return_exceptions=True)
         await self._close()
@@ -150,7 +150,6 @@ class Process:
 
     async def _close(self) -> None:
         kernel = self._hosted.kernel
-        await self._quietly(self._plain.stop(0))
         await self._quietly(self._peers.close())
         await self._quietly(self._transport.close())
         await self._quietly(kernel.sandbox.close())

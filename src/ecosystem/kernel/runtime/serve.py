@@ -2,14 +2,14 @@
 
 import asyncio
 import gc
+import os
 import signal
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as distribution_version
 from typing import Protocol
 
 import setproctitle
 import uvloop
 
+from ecosystem import __version__
 from ecosystem.kernel.errors import EcosystemError
 from ecosystem.kernel.runtime.contracts import ContractIndex
 from ecosystem.kernel.runtime.process import Plan, Process
@@ -43,16 +43,17 @@ def serve(entry: Entry, build: Build, source: Source, *, contracts: ContractInde
     `ready_fd` gets one JSON line at each change: {"state": starting, ready, degraded, draining or stopped, "reason",
     "instance_id", "http_port", "grpc_port", "plain_port"}. A second signal skips the wait of the drain.
     """
+    # gRPC itself writes to standard error, and not in our lines; it reads this when it is first used.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     parent = ParentLine(ready_fd)
-    version = _version()
     try:
         telemetry = source.get(TelemetrySettings)
         logging.configure(entry.name, level=telemetry.level)
         runtime = source.get(RuntimeSettings)
         setproctitle.setproctitle(f"ecosystem {entry.name}")
         spans = SpanFile(telemetry, f"{entry.name}-{runtime.instance_id or 'alone'}")
-        tracing.configure(entry.name, version, spans, ratio=telemetry.traces_ratio)
-        plan = Plan(entry.name, entry.schema, entry.needs, version, source, contracts)
+        tracing.configure(entry.name, __version__, spans, ratio=telemetry.traces_ratio)
+        plan = Plan(entry.name, entry.schema, entry.needs, __version__, source, contracts)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_run(plan, build, parent, spans))
     except EcosystemError as error:
@@ -85,10 +86,3 @@ async def _run(plan: Plan, build: Build, parent: ParentLine, spans: SpanFile) ->
     finally:
         await process.stop()
     return 0
-
-
-def _version() -> str:
-    try:
-        return distribution_version("ecosystem")
-    except PackageNotFoundError:
-        return "0+source"

@@ -119,7 +119,7 @@ def error_of(response: httpx.Response, trace_id: str | None = None) -> ApiError:
     """The error that a response stands for; its body must have been read.
 
     Understands problem+json (RFC 9457), the errors of OAuth 2 (RFC 6749, 5.2), the answers of agents, and answers of
-    no form, which a proxy in between may give. `trace_id` is the one that the request carried, for answers that name none.
+    no form, which a proxy in between may give. `trace_id`: what the request carried, where the answer names none.
     """
     problem = _problem(response)
     status = response.status_code

@@ -1,4 +1,4 @@
-"""Goal: the platform starts, tells how it is, heals, grows and stops as promised. Method: one real fleet, by commands."""
+"""Goal: the platform starts, tells how it is, heals, grows and stops as promised. Method: a real fleet, by commands."""
 
 import json
 import os

@@ -1,0 +1,84 @@
+"""Goal: settings and machine are explained, nonsense is refused with a next step. Method: the commands in process."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ecosystem.cli import main as cli
+from ecosystem.entrypoints import settings_classes
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECO_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+
+def eco(*arguments: str) -> int:
+    return cli.main(list(arguments), settings_classes)
+
+
+class TestConfig:
+    def test_origin_is_told_and_a_secret_is_not(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "eco.toml").write_text("[database]\nurl = 'postgresql://eco:hunter2@db/eco'\npool_size = 5\n")
+        monkeypatch.setenv("ECO_CREDITX_PAGES_MAX", "400")
+
+        assert eco("config", "show", "--origin") == 0
+        shown = capsys.readouterr().out
+
+        assert "hunter2" not in shown
+        assert "eco.toml:3" in shown
+        assert "environment variable ECO_CREDITX_PAGES_MAX" in shown
+
+    @pytest.mark.parametrize(
+        ("text", "place"),
+        [
+            ("[creditx]\npages = 4\n", "eco.toml:2"),
+            ("[creditxx]\n", "eco.toml:1"),
+            ("[creditx]\npages_max = -1\n", "eco.toml:2"),
+        ],
+    )
+    def test_what_is_wrong_is_refused_by_name_and_line(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, place: str
+    ) -> None:
+        (tmp_path / "eco.toml").write_text(text)
+
+        assert eco("config", "show") == 1
+        said = capsys.readouterr().err
+        assert place in said
+        assert "Next: " in said
+
+
+class TestDoctor:
+    def test_engines_with_versions_and_the_sum_of_connections(self, capsys: pytest.CaptureFixture[str]) -> None:
+        eco("doctor", "--json")
+        found = {one["name"]: one for one in json.loads(capsys.readouterr().out)["findings"]}
+
+        assert {"postgresql", "cache", "edge", "disk", "memory", "open files", "port"} <= set(found)
+        assert "of 400" in found["connections"]["fact"]
+
+    def test_too_many_replicas_are_wrong_and_it_says_how_to_mend_it(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "eco.toml").write_text("[fleet]\nreplicas = {creditx = 90}\n")
+
+        assert eco("doctor") == 1
+        assert "Fewer replicas" in capsys.readouterr().out
+
+
+class TestWithoutPlatform:
+    @pytest.mark.parametrize("words", [("status",), ("scale", "creditx", "2"), ("restart",)])
+    def test_commands_say_what_to_do(self, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+        assert eco(*words) == 1
+        assert "Next: eco up" in capsys.readouterr().err
+
+    def test_down_is_content(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert eco("down") == 0
+        assert "Nothing runs" in capsys.readouterr().out
+
+    def test_a_command_that_is_none(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert eco("stauts") == 2
+        assert "status" in capsys.readouterr().err

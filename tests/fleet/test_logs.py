@@ -1,0 +1,71 @@
+"""Goal: logs are kept within their size, and shown as they were asked for. Method: files as services write."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ecosystem.cli.logs import Filter, files_of, parse
+from ecosystem.fleet.logs import last_words, open_log, turn_over
+from ecosystem.kernel.errors import NotFound
+
+LINE = '{"timestamp":"2026-11-24T05:00:00.123Z","level":"error","service":"creditx-service","trace_id":"t1",' \
+    '"message":"service failed","context":{"error":{"type":"X","text":"no room"}}}'  # fmt: skip
+EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+def test_a_log_beyond_its_size_is_turned_over_under_its_writer(tmp_path: Path) -> None:
+    writer = open_log(tmp_path, "creditx-1")
+    os.write(writer, b"x" * 100)
+    turn_over(tmp_path, 50)
+    os.write(writer, b"after")
+    os.close(writer)
+
+    assert (tmp_path / "creditx-1.log").read_bytes() == b"after"
+    assert (tmp_path / "creditx-1.log.1").read_bytes() == b"x" * 100
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(LINE, "service failed: no room"), ("FATAL: no room\n\n", "FATAL: no room"), ('{"level":"info"}', ""), ("", "")],
+)
+def test_the_last_words_are_the_reason_of_an_end(tmp_path: Path, content: str, words: str) -> None:
+    (tmp_path / "creditx-1.log").write_text(content)
+
+    assert last_words(tmp_path, "creditx-1") == words
+
+
+def test_a_name_means_its_slots(tmp_path: Path) -> None:
+    for name in ("creditx-1", "creditx-2", "postgres-1", "postgresql"):
+        (tmp_path / f"{name}.log").touch()
+
+    assert [file.stem for file in files_of(tmp_path, "creditx-service")] == ["creditx-1", "creditx-2"]
+    assert [file.stem for file in files_of(tmp_path, "creditx-2")] == ["creditx-2"]
+    assert [file.stem for file in files_of(tmp_path, "postgresql")] == ["postgresql"]
+    assert len(files_of(tmp_path, None)) == 4
+    with pytest.raises(NotFound):
+        files_of(tmp_path, "nobody")
+
+
+def test_lines_are_filtered_by_time_level_and_trace() -> None:
+    line = parse("creditx-1", LINE, EPOCH)
+
+    assert Filter(None, "error", "t1").wants(line)
+    assert not Filter(None, "critical", None).wants(line)
+    assert not Filter(None, "debug", "t2").wants(line)
+    assert not Filter(datetime(2026, 11, 24, 6, tzinfo=UTC), "debug", None).wants(line)
+
+
+@pytest.mark.parametrize(
+    ("raw", "level", "hour"),
+    [
+        ("2026-11-24 05:00:00.123 UTC [7] FATAL:  no", "critical", 5),
+        ("[2026-11-24 07:00:00.123][1][warning][main] [source] x", "warning", 7),
+        ("Traceback (most recent call last):", "info", 0),
+    ],
+)
+def test_engines_speak_their_own_way(raw: str, level: str, hour: int) -> None:
+    line = parse("postgresql", raw, EPOCH)
+
+    assert (line.level, line.at.hour) == (level, hour)

@@ -1,0 +1,71 @@
+"""Goal: engines and ports are chosen by the rule that is promised. Method: programs and listeners made for the test."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from ecosystem.fleet.engines.found import find_cache, find_postgres
+from ecosystem.fleet.errors import PortBusy
+from ecosystem.fleet.plan import free_door, url_setting, with_login
+from ecosystem.kernel.settings import Source
+
+
+def a_program(folder: Path, name: str, says: str) -> Path:
+    program = folder / name
+    program.write_text(f"#!/bin/sh\necho '{says}'\n")
+    program.chmod(0o755)
+    return program
+
+
+class TestEngines:
+    def test_a_url_comes_first(self) -> None:
+        assert find_postgres("postgresql://x").origin == "url"
+        assert find_cache("redis://x").origin == "url"
+
+    def test_then_the_path_where_the_version_suffices(self, tmp_path: Path) -> None:
+        program = a_program(tmp_path, "postgres", "postgres (PostgreSQL) 18.1")
+        a_program(tmp_path, "initdb", "initdb")
+        a_program(tmp_path, "valkey-server", "Server v=8.1.0 sha=0")
+
+        assert find_postgres(None, path=str(tmp_path)).program == program
+        assert find_cache(None, path=str(tmp_path)).origin == "path"
+
+    def test_else_the_wheel(self, tmp_path: Path) -> None:
+        a_program(tmp_path, "postgres", "postgres (PostgreSQL) 15.18")
+        a_program(tmp_path, "initdb", "initdb")
+        a_program(tmp_path, "redis-server", "Redis server v=6.2.0 sha=0")
+
+        assert find_postgres(None, path=str(tmp_path)).origin == "wheel"
+        assert find_cache(None, path=str(tmp_path)).origin == "wheel"
+
+
+class TestPort:
+    def test_an_explicit_busy_one_is_refused(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(PortBusy, match="in use"):
+            free_door("127.0.0.1", other.getsockname()[1])
+
+    def test_two_that_start_at_once_take_two(self) -> None:
+        first, second = free_door("127.0.0.1", None), free_door("127.0.0.1", None)
+
+        assert first.port != second.port
+        again = first.port
+        first.close()
+        third = free_door("127.0.0.1", again)
+        assert third.port == again
+        third.close()
+        second.close()
+
+
+class TestDatabaseByUrl:
+    def test_services_use_their_own_login_there(self) -> None:
+        assert with_login("postgresql://admin:pw@db:5432/eco?sslmode=require", "eco_a", "s") == (
+            "postgresql://eco_a:s@db:5432/eco?sslmode=require"
+        )
+
+    def test_its_url_may_come_from_a_file(self, tmp_path: Path) -> None:
+        (tmp_path / "url").write_text("postgresql://x\n")
+        source = Source.load(None, {"ECO_DATABASE_URL_FILE": str(tmp_path / "url")})
+
+        assert url_setting(source, "database") == "postgresql://x"
+        assert url_setting(source, "cache") is None

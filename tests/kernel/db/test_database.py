@@ -20,6 +20,7 @@ from ecosystem.kernel.db.errors import (
     UnitOfWorkTooLong,
     WriteInReading,
 )
+from ecosystem.kernel.db.pool import RestingPool
 from ecosystem.kernel.db.settings import DatabaseSettings
 from ecosystem.kernel.errors import DeadlineExceeded, Kind, Unavailable
 from tests.kernel.db.fixtures import Platform
@@ -324,15 +325,34 @@ class TestFaults:
 
 
 class TestConnections:
-    async def test_three_at_rest_and_never_more_than_the_pool(self, database: Database, platform: Platform) -> None:
+    async def test_never_more_than_the_pool_and_one_after_a_rest(
+        self, database: Database, platform: Platform, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now = 1000.0
+        monkeypatch.setattr(RestingPool, "monotonic", lambda _: now)
+
         async def one() -> None:
             await database.read(lambda: scalar(database, "select pg_sleep(0.02)"))
 
-        await asyncio.gather(*(one() for _ in range(20)))
-        pids = platform.rows("select pid from pg_stat_activity where usename = %s", f"eco_{SCHEMA}")
+        def connections() -> int:
+            return len(platform.rows("select pid from pg_stat_activity where usename = %s", f"eco_{SCHEMA}"))
 
-        assert len(pids) <= 4
-        assert await names(database) == []
+        await asyncio.gather(*(one() for _ in range(20)))
+        assert connections() == 4
+        pids = {await database.read(lambda: scalar(database, "select pg_backend_pid()")) for _ in range(20)}
+        assert len(pids) == 1
+        assert connections() == 4
+
+        for _ in range(8):
+            now += 31
+            await one()
+
+        async def rested() -> bool:
+            return connections() == 1
+
+        await eventually(rested)
+        await asyncio.gather(*(one() for _ in range(20)))
+        assert connections() == 4
 
     async def test_dedicated_connection_listens(self, database: Database, platform: Platform) -> None:
         async with await database.connection() as connection:

@@ -30,13 +30,13 @@ from ecosystem.kernel.db.errors import (
     translate,
     was_dead_at_rest,
 )
+from ecosystem.kernel.db.pool import RestingPool
 from ecosystem.kernel.db.settings import DatabaseSettings
 from ecosystem.kernel.db.wakeups import Wakeups
 from ecosystem.kernel.telemetry.metrics import METRICS, Metrics
 
 T = TypeVar("T")
 
-_AT_REST = 3
 _FENCE = "select set_config('eco.company_id', %s, true)"
 _FENCE_READING = "select set_config('eco.company_id', %s, true), set_config('transaction_read_only', 'on', true)"
 
@@ -265,12 +265,12 @@ class Database:
         )
 
     def _make_engine(self, metrics: Metrics) -> AsyncEngine:
-        size = self.settings.pool_size
         engine = create_async_engine(
             "postgresql+psycopg://",
             async_creator=self._connect,
-            pool_size=min(size, _AT_REST),
-            max_overflow=max(size - _AT_REST, 0),
+            poolclass=RestingPool,
+            pool_size=self.settings.pool_size,
+            max_overflow=0,
             pool_timeout=self.settings.pool_wait_seconds,
             pool_use_lifo=True,
             use_native_hstore=False,

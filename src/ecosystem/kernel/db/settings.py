@@ -8,7 +8,7 @@ from ecosystem.kernel.settings import Secret, Settings
 
 
 class DatabaseSettings(Settings):
-    """A process has at most 6 connections: `pool_size` for units of work, the rest for waking up (LISTEN)."""
+    """A process has 3 connections at rest and 6 at most: `pool_size`, one for wake-ups, one for the registry."""
 
     section: ClassVar[str] = "database"
 

@@ -154,7 +154,7 @@ def test_a_parent_that_is_gone_changes_nothing() -> None:
     os.close(reading)
     parent = ParentLine(writing)
 
-    parent.say("ready")
-    parent.say("draining")
+    answers = [parent.say("ready"), parent.say("draining")]  # type: ignore[func-returns-value]
 
     os.close(writing)
+    assert answers == [None, None]

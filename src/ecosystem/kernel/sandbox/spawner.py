@@ -21,6 +21,7 @@ import time
 from typing import Any
 
 import orjson
+from setproctitle import setproctitle
 
 from ecosystem.kernel.sandbox import seccomp, worker
 
@@ -39,7 +40,7 @@ def guard(control: socket.socket, account: Account | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.environ.clear()
-    restarted = False
+    setproctitle("ecosystem sandbox guardian")
     while True:
         select.select([control], [], [])
         started = time.monotonic()
@@ -68,6 +69,7 @@ def _spawn_workers(control: socket.socket, account: Account | None) -> None:
     status = 1
     try:
         seccomp.die_with_parent(signal.SIGKILL)
+        setproctitle("ecosystem sandbox spawner")
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps; a pidfd tells the parent
         known: set[str] = set()
         dropped = account is None

@@ -97,6 +97,7 @@ class Spawning:
         try:
             self._connected().send(orjson.dumps(packet))
         except OSError:
+            self.restarts += 1
             self._lose()
             try:
                 self._connected().send(orjson.dumps(packet))
@@ -134,6 +135,7 @@ class Spawning:
             except OSError:
                 packet, descriptors = b"", []
             if not packet:
+                self.restarts += 1
                 self._lose()
                 self._ask_again()
                 return
@@ -179,6 +181,5 @@ class Spawning:
         asyncio.get_running_loop().remove_reader(self._control.fileno())
         self._control.close()
         self._control = None
-        self.restarts += 1
         if self._process is not None:
             self._process.poll()

@@ -18,7 +18,13 @@ VARIABLES = (
     "kind", "characters", "pages", "pages_without_text", "values", "dates", "today", "amounts", "movements", "ibans",
     "missing", "conflicts",
 )  # fmt: skip
-_PACKAGE, _FOLDER = "ecosystem.services.creditx", "rule_sets"
+_FOLDER = resources.files("ecosystem.services.creditx").joinpath("rule_sets")
+# Read at import: a service that gave up its privileges may not reach its own files any more.
+_TEXTS = tuple(
+    file.read_text(encoding="utf-8")
+    for file in sorted(_FOLDER.iterdir(), key=lambda file: file.name)
+    if file.name.endswith(".yaml")
+)
 
 
 class Rule(BaseModel):
@@ -89,12 +95,7 @@ def publish(text: str) -> Published:
 @cache
 def shipped() -> Mapping[str, Published]:
     """Every rule set that comes with this service, by name."""
-    folder = resources.files(_PACKAGE).joinpath(_FOLDER)
-    published = [
-        publish(file.read_text(encoding="utf-8"))
-        for file in sorted(folder.iterdir(), key=lambda file: file.name)
-        if file.name.endswith(".yaml")
-    ]
+    published = [publish(text) for text in _TEXTS]
     return {entry.rules.name: entry for entry in published}
 
 

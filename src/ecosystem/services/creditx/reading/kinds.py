@@ -7,6 +7,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 UNKNOWN = "unknown"
+# Read at import: a service that gave up its privileges may not reach its own files any more.
+_TEXT = resources.files(__package__).joinpath("kinds.yaml").read_text(encoding="utf-8")
 TYPES = ("text", "name", "address", "date", "date_range", "amount", "currency", "iban", "bic", "yes_no")
 
 
@@ -44,8 +46,7 @@ def normal(text: str) -> str:
 
 @cache
 def kinds() -> tuple[KindOf, ...]:
-    text = resources.files(__package__).joinpath("kinds.yaml").read_text(encoding="utf-8")
-    return tuple(KindOf.model_validate(entry) for entry in yaml.safe_load(text))
+    return tuple(KindOf.model_validate(entry) for entry in yaml.safe_load(_TEXT))
 
 
 def kind_of(name: str) -> KindOf | None:

@@ -16,7 +16,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def eco(*arguments: str) -> int:
-    return cli.main(list(arguments), settings_classes)
+    return cli.main(list(arguments), {"config": settings_classes})
 
 
 class TestConfig:

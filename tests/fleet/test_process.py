@@ -13,12 +13,12 @@ from tests.support.poll import eventually
 
 
 class Shell:
-    """Starts a shell script; ready as soon as it runs."""
+    """Starts a shell script; ready as soon as it runs, unless it is to end before that."""
 
     stop_signal = signal.SIGTERM
 
-    def __init__(self, script: str, words: str = "") -> None:
-        self._script, self._words, self.starts = script, words, 0
+    def __init__(self, script: str, words: str = "", *, gets_ready: bool = True) -> None:
+        self._script, self._words, self._gets_ready, self.starts = script, words, gets_ready, 0
 
     async def start(self, process: Process) -> int:
         self.starts += 1
@@ -27,7 +27,8 @@ class Shell:
         return started.pid
 
     async def ready(self, process: Process) -> None:
-        process.show("ready")
+        if self._gets_ready:
+            process.show("ready")
 
     def last_words(self) -> str:
         return self._words
@@ -57,7 +58,7 @@ async def test_a_killed_process_is_replaced_at_once_and_counted() -> None:
 
 
 async def test_a_crash_loop_backs_off_and_says_why() -> None:
-    process = a_process(Shell("exit 3", "the disk is full"))
+    process = a_process(Shell("exit 3", "the disk is full", gets_ready=False))
     process.begin()
 
     async def is_held_back() -> bool:
@@ -71,7 +72,7 @@ async def test_a_crash_loop_backs_off_and_says_why() -> None:
 
 
 async def test_refused_settings_are_told_at_once_instead_of_waited_for() -> None:
-    process = a_process(Shell("exit 78", "creditx.pages_max is refused"))
+    process = a_process(Shell("exit 78", "creditx.pages_max is refused", gets_ready=False))
     process.begin()
 
     with pytest.raises(NotStarted, match="pages_max is refused"):

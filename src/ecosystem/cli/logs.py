@@ -20,7 +20,9 @@ SUMMARY = "Log lines of a service, an engine, or all; filtered by time, level or
 LEVELS = ("debug", "info", "warning", "error", "critical")
 _POLL_SECONDS = 0.2
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_LEVEL_WORDS = re.compile(r"\b(FATAL|PANIC|ERROR|CRITICAL|critical|error|WARNING|warning|DEBUG|debug)\b(?!\])|\[(debug|info|warning|error|critical)\]\[")
+_LEVEL_WORDS = re.compile(
+    r"\b(FATAL|PANIC|ERROR|CRITICAL|critical|error|WARNING|warning|DEBUG|debug)\b(?!\])|\[(debug|info|warning|error|critical)\]\["
+)
 _PLAIN_TIME = re.compile(r"\[?(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d{3})\d*(?: UTC|Z)?\]?")
 
 

@@ -16,13 +16,19 @@ def main() -> int:
         return entrypoints.run(word, rest)
     from ecosystem.cli.main import main as command
 
-    return command(sys.argv[1:], _settings_classes)
+    return command(sys.argv[1:], {"config": _settings_classes, "schemas": _openapi})
 
 
 def _settings_classes() -> list[type[Any]]:
     from ecosystem import entrypoints
 
     return list(entrypoints.settings_classes())
+
+
+def _openapi() -> dict[str, dict[str, Any]]:
+    from ecosystem import description
+
+    return description.openapi()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ name to `COMMANDS` and it is there, in the help too.
 
 import importlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ecosystem import __version__
@@ -42,8 +42,11 @@ COMMANDS: dict[str, tuple[tuple[str, str], ...]] = {
 _NAMES = [name for group in COMMANDS.values() for name, _ in group]
 
 
-def main(arguments: list[str], settings_classes: Callable[[], Sequence[type[Any]]] = list) -> int:
-    """`settings_classes` finds every class of settings, those of services included; only `config` asks for them."""
+Finders = Mapping[str, Callable[[], Any]]
+
+
+def main(arguments: list[str], finders: Finders | None = None) -> int:
+    """`finders` bring, by command, what only `__main__` can find, because it stands in services."""
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage())  # noqa: T201
         return 0
@@ -56,7 +59,7 @@ def main(arguments: list[str], settings_classes: Callable[[], Sequence[type[Any]
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
         print(f"eco: there is no command {name!r}.{hint}\nNext: eco --help", file=sys.stderr)  # noqa: T201
         return 2
-    further = (settings_classes(),) if name == "config" else ()
+    further = (finders[name](),) if finders and name in finders else ()
     code: int = importlib.import_module(f"ecosystem.cli.{name}").main(arguments[1:], *further)
     return code
 

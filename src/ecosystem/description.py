@@ -1,0 +1,57 @@
+"""What the platform offers by HTTP, as OpenAPI 3.1: every service is composed on parts that are never opened."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ecosystem import __version__
+from ecosystem.catalog import CATALOG, Entry
+from ecosystem.contracts import index
+from ecosystem.entrypoints import resolve
+from ecosystem.kernel.agent.local import LocalTransport
+from ecosystem.kernel.http.app import create_app
+from ecosystem.kernel.identity.authority import Authority
+from ecosystem.kernel.identity.identity import Identity
+from ecosystem.kernel.identity.settings import IdentitySettings
+from ecosystem.kernel.registry.registry import Registry
+from ecosystem.kernel.runtime.contracts import ContractIndex
+from ecosystem.kernel.runtime.parts import World, make_database, make_kernel
+from ecosystem.kernel.runtime.service import Kernel
+from ecosystem.kernel.settings import Source
+
+
+def openapi() -> dict[str, dict[str, Any]]:
+    """The OpenAPI document of each service with public routes, by its registered name."""
+    documents = {}
+    with tempfile.TemporaryDirectory(prefix="eco-describe-") as name:
+        for entry in CATALOG:
+            service = resolve(entry.build)(_kernel(entry, Path(name)))
+            document = create_app(entry.name, __version__, service.routers).openapi()
+            if document["paths"]:
+                documents[entry.name] = document
+    return documents
+
+
+def _kernel(entry: Entry, folder: Path) -> Kernel:
+    """Settings as the fleet would give them, of places where nothing is."""
+    authority = Authority.open(folder / "authority")
+    for name, content in (("pem", authority.issue(entry.name)), ("ca", authority.bundle()), ("key", b"5a" * 32)):
+        (folder / name).touch(mode=0o600)
+        (folder / name).write_bytes(content)
+    files = {"pem_file": str(folder / "pem"), "ca_file": str(folder / "ca")}
+    source = Source.load(
+        overrides={
+            "database": {"url": "postgresql://nobody@/nowhere"},
+            "keys": {"master_key_file": str(folder / "key")},
+            "objects": {"folder": str(folder / "objects")},
+            "identity": files,
+            "gateway": {**files, "edge_folder": str(folder)},
+        }
+    )
+    world = World.real()
+    database = make_database(entry.schema, source, world)
+    contracts = ContractIndex(index.AGENTS, index.EVENTS, frozenset(one.name for one in CATALOG))
+    return make_kernel(
+        entry.name, source, contracts, world, database=database, registry=Registry(database),
+        identity=Identity(source.get(IdentitySettings)), transport=LocalTransport(entry.name, {}),
+    )  # fmt: skip

@@ -36,7 +36,11 @@ class Instances(Protocol):
 
 
 class Peers:
-    """One keep-alive client for each service, which must prove by its certificate to be that service."""
+    """One client for each service, which must prove by its certificate to be that service.
+
+    What is asked here is asked rarely (keys, tokens of Basic), so no connection is kept: an idle one, which httpx does
+    not read, leaves the server's closing of TLS unanswered and holds up its stop for the whole grace.
+    """
 
     def __init__(self, registry: Instances, identity: Identity) -> None:
         self._registry, self._identity = registry, identity
@@ -54,8 +58,9 @@ class Peers:
         client = self._clients.get(service)
         if client is None:
             client = self._clients[service] = httpx.AsyncClient(
-                verify=self._identity.client_context(service), timeout=_SECONDS, trust_env=False
-            )
+                verify=self._identity.client_context(service), timeout=_SECONDS, trust_env=False,
+                limits=httpx.Limits(max_keepalive_connections=0),
+            )  # fmt: skip
         sent = {**(headers or {}), **({"traceparent": parent} if (parent := traceparent()) else {})}
         for attempt in range(min(len(ready) + 1, _ATTEMPTS)):
             self._turn += 1

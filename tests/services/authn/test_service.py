@@ -4,9 +4,29 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import pytest
-
 from tests.services.authn.conftest import COMPANY, Authn
+
+WRONG_COMPANIES: list[tuple[dict[str, Any], str]] = [
+    ({"name": "\x00"}, "name"),
+    ({"name": "n" * 401}, "name"),
+    ({"region": "moon"}, "region"),
+    ({"time_zone": "Mars/Base"}, "time_zone"),
+    ({"locale": "xx"}, "locale"),
+    ({"currency": "XXXX"}, "currency"),
+    ({"more": 1}, "more"),
+    ({"name": None}, "name"),
+    ({"region": {"$ne": 1}}, "region"),
+]
+WRONG_CLIENTS: list[dict[str, Any]] = [
+    {"roles": ["platform-administrator"]},
+    {"roles": ["root"]},
+    {"roles": []},
+    {"agents": ["A B"]},
+    {"agents": ["a"] * 51},
+    {"name": "\u202e"},
+    {"company_id": "x"},
+    {"scopes": ["all"]},
+]
 
 
 class TestCompanies:
@@ -25,21 +45,12 @@ class TestCompanies:
         assert (event[1], str(event[2])) == (made["company_id"], made["company_id"])
         assert "Very Secret" not in stored
 
-    @pytest.mark.parametrize(
-        ("change", "field"),
-        [
-            ({"name": "\x00"}, "name"), ({"name": "n" * 401}, "name"), ({"region": "moon"}, "region"),
-            ({"time_zone": "Mars/Base"}, "time_zone"), ({"locale": "xx"}, "locale"), ({"currency": "XXXX"}, "currency"),
-            ({"more": 1}, "more"), ({"name": None}, "name"), ({"region": {"$ne": 1}}, "region"),
-        ],
-    )  # fmt: skip
-    async def test_a_field_that_breaks_its_rule_is_named_and_nothing_is_stored(
-        self, authn: Authn, change: dict[str, Any], field: str
-    ) -> None:
-        answer = await authn.administrator().post("/v1/companies", json={**COMPANY, **change})
+    async def test_a_field_that_breaks_its_rule_is_named_and_nothing_is_stored(self, authn: Authn) -> None:
+        for change, field in WRONG_COMPANIES:
+            answer = await authn.administrator().post("/v1/companies", json={**COMPANY, **change})
 
-        assert (answer.status_code, answer.json()["code"]) == (422, "request_invalid")
-        assert answer.json()["errors"][0]["field"] == field
+            assert (answer.status_code, answer.json()["code"]) == (422, "request_invalid"), change
+            assert answer.json()["errors"][0]["field"] == field
         assert authn.harness.platform.rows("select 1 from authn.companies") == []
         assert authn.harness.events("company_created") == []
 
@@ -63,12 +74,15 @@ class TestCompanies:
         assert sorted(seen) == sorted(made)
         assert len(seen) == 5
 
-    @pytest.mark.parametrize("cursor", ["x", "e30", "WzEsMl0", "WyIyMDI2LTAxLTAxIiwieCJd"])
-    async def test_a_cursor_of_ones_own_making_is_refused(self, authn: Authn, cursor: str) -> None:
+    async def test_a_cursor_of_ones_own_making_is_refused(self, authn: Authn) -> None:
         client = authn.administrator()
-        found = [await client.get(f"{path}?cursor={cursor}") for path in ("/v1/companies", "/v1/clients")]
+        found = [
+            await client.get(f"{path}?cursor={cursor}")
+            for path in ("/v1/companies", "/v1/clients")
+            for cursor in ("x", "e30", "WzEsMl0", "WyIyMDI2LTAxLTAxIiwieCJd")
+        ]
 
-        assert [(one.status_code, one.json()["code"]) for one in found] == [(422, "cursor_invalid")] * 2
+        assert {(one.status_code, one.json()["code"]) for one in found} == {(422, "cursor_invalid")}
 
 
 class TestClients:
@@ -84,21 +98,13 @@ class TestClients:
         assert "client_secret" not in listed[0]
         assert (await authn.token(made.json())).status_code == 200
 
-    @pytest.mark.parametrize(
-        ("change", "code"),
-        [
-            ({"roles": ["platform-administrator"]}, "request_invalid"), ({"roles": ["root"]}, "request_invalid"),
-            ({"roles": []}, "request_invalid"), ({"agents": ["A B"]}, "request_invalid"),
-            ({"agents": ["a"] * 51}, "request_invalid"), ({"name": "\u202e"}, "request_invalid"),
-            ({"company_id": "x"}, "request_invalid"), ({"scopes": ["all"]}, "request_invalid"),
-        ],
-    )  # fmt: skip
-    async def test_what_breaks_a_rule_makes_no_client(self, authn: Authn, change: dict[str, Any], code: str) -> None:
+    async def test_what_breaks_a_rule_makes_no_client(self, authn: Authn) -> None:
         member = authn.member(UUID((await authn.company())["company_id"]))
 
-        answer = await member.post("/v1/clients", json={"name": "x", "roles": ["analyst"], **change})
+        for change in WRONG_CLIENTS:
+            answer = await member.post("/v1/clients", json={"name": "x", "roles": ["analyst"], **change})
 
-        assert (answer.status_code, answer.json()["code"]) == (422, code)
+            assert (answer.status_code, answer.json()["code"]) == (422, "request_invalid"), change
         assert authn.harness.platform.rows("select 1 from authn.clients") == []
 
     async def test_nobody_gives_or_takes_more_than_it_has(self, authn: Authn) -> None:

@@ -25,7 +25,7 @@ def routes(authn: Authn) -> list[tuple[str, APIRoute]]:
         for router in authn.running.service.routers
         for route in router.routes
         if isinstance(route, APIRoute)
-        for method in sorted(route.methods)
+        for method in sorted(route.methods or ())
     ]
     assert len(found) == 12
     return found

@@ -46,15 +46,25 @@ class Upstream:
     healthy: bool = True
     reset_first: int = 0
     server: asyncio.Server | None = None
+    open: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    def die(self) -> None:
+        """As by SIGKILL: the port is closed and every connection is cut."""
+        assert self.server is not None
+        self.server.close()
+        for writer in self.open:
+            writer.transport.abort()
 
     async def start(self, context: ssl.SSLContext) -> None:
         self.server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=context)
         self.port = self.server.sockets[0].getsockname()[1]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open.add(writer)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while await self._one(reader, writer):
                 pass
+        self.open.discard(writer)
         writer.close()
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
@@ -208,4 +218,6 @@ async def answers(edge: RunningEdge, path: str, status: int, token: str | None =
                 return None
             return response if response.status_code == status else None
 
-        return await eventually(look)  # type: ignore[return-value]
+        found = await eventually(look)
+    assert found is not None
+    return found

@@ -4,11 +4,13 @@ import asyncio
 import gzip
 import json
 import ssl
+from collections.abc import Callable
 
 import httpx
 import pytest
 from joserfc.jwk import ECKey
 
+from ecosystem.kernel.identity.identity import write_atomically
 from ecosystem.services.gateway.model import file, rejected_now, render
 from tests.services.gateway.envoys import RunningEdge, answers, jwks_of
 from tests.support.poll import eventually
@@ -99,6 +101,24 @@ class TestRequests:
         writer.close()
 
         assert chosen == "h2"
+
+    async def test_a_renewed_certificate_is_shown_without_a_new_listener(self, edge: RunningEdge) -> None:
+        context = ssl.create_default_context(cadata=edge.authority.bundle().decode())
+
+        async def serial() -> str:
+            _, writer = await asyncio.open_connection("127.0.0.1", edge.place.port, ssl=context)
+            certificate = writer.get_extra_info("peercert")
+            writer.close()
+            return str(certificate["serialNumber"])
+
+        before = await serial()
+        write_atomically(edge.place.pem_file, edge.authority.issue("edge"))
+
+        async def renewed() -> bool:
+            return await serial() != before
+
+        assert await eventually(renewed)
+        assert (await answers(edge, "/v1/documents", 200, edge.token())).status_code == 200
 
     @pytest.mark.parametrize("encoding", ["gzip", "br"])
     async def test_answers_are_compressed(self, edge: RunningEdge, encoding: str) -> None:
@@ -210,6 +230,23 @@ class TestInstances:
         edge.upstreams["a"].healthy = False
 
         assert await eventually(lambda: _nothing_for(edge, "a"))
+
+    async def test_a_killed_one_costs_a_reader_nothing(self, edge: RunningEdge) -> None:
+        victim = await edge.upstream("creditx-service", "victim")
+        edge.send_to("creditx-service", "a", "victim")
+        statuses = set[int]()
+
+        async def load(until: Callable[[], bool]) -> None:
+            async with edge.client(edge.token()) as client:
+                while not until():
+                    statuses.add((await client.get("/v1/documents")).status_code)
+
+        await asyncio.gather(*(load(lambda: len(victim.seen) > 20) for _ in range(4)))
+        victim.die()
+        served = len(edge.upstreams["a"].seen)
+        await asyncio.gather(*(load(lambda: len(edge.upstreams["a"].seen) > served + 60) for _ in range(4)))
+
+        assert statuses == {200}
 
     async def test_one_that_always_fails_is_ejected(self, edge: RunningEdge) -> None:
         edge.upstreams["a"].status = 500

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
+import structlog
 
 from tests.support import engines
 
@@ -11,6 +12,11 @@ from tests.support import engines
 # from deep in the stack ("AST constructor recursion depth mismatch").
 hypothesis.settings.register_profile("eco", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("eco")
+
+# Expected failures log tracebacks; drawing each one in colours takes longer than the test.
+structlog.configure(
+    processors=[structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
+)
 
 pytest_plugins = ["tests.kernel.db.fixtures"]
 

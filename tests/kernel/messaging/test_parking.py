@@ -70,6 +70,28 @@ class TestPoison:
 
             await eventually(both)
 
+    async def test_event_that_fails_at_the_commit_is_found_and_set_aside(self, log: Log) -> None:
+        log.platform.rows("create table events.once (number integer unique deferrable initially deferred)")
+        log.platform.rows("grant insert on events.once to eco_events")
+
+        async def handle(envelope: Envelope) -> None:
+            await log.handler()(envelope)
+            for number in (1, 1) if envelope.subject == "twice" else (int(envelope.position) + 10,):
+                await log.database.session.execute(text(f"insert into once values ({number})"))
+
+        await log.publish("a", 1)
+        await log.publish("twice", 1)
+        await log.publish("b", 1)
+        async with log.running(log.runner(log.consumer(handler=handle, attempts_max=1))):
+            effects = await log.until(2)
+
+            async def dead() -> bool:
+                return bool(log.platform.rows("select 1 from kernel.dead_letters where subject = 'twice'"))
+
+            await eventually(dead)
+
+        assert sorted(effects) == [("a", 1), ("b", 1)]
+
     async def test_failure_of_the_world_parks_nothing(self, log: Log) -> None:
         failures = 3
 

@@ -144,7 +144,7 @@ class ConsumerRunner:
             self._careful = True
             self._slots = chosen + self._slots
             return Round(more=True)
-        except EcosystemError as error:
+        except Exception as error:
             await self._shrink(error)
             raise
         self._careful = False
@@ -160,13 +160,18 @@ class ConsumerRunner:
         elif asked == self._take:
             self._take = min(SLOTS, self._take + 1)
 
-    async def _shrink(self, error: EcosystemError) -> None:
-        """A batch that was too long is tried row by row; an event that is too long alone is parked as failed."""
+    async def _shrink(self, error: Exception) -> None:
+        """A batch that did not survive is tried row by row; an event that does not survive alone is parked as failed.
+
+        Such are an event that takes too long, and one that breaks a deferred constraint: the commit tells, not the
+        handler. A failure of the world is the event's own only when it keeps coming back with it.
+        """
         alone, self._rows_max = self._rows_max == 1, 1
-        at = self._at
-        if alone and at is not None and (isinstance(error, UnitOfWorkTooLong) or self._failures >= _DEAD_ALONE):
-            failure = describe(error)
-            await self._database.run(lambda: self._parking.set_aside(at, failure))
+        at, failure = self._at, describe(error)
+        worldly = isinstance(error, EcosystemError) and not isinstance(error, UnitOfWorkTooLong)
+        if alone and at is not None and (not worldly or self._failures >= _DEAD_ALONE):
+            with context.scope(company_id=None):
+                await self._database.run(lambda: self._parking.set_aside(at, failure))
 
     async def _consume(self, chosen: list[int]) -> tuple[Round, list[int]]:
         """What one round met, and the slots in which there is more."""

@@ -165,17 +165,14 @@ class TestLoss:
         answer = await own_sandbox.run(f"{HOSTILE}:echo", b"abc")
 
         assert answer["size"] == 3
-        await asyncio.to_thread(
-            eventually_now, lambda: spawner.pid not in psutil.pids() or spawner.status() == psutil.STATUS_ZOMBIE
-        )
+        await asyncio.to_thread(eventually_now, lambda: gone(spawner))
 
     async def test_a_killed_warm_worker_is_not_given_a_job(self, own_sandbox: Sandbox) -> None:
         await own_sandbox.warm(HOSTILE)
-        for worker in workers_of(own_sandbox):
+        workers = list(workers_of(own_sandbox))
+        for worker in workers:
             worker.kill()
-        await asyncio.to_thread(
-            eventually_now, lambda: all(child.status() != psutil.STATUS_RUNNING for child in workers_of(own_sandbox))
-        )
+        await asyncio.to_thread(eventually_now, lambda: all(gone(worker) for worker in workers))
 
         assert (await own_sandbox.run(f"{HOSTILE}:echo", b"abc"))["size"] == 3
 
@@ -188,6 +185,34 @@ class TestLoss:
         with pytest.raises(SandboxCrash):
             await task
         assert (await own_sandbox.run(f"{HOSTILE}:echo", b"abc"))["size"] == 3
+
+    async def test_where_no_spawner_can_be_started_each_job_says_so_at_once(
+        self, own_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A service that gave up its privileges, and lost its guardian, cannot execute Python again."""
+        await own_sandbox.run(f"{HOSTILE}:echo", b"abc")
+        monkeypatch.setattr(sys, "executable", "/etc/hostname")
+        workers = list(workers_of(own_sandbox))
+        guardian_of(own_sandbox).kill()
+        await asyncio.to_thread(eventually_now, lambda: all(gone(worker) for worker in workers))
+        for _ in range(3):
+            with pytest.raises(SandboxUnavailable):
+                async with asyncio.timeout(5):
+                    await own_sandbox.run(f"{HOSTILE}:echo", b"abc")
+        async with asyncio.timeout(5):
+            await own_sandbox.lost()
+
+        monkeypatch.undo()
+        assert (await own_sandbox.run(f"{HOSTILE}:echo", b"abc"))["size"] == 3
+
+    async def test_a_spawner_that_ends_at_once_is_not_started_for_ever(
+        self, own_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "executable", "/bin/false")
+        with pytest.raises(SandboxUnavailable):
+            await own_sandbox.run(f"{HOSTILE}:echo", b"abc")
+
+        assert own_sandbox.restarts <= 2
 
     async def test_a_module_that_is_not_there_is_said_and_harms_nothing(self, own_sandbox: Sandbox) -> None:
         for name in ("tests.kernel.sandbox.absent", "../../etc"):
@@ -220,7 +245,7 @@ class TestLoss:
         assert len(below) >= 3
         await asyncio.to_thread(
             eventually_now,
-            lambda: all(not child.is_running() or child.status() == psutil.STATUS_ZOMBIE for child in below),
+            lambda: all(gone(child) for child in below),
         )
 
 
@@ -271,6 +296,13 @@ def guardian_of(sandbox: Sandbox) -> psutil.Process:
 def workers_of(sandbox: Sandbox) -> Iterator[psutil.Process]:
     for spawner in guardian_of(sandbox).children():
         yield from spawner.children()
+
+
+def gone(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def busy(process: psutil.Process) -> bool:

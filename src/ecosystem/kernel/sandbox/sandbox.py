@@ -107,13 +107,20 @@ class Sandbox:
             _let_go(self._warm.popleft())
         self._spawning.close()
 
+    async def lost(self) -> None:
+        """Return when no spawner can be started from this process any more: only a new process can have one.
+
+        A service that gave up its privileges may not be able to execute Python again.
+        """
+        await self._spawning.lost.wait()
+
     @property
     def restarts(self) -> int:
         """How often the spawner was lost since the start."""
         return self._spawning.restarts
 
     async def _worker(self, modules: frozenset[str]) -> Worker:
-        """A living worker that knows `modules`; the next ones are asked for before this one is waited for."""
+        """A living worker that knows `modules`; the next ones are asked for while it works."""
         if not seccomp.supported():
             raise SandboxUnavailable(
                 "The sandbox needs Linux on x86-64.", suggestion="Run this service on a Linux machine with x86-64."
@@ -122,22 +129,22 @@ class Sandbox:
             async with asyncio.timeout(context.remaining_seconds(self._settings.start_timeout_seconds)):
                 while self._warm:
                     asked = self._warm.popleft()
-                    self._refill(modules)
                     worker = await _arrival(asked)
                     if worker is not None and modules <= worker.modules and worker.alive:
-                        return worker
-                    _let_go(asked)
-                    if not modules <= self._spawning.known:
                         break
-                asked = self._spawning.ask(modules)
-                self._refill(modules)
-                try:
-                    return await asked
-                except asyncio.CancelledError:
                     _let_go(asked)
-                    raise
+                else:
+                    asked = self._spawning.ask(modules)
+                    try:
+                        worker = await asked
+                    except asyncio.CancelledError:
+                        _let_go(asked)
+                        raise
         except TimeoutError:
             raise SandboxUnavailable("No worker stood ready in time.") from None
+        # Only now: where one worker cannot be made, asking for more would go on for ever.
+        self._refill(modules)
+        return worker
 
     def _refill(self, modules: frozenset[str]) -> None:
         while len(self._warm) < self._settings.workers_warm:

@@ -59,7 +59,9 @@ class Spawning:
         self._known: frozenset[str] = frozenset()
         self._asked: dict[int, tuple[Asked, frozenset[str]]] = {}
         self._last_id = 0
+        self._delivered = False
         self.restarts = 0
+        self.lost = asyncio.Event()
 
     def ask(self, modules: frozenset[str]) -> Asked:
         """A future worker that knows `modules` and all modules that workers had before.
@@ -102,6 +104,7 @@ class Spawning:
             try:
                 self._connected().send(orjson.dumps(packet))
             except OSError as error:
+                self.lost.set()
                 self._refuse(number, f"The sandbox cannot be started: {os.strerror(error.errno or 0)}.")
 
     def _connected(self) -> socket.socket:
@@ -111,6 +114,7 @@ class Spawning:
                 self._control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=descriptor)
             else:
                 self._control = self._execute()
+            self._delivered = False
             self._control.setblocking(False)
             asyncio.get_running_loop().add_reader(self._control.fileno(), self._hear)
         return self._control
@@ -137,7 +141,11 @@ class Spawning:
             if not packet:
                 self.restarts += 1
                 self._lose()
-                self._ask_again()
+                if self._delivered:
+                    self._ask_again()
+                else:
+                    # It died before its first worker: another one would do the same, and so for ever.
+                    self._refuse_all("The sandbox's processes end at once.")
                 return
             self._take(orjson.loads(packet), list(descriptors))
 
@@ -156,6 +164,7 @@ class Spawning:
                 worker.end()
             else:
                 self._known |= modules
+                self._delivered = True
                 future.set_result(worker)
         elif number not in self._asked:
             return
@@ -168,6 +177,11 @@ class Spawning:
         future, _ = self._asked[number]
         if not future.done():
             future.set_exception(SandboxUnavailable(message))
+
+    def _refuse_all(self, message: str) -> None:
+        self.lost.set()
+        for number in list(self._asked):
+            self._refuse(number, message)
 
     def _ask_again(self) -> None:
         """Repeat what was asked of a spawner that died. Nothing is started for nobody."""

@@ -1,6 +1,8 @@
 """The composition root: the only place that picks real adapters."""
 
 import asyncio
+import os
+import signal
 
 from ecosystem.contracts.creditx import (
     CREDITX_COMPLIANCE_AGENT,
@@ -55,9 +57,21 @@ def build(kernel: Kernel) -> Service:
 
 
 async def _warm(sandbox: Sandbox, stop: asyncio.Event) -> None:
-    """Have a worker ready before the first document, beside the start of everything else; then wait for the end."""
+    """Have a worker ready before the first document; end this process where there can be none any more.
+
+    Whoever starts this process starts another, which begins with the rights that a sandbox needs.
+    """
     try:
         await sandbox.warm(INSPECTION, EXTRACTION)
     except SandboxUnavailable as error:
         log.error("the sandbox has no worker: no document can be read", reason=error.message)
-    await stop.wait()
+    waiting = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(sandbox.lost())]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if not stop.is_set():
+            log.error("the sandbox is lost: this process ends, so that another takes its place")
+            os.kill(os.getpid(), signal.SIGTERM)
+            await stop.wait()
+    finally:
+        for task in waiting:
+            task.cancel()

@@ -1,4 +1,4 @@
-"""Goal: whichever one process is killed, a promised document reaches its outcome, once. Method: SIGKILL in a real fleet.
+"""Goal: whichever process is killed, a promised document reaches its outcome, once. Method: SIGKILL in a real fleet.
 
 A client uploads through the edge; as soon as the platform has promised (202), one process is killed; the client
 follows the document as any client would. At the end the log is read as the superuser, past every fence.
@@ -83,7 +83,7 @@ def is_healed(fleet: Fleet) -> bool:
     return fleet.eco("status").returncode == 0
 
 
-def reaches_its_outcome_once(fleet: Fleet, ecosystem: Ecosystem, documents: list[str]) -> None:
+def assert_outcome_once(fleet: Fleet, ecosystem: Ecosystem, documents: list[str]) -> None:
     assert [outcome(ecosystem, one) for one in documents] == ["approved"] * len(documents)
     for one in documents:
         # The outcome is stored one step before it is published.
@@ -98,7 +98,7 @@ def test_any_process_killed_during_an_ingestion(fleet: Fleet, ecosystem: Ecosyst
 
     os.kill(fleet.process(slot)["pid"], signal.SIGKILL)
 
-    reaches_its_outcome_once(fleet, ecosystem, documents)
+    assert_outcome_once(fleet, ecosystem, documents)
     eventually_now(lambda: is_healed(fleet), within_seconds=20)
 
 
@@ -112,4 +112,4 @@ def test_the_supervisor_killed_and_started_again(fleet: Fleet, ecosystem: Ecosys
         lambda: fleet.eco("up", ECO_FLEET_EDGE_PORT=port).returncode == 0, within_seconds=60, every_seconds=0.2
     )
 
-    reaches_its_outcome_once(fleet, ecosystem, documents)
+    assert_outcome_once(fleet, ecosystem, documents)

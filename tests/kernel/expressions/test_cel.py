@@ -1,5 +1,6 @@
 """Goal: a user's expression is a value or a clear error, in bounded time. Method: real CEL, good, odd and hostile."""
 
+import contextlib
 import time
 from typing import Any
 
@@ -58,9 +59,7 @@ def test_what_is_no_expression_is_refused_when_compiled(text: str) -> None:
 )
 def test_an_expensive_expression_ends_soon(text: str) -> None:
     started = time.perf_counter()
-    try:
+    with contextlib.suppress(cel.ExpressionFailed):
         cel.compile(text, ["a", "s"]).truth({"a": list(range(20)), "s": "x" * 50_000})
-    except cel.ExpressionFailed:
-        pass
 
     assert time.perf_counter() - started < 1

@@ -246,7 +246,8 @@ $$;
 
 RIGHTS = """
 grant execute on function kernel.list_events, kernel.find_event, kernel.log_end, kernel.read_events, kernel.bury,
-  kernel.list_dead_letters, kernel.redeliver, kernel.replay, kernel.consumer_states, kernel.log_horizon_seconds to eco_service;
+  kernel.list_dead_letters, kernel.redeliver, kernel.replay, kernel.consumer_states, kernel.log_horizon_seconds
+  to eco_service;
 alter function kernel.list_events owner to eco_relay;
 alter function kernel.find_event owner to eco_relay;
 alter function kernel.read_events owner to eco_relay;

@@ -138,7 +138,6 @@ class Keyring:
         Other processes may use the key for `keys.cache_seconds` after the commit.
         """
 
-
         def forget() -> None:
             self._kept.pop((company_id, subject), None)
 

@@ -65,7 +65,7 @@ class TestListing:
         ("method", "path"),
         [("GET", "/v1/events"), ("GET", "/v1/events/stream"), ("GET", "/v1/events/consumers"),
          ("GET", "/v1/events/dead-letters"), ("GET", "/v1/events/archive"), ("POST", "/v1/events/replay"),
-         ("POST", f"/v1/events/dead-letters/{uuid4()}/redeliver"), ("GET", f"/v1/events/{uuid4()}")],
+         ("POST", f"/v1/events/dead-letters/{ZURICH}/redeliver"), ("GET", f"/v1/events/{ZURICH}")],
     )  # fmt: skip
     async def test_every_route_refuses_who_may_not(self, events: ServiceHarness, method: str, path: str) -> None:
         body = {"consumer": "archive", "from_position": "1.2.3"} if path.endswith("replay") else None

@@ -241,7 +241,10 @@ class TestInstances:
                 while not until():
                     statuses.add((await client.get("/v1/documents")).status_code)
 
-        await asyncio.gather(*(load(lambda: len(victim.seen) > 20) for _ in range(4)))
+        # Both must be taking requests: an instance that an earlier case had declared unhealthy needs a check to return.
+        served = len(edge.upstreams["a"].seen)
+        both = [load(lambda: len(victim.seen) > 20 and len(edge.upstreams["a"].seen) > served + 20) for _ in range(4)]
+        await asyncio.wait_for(asyncio.gather(*both), 30)
         victim.die()
         served = len(edge.upstreams["a"].seen)
         await asyncio.gather(*(load(lambda: len(edge.upstreams["a"].seen) > served + 60) for _ in range(4)))

@@ -121,6 +121,17 @@ class TestHealing:
         assert fleet.eco("status", "--wait", "20").returncode == 0
 
 
+class TestRestart:
+    def test_a_service_is_replaced_through_a_new_zygote_and_nothing_else_is_touched(self, fleet: Fleet) -> None:
+        before = {slot: fleet.process(slot) for slot in ("dragonfly-1", "zygote", "authn-1")}
+        done = fleet.eco("restart", "dragonfly")
+        after = {slot: fleet.process(slot) for slot in before}
+
+        assert done.returncode == 0, done.stderr
+        assert [after[slot]["pid"] != before[slot]["pid"] for slot in before] == [True, True, False]
+        assert after["zygote"]["restarts"] == before["zygote"]["restarts"]
+
+
 class TestScale:
     def test_up_and_down_under_load_fails_no_request(self, fleet: Fleet) -> None:
         state = fleet.status()

@@ -40,12 +40,14 @@ PRELOAD = (
     "importlib.resources._itertools",
     "importlib.resources.readers",
     "multiprocessing.connection",
-    "pydantic.v1",
     "sqlalchemy.dialects.postgresql.psycopg",
     "uvicorn.lifespan.off",
     "uvicorn.lifespan.on",
     "zoneinfo",
 )
+
+# What libraries import when it is there and do without when it is not; no process of the fleet uses it.
+UNWANTED = ("pydantic.v1", "rich")
 
 
 def resolve(dotted: str) -> Any:
@@ -106,6 +108,8 @@ def _load_migrate() -> Run:
 def run(word: str, arguments: list[str], zygote: Begun | None = None) -> int:
     """One of the fleet's own words; `zygote`: the one that was begun for `supervise`."""
     parser = argparse.ArgumentParser(prog=f"python -m ecosystem {word}")
+    if word != "supervise":
+        sys.modules.update(dict.fromkeys(UNWANTED))  # type: ignore[arg-type]  # None: importing it fails
     if word == "zygote":
         parser.add_argument("--control-fd", type=int, required=True)
         control = socket.socket(fileno=parser.parse_args(arguments).control_fd)

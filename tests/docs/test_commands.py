@@ -16,6 +16,9 @@ from tests.tidy.tree import text, tree
 _HERE = "tests/docs/test_commands.py"
 ELSEWHERE = {
     "eco demo": "tests/system/test_demo.py::test_specimens_come_out_as_their_truth_says",
+    "eco demo --svg docs/pictures/demo.svg": (
+        "tests/cli/test_demo_report.py::test_the_picture_shows_the_table_and_asks_no_other_host"
+    ),
     "eco test": f"{_HERE}::test_what_lands_runs_every_stage",
     "eco check": f"{_HERE}::test_what_lands_runs_every_stage",
     "eco schemas": f"{_HERE}::test_schemas_are_what_it_would_write",

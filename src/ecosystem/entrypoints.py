@@ -28,6 +28,7 @@ MIGRATE = "migrate"
 # libraries any more, and every import before the fork is one that no child pays for.
 PRELOAD = (
     "anyio._backends._asyncio",
+    "cryptography.hazmat.backends.openssl.backend",
     "encodings.ascii",
     "encodings.cp1252",
     "encodings.idna",

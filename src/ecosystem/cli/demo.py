@@ -40,6 +40,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=1, help="another seed, other specimens (default: 1)")
     parser.add_argument("--keep", action="store_true", help="leave the platform running and its home in place")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="write the table as a picture, too")
     parser.add_argument("--timeout", type=float, default=60, metavar="SECONDS", help="for each document (default: 60)")
     parsed = parser.parse_args(arguments)
     return guarded("eco demo", lambda: _demonstrate(parsed))
@@ -53,6 +54,8 @@ def _demonstrate(parsed: argparse.Namespace) -> int:
         screen.note(f"ready after {time.monotonic() - started:.1f} s at {running.edge_url}")
         reports = _send(running, cases, parsed.timeout)
         good = all(report.good for report in reports)
+        if parsed.svg:
+            demo_report.picture(reports, parsed.svg)
         if parsed.json:
             about = {"home": str(home) if parsed.keep else None, "edge_url": running.edge_url, "good": good}
             demo_report.as_json(reports, seconds=round(time.monotonic() - started, 2), **about)

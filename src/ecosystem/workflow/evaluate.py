@@ -199,8 +199,8 @@ class _Walk:
         here = place.down("for")
         passes = tuple(
             Pass(
-                task.path, here.key, number, f"{here.key}/{number}", f"{here.identity}/{number}", place.attempt, names["input"],
-                self._context, {**(place.variables or {}), task.each: item, task.at: number - 1},
+                task.path, here.key, number, f"{here.key}/{number}", f"{here.identity}/{number}", place.attempt,
+                names["input"], self._context, {**(place.variables or {}), task.each: item, task.at: number - 1},
             )
             for number, item in enumerate(items, 1)
         )  # fmt: skip

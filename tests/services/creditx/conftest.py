@@ -17,6 +17,7 @@ from ecosystem.contracts.creditx import (
     CheckCompliance,
     ExtractMetadata,
     FailDocument,
+    ReadPages,
     StoreDocument,
     ValidateDocument,
 )
@@ -41,6 +42,7 @@ AS_OF = date(2026, 11, 24)
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 _AGENTS: dict[type[Task], str] = {
     ValidateDocument: "validation-agent",
+    ReadPages: "ocr-agent",
     ExtractMetadata: "metadata-extraction-agent",
     CheckCompliance: "creditx-compliance-agent",
     StoreDocument: "storage-agent",

@@ -23,8 +23,9 @@ from ecosystem.kernel.messaging.outbox import Outbox
 from ecosystem.services.orchestrator.adapters import shipped
 from ecosystem.services.orchestrator.model import Run
 from ecosystem.services.orchestrator.repository import Runs
-from ecosystem.services.orchestrator.service import PASS, QUEUE, TASK, Parts, WorkflowService
+from ecosystem.services.orchestrator.service import QUEUE, TASK, Parts, WorkflowService
 from ecosystem.workflow.model import Definition
+from ecosystem.workflow.passes import TASK as PASS
 from tests.kernel.db.fixtures import Platform
 from tests.support.poll import eventually
 from tests.tidy.tree import ROOT

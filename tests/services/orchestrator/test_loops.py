@@ -65,7 +65,9 @@ async def loops(platform: Platform) -> AsyncIterator[Harness]:
 
 
 def read_pages_of(flow: Harness) -> list[int]:
-    return [page for asked in flow.agents.asked if asked.request_type == "read_pages" for page in asked.payload["pages"]]
+    return [
+        page for asked in flow.agents.asked if asked.request_type == "read_pages" for page in asked.payload["pages"]
+    ]
 
 
 class TestPasses:

@@ -7,11 +7,13 @@ import signal
 from ecosystem.contracts.creditx import (
     CREDITX_COMPLIANCE_AGENT,
     METADATA_EXTRACTION_AGENT,
+    OCR_AGENT,
     STORAGE_AGENT,
     VALIDATION_AGENT,
     CheckCompliance,
     ExtractMetadata,
     FailDocument,
+    ReadPages,
     StoreDocument,
     ValidateDocument,
 )
@@ -47,6 +49,7 @@ def build(kernel: Kernel) -> Service:
         routers=(router(service, settings),),
         agents=(
             AgentHost(VALIDATION_AGENT, {ValidateDocument: handlers.validate}),
+            AgentHost(OCR_AGENT, {ReadPages: handlers.read_pages}),
             AgentHost(METADATA_EXTRACTION_AGENT, {ExtractMetadata: handlers.extract}),
             AgentHost(CREDITX_COMPLIANCE_AGENT, {CheckCompliance: handlers.check}),
             AgentHost(STORAGE_AGENT, {StoreDocument: handlers.store, FailDocument: handlers.fail}),

@@ -12,8 +12,9 @@ from ecosystem.services.orchestrator.handlers import Handlers
 from ecosystem.services.orchestrator.jobs import jobs
 from ecosystem.services.orchestrator.repository import Runs
 from ecosystem.services.orchestrator.routes import router
-from ecosystem.services.orchestrator.service import PASS, QUEUE, TASK, Parts, WorkflowService
+from ecosystem.services.orchestrator.service import QUEUE, TASK, Parts, WorkflowService
 from ecosystem.services.orchestrator.settings import ServiceSettings
+from ecosystem.workflow.passes import TASK as PASS
 
 # Read on import: by the time of `build`, this process may have given up the right to read its own files.
 DEFINITIONS = shipped()

@@ -75,7 +75,7 @@ values (%(company)s, %(run)s, %(key)s, %(name)s, %(path)s, %(each)s, %(passes)s,
 on conflict (company_id, run_id, key) do nothing
 """
 
-_END_PASS = """
+_END_OF_ONE = """
 update loops set ended = ended + 1 where company_id = %(company)s and run_id = %(run)s and key = %(key)s
 """
 
@@ -162,7 +162,7 @@ class Runs:
         transitions = await self._all(f"select state, at, step, reason from transitions {where}", run=run_id)  # noqa: S608
         loops = await self._all(f"select name, path, each, passes, ended, began_at from loops {where}", run=run_id)  # noqa: S608
         steps = await self._all(
-            'select name, path, pass as "pass_number", agent, task, attempt, began_at, ended_at, code'
+            "select name, path, pass as pass_number, agent, task, attempt, began_at, ended_at, code"  # noqa: S608
             f" from steps {where}",
             run=run_id,
         )
@@ -184,7 +184,9 @@ class Runs:
         self, run_id: UUID, done: Sequence[Done], coming: RunState | None, step: str | None, now: datetime,
         pass_number: int | None = None,
     ) -> None:  # fmt: skip
-        """Write finished steps (those of a pass with its number), and move to `coming` where the state machine allows it and the run is not there."""
+        """Write finished steps (those of a pass with its number), and move to `coming` where the state machine allows
+        it and the run is not there.
+        """
         state = (coming or RunState.IDLE).value
         allowed = sources(coming) if coming is not None else []
         values = {"done": _steps(done), "state": state, "sources": allowed, "step": step, "pass": pass_number}
@@ -201,7 +203,7 @@ class Runs:
 
     async def end_pass(self, run_id: UUID, key: str, now: datetime) -> None:
         """Count a pass that came to its end, in the transaction that completes it."""
-        await self._execute(_END_PASS, run_id, now, key=key)
+        await self._execute(_END_OF_ONE, run_id, now, key=key)
 
     async def fail(self, run_id: UUID, code: str, reason: str, now: datetime) -> str | None:
         """The name of the workflow, or None where the run was not under way."""

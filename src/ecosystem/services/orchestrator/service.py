@@ -36,7 +36,6 @@ from ecosystem.workflow.evaluate import Run as Evaluated
 from ecosystem.workflow.evaluate import check_input, evaluate, evaluate_pass
 from ecosystem.workflow.model import Definition
 from ecosystem.workflow.parse import parse
-from ecosystem.workflow.passes import TASK as PASS
 from ecosystem.workflow.passes import answer_of
 from ecosystem.workflow.port import Loop, Pass, Step
 from ecosystem.workflow.run import Done, DurablePort
@@ -288,9 +287,7 @@ class _Journal:
     async def turn(self, done: Sequence[Done], coming: Step | Loop | None) -> None:
         state = state_of(coming.metadata) if coming is not None else None
         now = self._parts.clock.now()
-        await self._runs.turn(
-            self._run_id, done, state, coming.name if coming is not None else None, now, self._pass
-        )
+        await self._runs.turn(self._run_id, done, state, coming.name if coming is not None else None, now, self._pass)
         if isinstance(coming, Loop):
             await self._runs.begin_loop(self._run_id, coming, now)
         self._state = state or self._state

@@ -139,7 +139,7 @@ class Creditx:
         kernel = self.service.kernel
         parts = Parts(
             kernel.database, Documents(kernel.database), kernel.keyring, kernel.objects, kernel.cache, kernel.sandbox,
-            kernel.outbox, kernel.audit, kernel.clock, kernel.ids,
+            kernel.outbox, kernel.audit, kernel.clock, kernel.ids, kernel.heavy_sandbox,
         )  # fmt: skip
         return DocumentService(parts, kernel.source.get(ServiceSettings))
 
@@ -179,7 +179,7 @@ async def started(platform: Platform, cache: CacheEngine, folder: Path, sandbox:
     async with KernelHarness(platform, folder, index, cache_url=cache.url, clock=clock) as harness:
 
         def build_with_shared_sandbox(kernel: Kernel) -> Service:
-            return build(replace(kernel, sandbox=sandbox))
+            return build(replace(kernel, sandbox=sandbox, heavy_sandbox=sandbox))
 
         service = await harness.service(build_with_shared_sandbox, "creditx-service", "creditx")
         yield Creditx(harness, service, clock)

@@ -40,7 +40,7 @@ def build(kernel: Kernel) -> Service:
     documents = Documents(kernel.database)
     parts = Parts(
         kernel.database, documents, kernel.keyring, kernel.objects, kernel.cache, kernel.sandbox, kernel.outbox,
-        kernel.audit, kernel.clock, kernel.ids,
+        kernel.audit, kernel.clock, kernel.ids, kernel.heavy_sandbox,
     )  # fmt: skip
     service = DocumentService(parts, settings)
     handlers = Handlers(service)
@@ -55,11 +55,11 @@ def build(kernel: Kernel) -> Service:
             AgentHost(STORAGE_AGENT, {StoreDocument: handlers.store, FailDocument: handlers.fail}),
         ),
         consumers=consumers(kernel.database, documents),
-        background=(lambda stop: _warm(kernel.sandbox, stop),),
+        background=(lambda stop: _warm(kernel.sandbox, kernel.heavy_sandbox, stop),),
     )
 
 
-async def _warm(sandbox: Sandbox, stop: asyncio.Event) -> None:
+async def _warm(sandbox: Sandbox, heavy: Sandbox, stop: asyncio.Event) -> None:
     """Have a worker ready before the first document; end this process where there can be none any more.
 
     Whoever starts this process starts another, which begins with the rights that a sandbox needs.
@@ -68,7 +68,7 @@ async def _warm(sandbox: Sandbox, stop: asyncio.Event) -> None:
         await sandbox.warm(INSPECTION, EXTRACTION)
     except SandboxUnavailable as error:
         log.error("the sandbox has no worker: no document can be read", reason=error.message)
-    waiting = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(sandbox.lost())]
+    waiting = [asyncio.ensure_future(one) for one in (stop.wait(), sandbox.lost(), heavy.lost())]
     try:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         if not stop.is_set():

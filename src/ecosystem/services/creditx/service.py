@@ -58,7 +58,7 @@ from ecosystem.services.creditx.settings import ServiceSettings
 DEFAULT_RULE_SET = "kyc_aml_v2"
 INSPECTION = "ecosystem.services.creditx.reading.inspection"
 EXTRACTION = "ecosystem.services.creditx.reading.extraction"
-INSPECTOR_VERSION = 1
+INSPECTOR_VERSION = 2
 """Of the inspection that `facts` came from: what an older one found is found again."""
 NOT_INGESTED = "the ingestion failed"
 
@@ -82,6 +82,7 @@ class Parts:
     audit: Audit
     clock: Clock
     ids: Ids
+    heavy_sandbox: Sandbox
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,9 @@ class DocumentService:
         self._parts, self._settings = parts, settings
         self._database, self._documents = parts.database, parts.documents
         self._vault = Vault(parts.keyring, parts.objects)
-        self.pages = Pages(parts.database, parts.documents, self._vault, parts.sandbox, parts.clock, settings)
+        self.pages = Pages(
+            parts.database, parts.documents, self._vault, parts.sandbox, parts.heavy_sandbox, parts.clock, settings
+        )
         self._rule_sets_in_use: set[str] = set()
 
     # -- upload ----------------------------------------------------------------------------------------------------

@@ -32,11 +32,12 @@ class Pages:
     """Every method works for the company of the context."""
 
     def __init__(
-        self, database: Database, documents: Documents, vault: Vault, sandbox: Sandbox, clock: Clock,
-        settings: ServiceSettings,
+        self, database: Database, documents: Documents, vault: Vault, sandbox: Sandbox, heavy_sandbox: Sandbox,
+        clock: Clock, settings: ServiceSettings,
     ) -> None:  # fmt: skip
         self._database, self._documents, self._vault = database, documents, vault
-        self._sandbox, self._clock, self._settings = sandbox, clock, settings
+        self._sandbox, self._heavy_sandbox = sandbox, heavy_sandbox
+        self._clock, self._settings = clock, settings
         self._readers = asyncio.Semaphore(settings.ocr_at_once_max)
         self._painters = asyncio.Semaphore(settings.pictures_at_once_max)
 
@@ -100,7 +101,7 @@ class Pages:
         return found
 
     async def _recognise(self, document: Document, content: SharedBytes, pages: Sequence[int]) -> list[Any]:
-        answer = await self._sandbox.run(
+        answer = await self._heavy_sandbox.run(
             f"{OCR}:read_pages", content,
             {"media_type": document.media_type, "pages": list(pages), "engine": self._settings.ocr_engine},
             timeout_seconds=self._settings.ocr_page_seconds_max * len(pages),

@@ -10,7 +10,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from ecosystem.services.creditx.reading import pdf_structure, types
 from ecosystem.services.creditx.reading.refusal import Refused
 
-VERSION = 1
+VERSION = 2
 _IMAGE_PIXELS_MAX = 120_000_000
 _LOADERS = {types.JPEG: "JPEG", types.PNG: "PNG", types.TIFF: "TIFF"}
 

@@ -1,4 +1,4 @@
-"""One page as pixels, as a person sees it: PDF pages rendered, images turned as their EXIF says, on white paper."""
+"""One page as an image, as a person sees it: PDF pages rendered, images turned as their EXIF says, on white paper."""
 
 import io
 import math
@@ -6,19 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pypdfium2
-from numpy.typing import NDArray
+import pypdfium2.raw as pdfium
 from PIL import Image, ImageFile, ImageOps
 
 from ecosystem.services.creditx.reading import types
 
-Pixels = NDArray[np.uint8]
-"""Rows, columns, and red, green, blue."""
-
 PIXELS_MAX = 9_000_000
 """A4 at 300 dpi. What is larger is scaled down: no print becomes more readable beyond that."""
-_POINTS_PER_INCH, _DPI_MAX = 72, 300
+_POINTS_PER_INCH, _DPI_MIN, _DPI_MAX = 72, 100, 300
+_FILLS = 0.5
 _SIDE_PIXELS_MAX = 16_000
 _LOADERS = {types.JPEG: "JPEG", types.PNG: "PNG", types.TIFF: "TIFF"}
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
@@ -26,10 +23,10 @@ _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 
 @dataclass(frozen=True)
 class Picture:
-    """Pixels of one page and the size of the page as shown, in `unit` (`point` or `pixel`)."""
+    """An RGB image of one page and the size of the page as shown, in `unit` (`point` or `pixel`)."""
 
     page: int
-    pixels: Pixels
+    image: Image.Image
     width: float
     height: float
     unit: str
@@ -37,7 +34,7 @@ class Picture:
     @property
     def scale(self) -> float:
         """Units of the page for one pixel."""
-        return self.width / float(self.pixels.shape[1])
+        return self.width / self.image.width
 
 
 def prepare() -> None:
@@ -72,14 +69,28 @@ def pictures(
 def _rendered(page: Any, number: int, pixels_max: int, width_max: int | None) -> Picture:
     width, height = page.get_size()
     scale = min(
-        _DPI_MAX / _POINTS_PER_INCH, math.sqrt(pixels_max / (width * height)), _SIDE_PIXELS_MAX / max(width, height),
+        _dots_per_inch(page, width * height) / _POINTS_PER_INCH,
+        math.sqrt(pixels_max / (width * height)),
+        _SIDE_PIXELS_MAX / max(width, height),
         (width_max or _SIDE_PIXELS_MAX) / width,
-    )  # fmt: skip
+    )
     bitmap = page.render(scale=scale, rev_byteorder=True)
-    pixels = np.array(bitmap.to_pil().convert("RGB"))
+    image = bitmap.to_pil().convert("RGB")
     bitmap.close()
     page.close()
-    return Picture(number, pixels, width, height, "point")
+    return Picture(number, image, width, height, "point")
+
+
+def _dots_per_inch(page: Any, points: float) -> float:
+    """Those of the scan that fills the page: print that is enlarged is read worse. Otherwise the most that helps."""
+    for image in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=2):
+        left, bottom, right, top = image.get_bounds()
+        area = (right - left) * (top - bottom)
+        if area > _FILLS * points:
+            width, height = image.get_px_size()
+            found = _POINTS_PER_INCH * math.sqrt(width * height / area)
+            return min(_DPI_MAX, max(_DPI_MIN, found))
+    return _DPI_MAX
 
 
 def _decoded(image: Image.Image, number: int, pixels_max: int, width_max: int | None) -> Picture:
@@ -94,9 +105,11 @@ def _decoded(image: Image.Image, number: int, pixels_max: int, width_max: int | 
     factor = _factor(turned.size, pixels_max, width_max)
     if factor < 1:
         turned = _eight_bits(turned).resize(
-            (max(1, round(turned.width * factor)), max(1, round(turned.height * factor))), Image.Resampling.BOX
+            (max(1, round(turned.width * factor)), max(1, round(turned.height * factor))),
+            Image.Resampling.BICUBIC,
+            reducing_gap=2.0,
         )
-    return Picture(number, np.array(_on_white(_eight_bits(turned))), float(width), float(height), "pixel")
+    return Picture(number, _on_white(_eight_bits(turned)), float(width), float(height), "pixel")
 
 
 def _factor(size: tuple[int, int], pixels_max: int, width_max: int | None) -> float:
@@ -109,9 +122,11 @@ def _factor(size: tuple[int, int], pixels_max: int, width_max: int | None) -> fl
 def _eight_bits(image: Image.Image) -> Image.Image:
     """A palette becomes its colours, and more than 8 bits are stretched between the darkest and the lightest."""
     if image.mode in _SIXTEEN_BITS:
-        values = np.nan_to_num(np.asarray(image, dtype=np.float32))
-        low, high = float(values.min()), float(values.max())
-        return Image.fromarray(((values - low) * (255 / max(high - low, 1.0))).astype(np.uint8))
+        values = image.convert("F")
+        extrema: Any = values.getextrema()
+        low, high = extrema
+        factor = 255 / max(high - low, 1.0)
+        return values.point(lambda value: value * factor - low * factor).convert("L")
     if image.mode in ("P", "PA"):
         return image.convert("RGBA" if image.mode == "PA" or "transparency" in image.info else "RGB")
     return image.convert("L") if image.mode == "1" else image

@@ -25,6 +25,7 @@ from ecosystem.kernel.telemetry.log import log
 from ecosystem.services.creditx.consumers import consumers
 from ecosystem.services.creditx.handlers import Handlers
 from ecosystem.services.creditx.judging.rule_set import shipped
+from ecosystem.services.creditx.paging.pages import PICTURES
 from ecosystem.services.creditx.repository import Documents
 from ecosystem.services.creditx.routes import router
 from ecosystem.services.creditx.service import EXTRACTION, INSPECTION, DocumentService, Parts
@@ -65,7 +66,7 @@ async def _warm(sandbox: Sandbox, heavy: Sandbox, stop: asyncio.Event) -> None:
     Whoever starts this process starts another, which begins with the rights that a sandbox needs.
     """
     try:
-        await sandbox.warm(INSPECTION, EXTRACTION)
+        await sandbox.warm(INSPECTION, EXTRACTION, PICTURES)
     except SandboxUnavailable as error:
         log.error("the sandbox has no worker: no document can be read", reason=error.message)
     waiting = [asyncio.ensure_future(one) for one in (stop.wait(), sandbox.lost(), heavy.lost())]

@@ -26,6 +26,7 @@ from ecosystem.kernel.sandbox.errors import (
 from ecosystem.kernel.sandbox.sandbox import Sandbox
 from ecosystem.kernel.sandbox.settings import SandboxSettings
 from ecosystem.kernel.sandbox.shared import SharedBytes
+from ecosystem.kernel.telemetry.metrics import METRICS
 from tests.support.poll import eventually_now
 
 HOSTILE = "tests.kernel.sandbox.hostile"
@@ -85,6 +86,23 @@ class TestWork:
     async def test_it_is_refused_while_a_unit_of_work_is_open(self, sandbox: Sandbox) -> None:
         with context.scope(unit_of_work=True), pytest.raises(context.SlowWorkInUnitOfWork):
             await sandbox.run(f"{HOSTILE}:echo", b"")
+
+    async def test_what_a_job_took_of_memory_is_shown(self, sandbox: Sandbox) -> None:
+        taken = METRICS.sandbox_job_memory_bytes.labels(f"{HOSTILE}:echo")
+        before = taken._sum.get()
+        await sandbox.run(f"{HOSTILE}:echo", b"x" * (20 << 20))
+
+        assert 20 << 20 < taken._sum.get() - before < 64 << 20
+
+    async def test_what_heavy_jobs_loaded_is_let_go_when_none_comes_and_loaded_again(self) -> None:
+        sandbox = Sandbox(SandboxSettings(heavy_idle_seconds=0.1).heavy())
+        first = await sandbox.run(f"{HOSTILE}:echo", b"abc")
+        guardian = guardian_of(sandbox)
+        await asyncio.to_thread(eventually_now, lambda: not guardian.children())
+
+        assert await sandbox.run(f"{HOSTILE}:echo", b"abc") == first
+        assert (sandbox.restarts, guardian_of(sandbox).pid) == (0, guardian.pid)
+        await sandbox.close()
 
 
 class TestHostile:
@@ -266,8 +284,7 @@ if {account!r}:
 async def main():
     sandbox = Sandbox()
     first = await sandbox.run("ecosystem.kernel.sandbox.echo:size", b"abc")
-    (guardian,) = psutil.Process().children()
-    (spawner,) = guardian.children()
+    (spawner,) = [spawner for guardian in psutil.Process().children() for spawner in guardian.children()]
     users = {{child.uids().real for child in spawner.children()}} | {{spawner.uids().real}}
     spawner.kill()
     second = await sandbox.run("ecosystem.kernel.sandbox.echo:size", b"abcd")

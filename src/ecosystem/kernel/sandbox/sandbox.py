@@ -27,6 +27,7 @@ from ecosystem.kernel.sandbox.settings import SandboxSettings
 from ecosystem.kernel.sandbox.shared import SharedBytes
 from ecosystem.kernel.sandbox.spawning import Asked, Spawning, Worker
 from ecosystem.kernel.sandbox.worker import BEGUN, HEADER
+from ecosystem.kernel.telemetry.metrics import METRICS
 
 _READ_BYTES = 1 << 18
 _STARTS_MAX = 3
@@ -50,6 +51,7 @@ class Sandbox:
         self._warm: deque[Asked] = deque()
         self._free = asyncio.Semaphore(self._settings.workers_max)
         self._waiting = 0
+        self._rest: asyncio.TimerHandle | None = None
 
     async def run(
         self,
@@ -81,6 +83,7 @@ class Sandbox:
             "cpu_seconds": math.ceil(seconds) + 1,
         }
         self._waiting += 1
+        self._stay()
         try:
             async with self._free:
                 for _ in range(_STARTS_MAX):
@@ -94,6 +97,13 @@ class Sandbox:
                 raise SandboxUnavailable("Workers died before they began.")
         finally:
             self._waiting -= 1
+            if not self._waiting and not self._warm and self._settings.idle_seconds:
+                self._rest = asyncio.get_running_loop().call_later(self._settings.idle_seconds, self._spawning.rest)
+
+    def _stay(self) -> None:
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
 
     async def warm(self, *modules: str) -> None:
         """Have workers ready that know `modules`. Raises SandboxUnavailable if there can be none."""
@@ -103,6 +113,7 @@ class Sandbox:
         self._warm.appendleft(ready)
 
     async def close(self) -> None:
+        self._stay()
         while self._warm:
             _let_go(self._warm.popleft())
         self._spawning.close()
@@ -163,6 +174,7 @@ class Sandbox:
                     raise SandboxCrash
                 begun = True
                 answer = await _receive(worker.channel, job["output_bytes_max"])
+                METRICS.sandbox_job_memory_bytes.labels(job["target"]).observe(answer.get("memory_bytes", 0))
         except TimeoutError:
             raise SandboxTimeout(f"Sandboxed work did not end within {seconds:.1f} seconds.") from None
         except (OSError, SandboxCrash):

@@ -1,226 +1,142 @@
-"""What stands on a document: its kind and its values, each with page, box, confidence and method. In the sandbox."""
+"""What stands on a document: its parts, kinds and values, each with page, box, confidence and method. In the sandbox."""
 
 import io
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from ecosystem.services.creditx.reading import values
-from ecosystem.services.creditx.reading.kinds import UNKNOWN, FieldOf, KindOf, kinds, normal
-from ecosystem.services.creditx.reading.layout import Cell, Line, lines_of
+from ecosystem.services.creditx.reading import numbers, text_layer
+from ecosystem.services.creditx.reading import page_texts as ocr_pages
+from ecosystem.services.creditx.reading.answers import country_names
+from ecosystem.services.creditx.reading.documents import Document, read_part
+from ecosystem.services.creditx.reading.kinds import SEVERAL, UNKNOWN, kinds, lexicon
+from ecosystem.services.creditx.reading.layout import CELLS_MAX, Frame, lines_of
+from ecosystem.services.creditx.reading.names import legal_form
+from ecosystem.services.creditx.reading.parts import PageText, parts_of
 
-VERSION = 1
-_METHOD = "text_layer"
-_BESIDE, _AFTER_COLON, _BELOW, _RUN_ON = 0.98, 0.98, 0.95, 0.7
-_SAME_EDGE_POINTS, _BELOW_HEIGHTS, _NEXT_LINE_HEIGHTS = 4.0, 2.4, 1.7
-_MOVEMENTS_MAX = 20_000
-_TYPED = ("date", "date_range", "amount", "iban", "bic")
-
-
-@dataclass
-class _Found:
-    """The text that stands for a field, and how it was found."""
-
-    cell: Cell
-    text: str
-    confidence: float
-
-
-@dataclass
-class _Candidates:
-    by_field: dict[str, list[_Found]] = field(default_factory=dict)
-
-    def add(self, name: str, found: _Found) -> None:
-        self.by_field.setdefault(name, []).append(found)
+VERSION = 2
+_PDF = "application/pdf"
 
 
 def prepare_sandbox() -> None:
-    kinds()
+    """Load what is otherwise loaded at first use: a worker cannot open files."""
+    for kind in kinds():
+        _ = kind.labels, kind.ranks, [table.headings for table in kind.tables.values()]
+    lexicon(), country_names(), legal_form("Example GmbH")
+    for iban in ("DE89370400440532013000", "FR1420041010050500013M02606"):
+        numbers.read_iban(iban)
+    numbers.read_bic("DEUTDEFF"), numbers.read_lei("213800KUD8LAJWSQ9D15"), numbers.read_vat("DE136695976", None)
+    for country in numbers.TAX_MODULES:
+        numbers.read_tax_number("123456789", country)
+    numbers.read_reference("210000000003139471430009017")
     empty = pypdfium2.PdfDocument.new()
     empty.new_page(100, 100)
     buffer = io.BytesIO()
     empty.save(buffer)
-    extract(buffer.getvalue(), media_type="application/pdf", date_order="DMY")
+    extract(buffer.getvalue(), media_type=_PDF, date_order="DMY")
 
 
-def extract(payload: bytes, *, media_type: str, date_order: str) -> dict[str, Any]:
-    """`{"kind", "kind_confidence", "values", "movements", "conflicts", "pages", "pages_without_text", "characters"}`.
+def extract(
+    payload: bytes,
+    *,
+    media_type: str,
+    date_order: str,
+    country: str | None = None,
+    page_texts: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """The reading of a document (version 2), as `docs/guides/reading.md` shows it.
 
-    `values` are as in `contracts.creditx.Value`. `movements` is `{"count", "sum"}`, or None where the table cannot
-    be read beyond doubt. `conflicts` names fields that stand there more than once with different values.
-    `date_order` is `DMY` or `MDY`.
+    `date_order` (`DMY`, `MDY`) and `country` (alpha-3) are the company's habit where the document shows none.
+    `page_texts` are pages that OCR has read (`reading.ocr.read_pages`); where a page has a text layer, that is read.
     """
-    if media_type != "application/pdf":
-        return _answer(None, 0.0, [], None, [], pages=1, without=1, characters=0)
-    document = pypdfium2.PdfDocument(payload)
-    lines: list[Line] = []
-    pages, without = len(document), 0
-    for index in range(pages):
-        page = document[index]
-        found = lines_of(page, index + 1)
-        if not found and (pages == 1 or pdfium.FPDFPage_CountObjects(page.raw) > 0):
+    pages, readings, without = _pages(payload, media_type, page_texts)
+    documents = [
+        read_part(number, part, date_order=date_order, country=country)
+        for number, part in enumerate(parts_of(pages), 1)
+    ]
+    return _answer(documents, pages, readings, without)
+
+
+def _pages(
+    payload: bytes, media_type: str, texts: Sequence[Mapping[str, Any]]
+) -> tuple[list[PageText], list[dict[str, Any]], int]:
+    """Pages that show text, how each page was read, and the number of pages that nothing could be read from."""
+    by_number = {int(text["page"]): text for text in texts}
+    pages: list[PageText] = []
+    readings: list[dict[str, Any]] = []
+    without = cells_left = 0
+    cells_left = CELLS_MAX
+    for number, frame, cells, shows in _sources(payload, media_type, by_number):
+        cells = cells[:cells_left]
+        cells_left -= len(cells)
+        readings.append(_reading(number, frame, by_number.get(number), bool(cells), media_type))
+        if cells:
+            pages.append(PageText(number, frame.upright_height, lines_of(cells), ocr=frame.method == "ocr"))
+        elif shows:
             without += 1
-        lines += found
-        page.close()
-    characters = sum(len(cell.text) for line in lines for cell in line)
-    kind, confidence, candidates = _recognise(lines)
-    if kind is None:
-        return _answer(None, confidence, [], None, [], pages=pages, without=without, characters=characters)
-    read, conflicts = _read(kind, candidates, date_order)
-    movements = _movements(lines, date_order) if kind.movements else None
-    return _answer(kind, confidence, read, movements, conflicts, pages=pages, without=without, characters=characters)
+    return pages, readings, without
 
 
-def _answer(
-    kind: KindOf | None, confidence: float, read: list[dict[str, Any]], movements: dict[str, Any] | None,
-    conflicts: list[str], *, pages: int, without: int, characters: int,
-) -> dict[str, Any]:  # fmt: skip
+def _sources(payload: bytes, media_type: str, by_number: Mapping[int, Mapping[str, Any]]) -> Any:
+    """For each page: number, frame, cells, and whether it shows anything."""
+    if media_type != _PDF:
+        for number in range(1, max(by_number, default=1) + 1):
+            yield number, *_ocr(by_number.get(number), number), True
+        return
+    document = pypdfium2.PdfDocument(payload)
+    try:
+        for index in range(len(document)):
+            page = document[index]
+            frame, cells = text_layer.cells_of(page, index + 1)
+            shows = len(document) == 1 or pdfium.FPDFPage_CountObjects(page.raw) > 0
+            page.close()
+            if not cells and index + 1 in by_number:
+                frame, cells = _ocr(by_number[index + 1], index + 1)
+            yield index + 1, frame, cells, shows
+    finally:
+        document.close()
+
+
+def _ocr(text: Mapping[str, Any] | None, number: int) -> tuple[Frame, list[Any]]:
+    return ocr_pages.cells_of(text) if text else (Frame(number, 0.0, 0.0, "ocr"), [])
+
+
+def _reading(
+    number: int, frame: Frame, text: Mapping[str, Any] | None, found: bool, media_type: str
+) -> dict[str, Any]:
+    by_ocr = frame.method == "ocr" and text is not None
     return {
-        "kind": kind.kind if kind else UNKNOWN, "kind_confidence": confidence, "values": read,
-        "movements": movements, "conflicts": conflicts, "pages": pages, "pages_without_text": without,
-        "characters": characters, "version": VERSION,
+        "page": number, "width": frame.width, "height": frame.height,
+        "unit": text["unit"] if by_ocr and text else "point" if media_type == _PDF else "pixel",
+        "method": "ocr" if by_ocr and found else "text_layer" if found else "none",
+        "engine": text["engine"] if by_ocr and text else None,
+        "rotation_degrees": text["rotation_degrees"] if by_ocr and text else frame.turn,
+        "skew_degrees": text["skew_degrees"] if by_ocr and text else 0.0,
+        "confidence": text["confidence"] if by_ocr and text else 1.0 if found else 0.0,
     }  # fmt: skip
 
 
-def _recognise(lines: list[Line]) -> tuple[KindOf | None, float, _Candidates]:
-    """The kind with the best proof: its title alone in a cell of the first page, and its labels."""
-    first = {normal(cell.text) for line in lines for cell in line if cell.page == 1}
-    best: tuple[float, KindOf | None, _Candidates] = (0.0, None, _Candidates())
-    for kind in kinds():
-        titled = any(normal(title) in first for title in kind.titles)
-        candidates = _candidates(kind, lines)
-        wanted = kind.required
-        share = len(candidates.by_field.keys() & set(wanted)) / len(wanted)
-        if not (titled and share > 0) and share < 0.75:
-            continue
-        score = round(0.5 * titled + 0.5 * min(1.0, share + 0.1), 2)
-        if score > best[0]:
-            best = (score, kind, candidates)
-    return best[1], best[0], best[2]
-
-
-def _candidates(kind: KindOf, lines: list[Line]) -> _Candidates:
-    """Where values of this kind's fields may stand: after a colon, in the next cell, or below their label."""
-    labels, found = kind.labels(), _Candidates()
-    for number, line in enumerate(lines):
-        for position, cell in enumerate(line):
-            if name := labels.get(normal(cell.text)):
-                value = _beside(line, position, labels) or _below(lines, number, cell, labels)
-                if value:
-                    if kind.fields[name].type == "address":
-                        value.text = _continued(lines, value, labels)
-                    found.add(name, value)
-                continue
-            _within(kind, cell, labels, found)
-    return found
-
-
-def _within(kind: KindOf, cell: Cell, labels: dict[str, str], found: _Candidates) -> None:
-    """`Label: value` in one cell, or a typed value that follows its label without a colon."""
-    head, colon, rest = cell.text.partition(":")
-    if colon and rest.strip() and (name := labels.get(normal(head))):
-        found.add(name, _Found(cell, rest.strip(), _AFTER_COLON))
-        return
-    text = " ".join(cell.text.split())
-    folded = text.casefold()
-    for label in sorted(labels, key=len, reverse=True):
-        name = labels[label]
-        if kind.fields[name].type in _TYPED and folded.startswith(label + " "):
-            found.add(name, _Found(cell, text[len(label) :].strip(), _RUN_ON))
-            return
-
-
-def _beside(line: Line, position: int, labels: dict[str, str]) -> _Found | None:
-    if position + 1 >= len(line) or normal(line[position + 1].text) in labels:
-        return None
-    return _Found(line[position + 1], line[position + 1].text, _BESIDE)
-
-
-def _below(lines: list[Line], number: int, label: Cell, labels: dict[str, str]) -> _Found | None:
-    for line in lines[number + 1 : number + 3]:
-        for cell in line:
-            near = 0 <= cell.middle - label.middle <= _BELOW_HEIGHTS * max(label.height, cell.height)
-            if cell.page == label.page and near and abs(cell.box[0] - label.box[0]) <= _SAME_EDGE_POINTS:
-                return None if normal(cell.text) in labels else _Found(cell, cell.text, _BELOW)
-    return None
-
-
-def _continued(lines: list[Line], found: _Found, labels: dict[str, str]) -> str:
-    """An address may go on below, at the same left edge, with nothing before it on its lines."""
-    text, last = found.text, found.cell
-    for line in lines:
-        cell = line[0]
-        gap = cell.middle - last.middle
-        if cell.page != last.page or not 0 < gap <= _NEXT_LINE_HEIGHTS * last.height:
-            continue
-        if len(line) > 1 or abs(cell.box[0] - last.box[0]) > _SAME_EDGE_POINTS or ":" in cell.text:
-            break
-        if normal(cell.text) in labels:
-            break
-        text, last = f"{text}, {cell.text}", cell
-    return text
-
-
-def _read(kind: KindOf, candidates: _Candidates, order: str) -> tuple[list[dict[str, Any]], list[str]]:
-    """One value for each field (the surest, then the first) and the fields with contradicting ones."""
-    best: dict[str, dict[str, Any]] = {}
-    seen: dict[str, set[str]] = {}
-    for name, field_of in kind.fields.items():
-        for found in candidates.by_field.get(name, []):
-            for target, value in _values(name, field_of, found, order):
-                if found.confidence > _RUN_ON:
-                    seen.setdefault(target, set()).add(value["value"].casefold())
-                if target not in best or value["confidence"] > best[target]["confidence"]:
-                    best[target] = value
-    for name, field_of in kind.fields.items():
-        if field_of.from_amounts and name not in best:
-            carrier = next((value for value in best.values() if value["currency"]), None)
-            if carrier:
-                best[name] = carrier | {
-                    "name": name, "value": carrier["currency"], "currency": None,
-                    "confidence": round(carrier["confidence"] * 0.97, 2),
-                }  # fmt: skip
-    conflicts = sorted(name for name, distinct in seen.items() if len(distinct) > 1)
-    return [best[name] for name in kind.fields if name in best], conflicts
-
-
-def _values(name: str, field_of: FieldOf, found: _Found, order: str) -> list[tuple[str, dict[str, Any]]]:
-    reads: list[tuple[str, values.Read | None]] = []
-    if field_of.type == "date_range":
-        pair = values.read_range(found.text, order)
-        reads = list(zip(field_of.into, pair, strict=True)) if pair else []
-    else:
-        reads = [(name, values.read_as(field_of.type, found.text, order))]
-    return [
-        (
-            target,
-            {
-                "name": target, "value": read.value, "raw": found.text[:300], "page": found.cell.page,
-                "box": found.cell.box, "method": _METHOD, "currency": read.currency, "ambiguous": read.ambiguous,
-                "confidence": round(found.confidence * _trust(read), 2),
-            },
-        )
-        for target, read in reads
-        if read is not None
-    ]  # fmt: skip
-
-
-def _trust(read: values.Read) -> float:
-    return (0.6 if read.ambiguous else 1.0) * (1.0 if read.certain else 0.8)
-
-
-def _movements(lines: list[Line], order: str) -> dict[str, Any] | None:
-    """Rows of date, text and one amount. A row with two amounts may end in a running balance: then nothing is said."""
-    amounts: list[str] = []
-    for line in lines:
-        if len(line) < 3 or values.read_date(line[0].text, order) is None:
-            continue
-        last = values.read_amount(line[-1].text)
-        if last is None or "." not in line[-1].text.replace(",", "."):
-            continue
-        if any(values.read_amount(cell.text) for cell in line[1:-1]) or len(amounts) >= _MOVEMENTS_MAX:
-            return None
-        amounts.append(last.value)
-    return {"count": len(amounts), "sum": values.total(amounts)} if amounts else None
+def _answer(
+    documents: list[Document], pages: list[PageText], readings: list[dict[str, Any]], without: int
+) -> dict[str, Any]:
+    first = documents[0] if documents else None
+    several = len(documents) > 1
+    return {
+        "version": VERSION,
+        "kind": SEVERAL if several else first.name if first else UNKNOWN,
+        "kind_confidence": min((document.confidence for document in documents), default=0.0),
+        "language": first.language if first else None,
+        "country": first.country if first else None,
+        "values": [value.as_json(each.part) for each in documents for value in each.values.values()],
+        "tables": [table.as_json(document.part) for document in documents for table in document.tables],
+        "movements": first.movements if first else None,
+        "conflicts": first.conflicts if first else [],
+        "mrz": [], "barcodes": [], "signs": [],
+        "parts": [document.as_json() for document in documents],
+        "pages": len(readings),
+        "pages_without_text": without,
+        "characters": sum(len(cell.text) for page in pages for line in page.lines for cell in line),
+        "page_readings": readings,
+    }  # fmt: skip

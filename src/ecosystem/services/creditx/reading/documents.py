@@ -1,0 +1,123 @@
+"""One document of a file: its kind, values, tables and movements."""
+
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from ecosystem.services.creditx.reading import proofs
+from ecosystem.services.creditx.reading.choosing import Value, choose, conflicts_in
+from ecosystem.services.creditx.reading.countries import country_of, order_of
+from ecosystem.services.creditx.reading.finding import Found, candidates, sheet_of
+from ecosystem.services.creditx.reading.kinds import UNKNOWN, KindOf
+from ecosystem.services.creditx.reading.layout import Line
+from ecosystem.services.creditx.reading.parts import Part
+from ecosystem.services.creditx.reading.recognising import recognise
+from ecosystem.services.creditx.reading.tables import Table, movements_of, runs_on, tables_in
+from ecosystem.services.creditx.reading.typed import Habits
+
+_CARRIED = 0.97
+
+
+@dataclass
+class Document:
+    """What was read of one part."""
+
+    part: int
+    pages: list[int]
+    kind: KindOf | None = None
+    confidence: float = 0.0
+    language: str | None = None
+    country: str | None = None
+    values: dict[str, Value] = field(default_factory=dict)
+    tables: list[Table] = field(default_factory=list)
+    movements: dict[str, Any] | None = None
+    conflicts: list[str] = field(default_factory=list)
+    numbering: dict[str, object] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.kind.kind if self.kind else UNKNOWN
+
+    @property
+    def missing(self) -> list[str]:
+        return [name for name in self.kind.required if name not in self.values] if self.kind else []
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "part": self.part, "kind": self.name, "kind_confidence": self.confidence, "first_page": self.pages[0],
+            "last_page": self.pages[-1], "missing": self.missing, "conflicts": self.conflicts,
+            "movements": self.movements, "language": self.language, "country": self.country,
+            "page_numbering": self.numbering,
+        }  # fmt: skip
+
+
+def read_part(number: int, part: Part, *, date_order: str, country: str | None) -> Document:
+    """`country` (alpha-3) is where documents of this company come from where they do not say it themselves."""
+    lines, ocr = part.lines, any(page.ocr for page in part.pages)
+    mrz = next((page.mrz for page in part.pages if page.mrz), None)
+    known = recognise(lines, ocr=ocr, mrz_format=mrz)
+    document = Document(
+        number, [page.page for page in part.pages], known.kind, known.confidence, known.language,
+        numbering=part.numbering,
+    )  # fmt: skip
+    if known.kind:
+        _read(document, known.kind, lines, ocr, date_order, country)
+    return document
+
+
+def _read(
+    document: Document, kind: KindOf, lines: list[Line], ocr: bool, date_order: str, country: str | None
+) -> None:
+    habits = Habits(date_order, country, ocr)
+    document.tables = tables_in(lines, kind, habits)
+    sheet = sheet_of(_without(lines, document.tables), kind, ocr=ocr)
+    found = candidates(sheet)
+    document.country = country_of(kind, found, lines)
+    order, proof = order_of(lines, document.country, document.language, date_order)
+    habits = replace(habits, order=order, country=document.country or country)
+    best, every = choose(sheet, found, habits, "ocr" if ocr else "text_layer", order_proof=proof)
+    moved = _move(document, habits)
+    proofs.apply(kind, best, every, moved)
+    document.conflicts = conflicts_in(every)
+    _currency(document, kind, best, found)
+    document.values = {name: best[name] for name in kind.fields if name in best}
+
+
+def _without(lines: list[Line], tables: list[Table]) -> list[Line]:
+    taken = {identity for table in tables for identity in table.taken}
+    if not taken:
+        return lines
+    left = ([cell for cell in line if id(cell) not in taken] for line in lines)
+    return [line for line in left if line]
+
+
+def _move(document: Document, habits: Habits) -> Decimal | None:
+    """The sum of the movements where each of them is read beyond doubt."""
+    for table in document.tables:
+        if table.name != "movements":
+            continue
+        signed = movements_of(table, habits)
+        if signed is None:
+            return None
+        document.movements = {
+            "count": len(signed), "sum": str(sum(signed, Decimal(0))), "runs_on": runs_on(table, signed, habits),
+        }  # fmt: skip
+        return sum(signed, Decimal(0))
+    return None
+
+
+def _currency(document: Document, kind: KindOf, best: dict[str, Value], found: dict[str, list[Found]]) -> None:
+    """A currency without a line of its own is that of the amounts, or of the heading over them."""
+    for name, field_of in kind.fields.items():
+        if not field_of.from_amounts or name in best:
+            continue
+        carrier = next((value for value in best.values() if value.read.currency), None)
+        if carrier and carrier.read.currency:
+            read = replace(carrier.read, value=carrier.read.currency, currency=None)
+            best[name] = replace(carrier, name=name, read=read, confidence=carrier.confidence * _CARRIED)
+            continue
+        for table in document.tables:
+            amount = best.get("closing_balance") or best.get("total_amount")
+            if table.currency and amount:
+                read = replace(amount.read, value=table.currency, currency=None)
+                best[name] = replace(amount, name=name, read=read, confidence=amount.confidence * _CARRIED)

@@ -1,0 +1,193 @@
+"""Where the values of a kind stand: beside, behind or below their labels."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ecosystem.services.creditx.reading.kinds import KindOf
+from ecosystem.services.creditx.reading.labels import forms, label_before, nearest
+from ecosystem.services.creditx.reading.layout import Box, Cell, Line, joined, union
+
+Way = Literal["colon", "beside", "below", "run_on", "block", "head", "sentence"]
+_BELOW_HEIGHTS, _NEXT_LINE_HEIGHTS = 2.6, 1.9
+_SAME_EDGE_HEIGHTS = 0.5
+_CONTINUED_LINES_MAX = 4
+_LABEL_CHARACTERS_MAX = 90
+_COLONS = ":："
+Meaning = frozenset[str]
+
+
+@dataclass(frozen=True)
+class Label:
+    """A label in the text: its fields, its cell, and where in the cell what follows begins (None: the cell is it)."""
+
+    fields: Meaning
+    form: str
+    cell: Cell
+    value_from: int | None = None
+    colon: bool = False
+    exact: bool = True
+
+
+@dataclass
+class Found:
+    """The cells of a text that may stand for a field. `rank`: how far back in its list the label stands."""
+
+    cells: list[Cell]
+    way: Way
+    rank: int = 0
+    exact: bool = True
+    label: Cell | None = None
+    between: str = ", "
+
+    @property
+    def text(self) -> str:
+        return self.between.join(cell.text for cell in self.cells)
+
+    @property
+    def box(self) -> Box:
+        return union(cell.box for cell in self.cells)
+
+    @property
+    def sure(self) -> float:
+        return min(cell.confidence for cell in self.cells)
+
+
+@dataclass
+class Sheet:
+    """The lines of one document with the labels of a kind found in them."""
+
+    lines: list[Line]
+    kind: KindOf
+    labels: dict[int, Label] = field(default_factory=dict)
+
+    def is_label(self, cell: Cell) -> bool:
+        label = self.labels.get(id(cell))
+        return label is not None and (label.value_from is None or label.colon)
+
+
+def sheet_of(lines: list[Line], kind: KindOf, *, ocr: bool) -> Sheet:
+    sheet = Sheet(lines, kind)
+    for line in lines:
+        for cell in line:
+            label = _label(cell, kind, ocr=ocr)
+            if label:
+                sheet.labels[id(cell)] = label
+    return sheet
+
+
+def _label(cell: Cell, kind: KindOf, *, ocr: bool) -> Label | None:
+    text, labels = cell.text, kind.labels
+    position = _colon_in(text)
+    if position is None and len(text) <= _LABEL_CHARACTERS_MAX:
+        for form in forms(text):
+            if form in labels:
+                return Label(labels[form], form, cell, colon=text.rstrip()[-1:] in _COLONS)
+    if position is not None:
+        head = forms(text[:position])
+        for form in head:
+            if form in labels:
+                return Label(labels[form], form, cell, position + 1, colon=True)
+        if ocr and head and (meaning := nearest(head[0], labels)):
+            return Label(meaning, "", cell, position + 1, colon=True, exact=False)
+    begun = label_before(text, labels, kind.longest_label)
+    if begun:
+        return Label(begun[1], forms(text[: begun[0]])[0], cell, begun[0])
+    if ocr and len(text) <= _LABEL_CHARACTERS_MAX and not any(character.isdigit() for character in text):
+        for form in forms(text)[:2]:
+            if meaning := nearest(form, labels):
+                return Label(meaning, "", cell, exact=False)
+    return None
+
+
+def _colon_in(text: str) -> int | None:
+    """Where a label may end in a colon with something behind it."""
+    for position, character in enumerate(text[:_LABEL_CHARACTERS_MAX]):
+        if character in _COLONS and text[position + 1 :].strip():
+            return position
+    return None
+
+
+def candidates(sheet: Sheet) -> dict[str, list[Found]]:
+    """Texts by field, in the order in which they stand in the document."""
+    found: dict[str, list[Found]] = {}
+    for number, line in enumerate(sheet.lines):
+        for position, cell in enumerate(line):
+            label = sheet.labels.get(id(cell))
+            if label is None:
+                continue
+            for name in label.fields:
+                for one in _texts(sheet, number, position, label, name):
+                    one.rank = sheet.kind.ranks.get((name, label.form), 9)
+                    one.exact, one.label = label.exact, cell
+                    found.setdefault(name, []).append(one)
+    return found
+
+
+def _texts(sheet: Sheet, number: int, position: int, label: Label, name: str) -> Iterator[Found]:
+    line, kind = sheet.lines[number], sheet.kind.fields[name].type
+    beside = list(_beside(sheet, line, position))
+    if label.value_from is not None:
+        inside = label.cell.part(label.value_from)
+        way: Way = "colon" if label.colon else "run_on"
+        yield from _grown(sheet, number, [inside, *beside], way, kind)
+        return
+    yield from _grown(sheet, number, beside, "beside", kind)
+    below = _below(sheet, number, label.cell)
+    if below:
+        row, cell = below
+        rest = list(_beside(sheet, sheet.lines[row], sheet.lines[row].index(cell)))
+        yield from _grown(sheet, row, [cell, *rest[:1]], "below", kind)
+
+
+def _grown(sheet: Sheet, number: int, cells: list[Cell], way: Way, kind: str) -> Iterator[Found]:
+    """The first cell with the lines that go on below it; then all cells of the line, where it is parted."""
+    if not cells:
+        return
+    if kind in ("address", "names"):
+        yield Found([cells[0], *_continued(sheet, number, cells[0])], way, between="; " if kind == "names" else ", ")
+        return
+    yield Found([cells[0]], way)
+    if len(cells) > 1:
+        yield Found([joined(cells[:4])], way)
+
+
+def _beside(sheet: Sheet, line: Line, position: int) -> Iterator[Cell]:
+    """The cells to the right up to the next label."""
+    for cell in line[position + 1 :]:
+        if sheet.is_label(cell):
+            return
+        yield cell
+
+
+def _below(sheet: Sheet, number: int, label: Cell) -> tuple[int, Cell] | None:
+    """The nearest cell below a label that begins where it begins, or (figures) ends where it ends, or is centred."""
+    for row in range(number + 1, min(number + 4, len(sheet.lines))):
+        for cell in sheet.lines[row]:
+            height = max(label.height, cell.height)
+            if cell.page != label.page or not 0.3 * height <= cell.middle - label.middle <= _BELOW_HEIGHTS * height:
+                continue
+            slack = _SAME_EDGE_HEIGHTS * height
+            level = abs(cell.left - label.left) <= slack or abs(cell.right - label.right) <= slack
+            if level or abs(cell.left + cell.right - label.left - label.right) <= 2 * slack:
+                return None if sheet.is_label(cell) else (row, cell)
+    return None
+
+
+def _continued(sheet: Sheet, number: int, first: Cell) -> Iterator[Cell]:
+    """Lines below at the same left edge, as close as lines of one text, up to the next label."""
+    last = first
+    taken = 0
+    for line in sheet.lines[number + 1 : number + 12]:
+        for position, cell in enumerate(line):
+            gap = cell.middle - last.middle
+            if cell.page != last.page or not 0.3 * last.height < gap <= _NEXT_LINE_HEIGHTS * last.height:
+                continue
+            if abs(cell.left - first.left) > _SAME_EDGE_HEIGHTS * max(first.height, cell.height):
+                continue
+            labelled = id(cell) in sheet.labels or (position > 0 and sheet.is_label(line[position - 1]))
+            if labelled or taken >= _CONTINUED_LINES_MAX:
+                return
+            yield cell
+            last, taken = cell, taken + 1
+            break

@@ -23,8 +23,9 @@ _PDF = "application/pdf"
 def prepare_sandbox() -> None:
     """Load what is otherwise loaded at first use: a worker cannot open files."""
     for kind in kinds():
-        _ = kind.labels, kind.ranks, [table.headings for table in kind.tables.values()]
-    lexicon(), country_names(), legal_form("Example GmbH")
+        _ = kind.labels.beginnings, kind.ranks, [table.headings for table in kind.tables.values()]
+    _ = lexicon().titles.beginnings, lexicon().languages.beginnings
+    country_names(), legal_form("Example GmbH")
     for iban in ("DE89370400440532013000", "FR1420041010050500013M02606"):
         numbers.read_iban(iban)
     numbers.read_bic("DEUTDEFF"), numbers.read_lei("213800KUD8LAJWSQ9D15"), numbers.read_vat("DE136695976", None)

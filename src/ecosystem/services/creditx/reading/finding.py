@@ -90,7 +90,7 @@ def _label(cell: Cell, kind: KindOf, *, ocr: bool) -> Label | None:
                 return Label(labels[form], form, cell, position + 1, colon=True)
         if ocr and head and (meaning := nearest(head[0], labels)):
             return Label(meaning, "", cell, position + 1, colon=True, exact=False)
-    begun = label_before(text, labels, kind.longest_label)
+    begun = label_before(text, labels)
     if begun:
         return Label(begun[1], forms(text[: begun[0]])[0], cell, begun[0])
     if ocr and len(text) <= _LABEL_CHARACTERS_MAX and not any(character.isdigit() for character in text):

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from ecosystem.services.creditx.reading.labels import folded
+from ecosystem.services.creditx.reading.labels import Known, folded
 
 UNKNOWN, SEVERAL = "unknown", "several"
 LANGUAGES = ("en", "fr", "de", "es")
@@ -81,9 +81,9 @@ class KindOf(_Declared):
         return tuple(name for name, field in self.fields.items() if not field.optional)
 
     @cached_property
-    def labels(self) -> dict[str, frozenset[str]]:
+    def labels(self) -> Known:
         """Names of fields by folded label."""
-        found: dict[str, frozenset[str]] = {}
+        found = Known()
         for name, field in self.fields.items():
             for label in _all(field.labels):
                 found[folded(label)] = found.get(folded(label), frozenset()) | {name}
@@ -99,10 +99,6 @@ class KindOf(_Declared):
             for rank, label in reversed(list(enumerate(words)))
         }
 
-    @cached_property
-    def longest_label(self) -> int:
-        return max(len(label) for label in self.labels)
-
 
 def _all(words: Words) -> Iterator[str]:
     for texts in words.values():
@@ -113,9 +109,7 @@ class Lexicon:
     """All kinds' titles and labels, for finding the kind and the language of a text."""
 
     def __init__(self, known: tuple[KindOf, ...]) -> None:
-        self.titles: dict[str, frozenset[str]] = {}
-        self.fields: dict[str, frozenset[tuple[str, str]]] = {}
-        self.languages: dict[str, frozenset[str]] = {}
+        self.titles, self.fields, self.languages = Known(), Known(), Known()
         for kind in known:
             for language, titles in kind.titles.items():
                 for title in titles:
@@ -132,7 +126,6 @@ class Lexicon:
                     for language, headings in words.items():
                         for heading in headings:
                             self._speaks(heading, language)
-        self.longest_title = max(len(title) for title in self.titles)
 
     def _speaks(self, word: str, language: str) -> None:
         self.languages[folded(word)] = self.languages.get(folded(word), frozenset()) | {language}

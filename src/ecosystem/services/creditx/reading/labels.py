@@ -2,14 +2,15 @@
 
 import re
 import unicodedata
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import Any
 
 _MARKS = re.compile(r"[^\w#]+")
 _NUMBERED = re.compile(r"^\(?(?:\d{1,2}[.)]?|[a-z][.)]|\d{1,2}[a-z][.)]?)\s+(?=\D)")
 _PARENTHESES = re.compile(r"[(\[][^()\[\]]*[)\]]")
 _PARTS = re.compile(r"\s*[/|·•]\s*|\s+[-–—]\s+")
 _CHARACTERS_MAX = 120
-_LOOKS_LIKE = str.maketrans("0135|$", "oiesis")
+_NEAR_CHARACTERS_MIN = 5
 
 
 @lru_cache(maxsize=8192)
@@ -37,11 +38,6 @@ def forms(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(form for form in found if form))
 
 
-def as_letters(form: str) -> str:
-    """A folded label with digits that OCR reads for letters taken back."""
-    return form.translate(_LOOKS_LIKE)
-
-
 def distance_within(one: str, other: str, most: int) -> int | None:
     """Levenshtein's distance where it is at most `most`, else None."""
     if abs(len(one) - len(other)) > most:
@@ -57,45 +53,46 @@ def distance_within(one: str, other: str, most: int) -> int | None:
     return before[-1] if before[-1] <= most else None
 
 
-def nearest(form: str, known: dict[str, frozenset[str]]) -> frozenset[str] | None:
+class Known(dict[str, frozenset[Any]]):
+    """Folded labels with their meanings."""
+
+    @cached_property
+    def beginnings(self) -> frozenset[str]:
+        return frozenset(label[:length] for label in self for length in range(1, len(label) + 1))
+
+
+def nearest(form: str, known: Known) -> frozenset[Any] | None:
     """The meaning of the known label that `form` misreads: near, and nearer than any label of another meaning."""
-    if len(form) < 5:
+    if len(form) < _NEAR_CHARACTERS_MIN:
         return None
     most = 1 if len(form) < 9 else 2 if len(form) < 18 else 3
-    best: tuple[int, frozenset[str]] | None = None
-    rival = most + 1
+    distances: dict[frozenset[Any], int] = {}
     for label, meaning in known.items():
-        if len(label) < 5:
-            continue
-        distance = distance_within(form, label, most)
-        if distance is None:
-            continue
-        if best is None or distance < best[0]:
-            if best is not None and best[1] != meaning:
-                rival = best[0]
-            best = (distance, meaning)
-        elif best[1] != meaning:
-            rival = min(rival, distance)
-    return best[1] if best and best[0] < rival else None
+        if len(label) >= _NEAR_CHARACTERS_MIN:
+            distance = distance_within(form, label, most)
+            if distance is not None:
+                distances[meaning] = min(distance, distances.get(meaning, most))
+    ranked = sorted(distances.items(), key=lambda found: found[1])
+    if not ranked or (len(ranked) > 1 and ranked[0][1] == ranked[1][1]):
+        return None
+    return ranked[0][0]
 
 
-def label_before(text: str, labels: dict[str, frozenset[str]], longest: int) -> tuple[int, frozenset[str]] | None:
+def label_before(text: str, known: Known) -> tuple[int, frozenset[Any]] | None:
     """Where a label begins a text and something follows: the position after it, and what it means.
 
     The longest label wins. It ends where a word ends, or (OCR loses spaces) where a number begins.
     """
-    form, ends = "", []
-    for position, character in enumerate(text[: 2 * longest + 20]):
-        piece = folded(character)
-        form += piece
-        ends.append((position + 1, len(form)))
-        if len(form) > longest:
-            break
-    for end, length in reversed(ends):
-        meaning = labels.get(form[:length])
-        if meaning is None or end >= len(text) or (end >= 2 and ends[end - 2][1] == length):
+    form = ""
+    best: tuple[int, frozenset[Any]] | None = None
+    for position, character in enumerate(text[:-1]):
+        piece = character.casefold() if character.isascii() and character.isalnum() else folded(character)
+        if not piece:
             continue
-        before, after = text[end - 1], text[end]
-        if not after.isalnum() or (before.isalpha() and after.isdigit()):
-            return end, meaning
-    return None
+        form += piece
+        if form not in known.beginnings:
+            break
+        after = text[position + 1]
+        if form in known and (not after.isalnum() or (character.isalpha() and after.isdigit())):
+            best = (position + 1, known[form])
+    return best

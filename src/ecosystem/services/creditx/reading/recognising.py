@@ -1,11 +1,11 @@
 """Which kind of document a text is, and in which language."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ecosystem.services.creditx.reading.kinds import KindOf, kinds, lexicon
-from ecosystem.services.creditx.reading.labels import folded, forms, label_before, nearest
+from ecosystem.services.creditx.reading.labels import Known, folded, forms, label_before, nearest
 from ecosystem.services.creditx.reading.layout import Cell, Line
 
 _TITLE_CHARACTERS_MAX = 90
@@ -73,14 +73,10 @@ def _label_forms(text: str) -> tuple[str, ...]:
         return forms(head)
     found = forms(text)
     if any(character.isdigit() for character in text):
-        begun = label_before(text, _all_labels(), 40)
+        begun = label_before(text, lexicon().languages)
         if begun:
             return (folded(text[: begun[0]]),)
     return found
-
-
-def _all_labels() -> dict[str, frozenset[str]]:
-    return lexicon().languages
 
 
 def _language(languages: Counter[str]) -> str | None:
@@ -110,7 +106,7 @@ def titles_in(cells: Sequence[Cell], *, ocr: bool) -> dict[str, float]:
             for names in alone:
                 note(names, 0.95 + large)
             continue
-        begun = label_before(cell.text, words.titles, words.longest_title)
+        begun = label_before(cell.text, words.titles)
         if begun and cell.text[begun[0] :].strip()[:1] not in (":", ""):
             note(begun[1], 0.9 if cell.height > 1.2 * usual else 0.6)
         elif cell.height > 1.2 * usual:
@@ -118,9 +114,9 @@ def titles_in(cells: Sequence[Cell], *, ocr: bool) -> dict[str, float]:
     return found
 
 
-def _inside(form: str, titles: dict[str, frozenset[str]], note: object, *, ocr: bool) -> None:
+def _inside(form: str, titles: Known, note: Callable[[frozenset[str], float], None], *, ocr: bool) -> None:
     within = [title for title in titles if len(title) >= _INSIDE_CHARACTERS_MIN and title in form]
     if within:
-        note(titles[max(within, key=len)], 0.8)  # type: ignore[operator]
+        note(titles[max(within, key=len)], 0.8)
     elif ocr and (names := nearest(form, titles)):
-        note(names, 0.8)  # type: ignore[operator]
+        note(names, 0.8)

@@ -1,0 +1,125 @@
+"""One page as pixels, as a person sees it: PDF pages rendered, images turned as their EXIF says, on white paper."""
+
+import io
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pypdfium2
+from numpy.typing import NDArray
+from PIL import Image, ImageFile, ImageOps
+
+from ecosystem.services.creditx.reading import types
+
+Pixels = NDArray[np.uint8]
+"""Rows, columns, and red, green, blue."""
+
+PIXELS_MAX = 9_000_000
+"""A4 at 300 dpi. What is larger is scaled down: no print becomes more readable beyond that."""
+_POINTS_PER_INCH, _DPI_MAX = 72, 300
+_SIDE_PIXELS_MAX = 16_000
+_LOADERS = {types.JPEG: "JPEG", types.PNG: "PNG", types.TIFF: "TIFF"}
+_SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Pixels of one page and the size of the page as shown, in `unit` (`point` or `pixel`)."""
+
+    page: int
+    pixels: Pixels
+    width: float
+    height: float
+    unit: str
+
+    @property
+    def scale(self) -> float:
+        """Units of the page for one pixel."""
+        return self.width / float(self.pixels.shape[1])
+
+
+def prepare() -> None:
+    """Load what is otherwise loaded at first use: a worker cannot open files."""
+    Image.MAX_IMAGE_PIXELS = None
+    for media_type, name in _LOADERS.items():
+        buffer = io.BytesIO()
+        Image.new("L", (8, 8)).save(buffer, name)
+        next(pictures(buffer.getvalue(), media_type, [1]))
+    empty = pypdfium2.PdfDocument.new()
+    empty.new_page(100, 100)
+    buffer = io.BytesIO()
+    empty.save(buffer)
+    next(pictures(buffer.getvalue(), types.PDF, [1]))
+
+
+def pictures(
+    payload: bytes, media_type: str, pages: Sequence[int], *, pixels_max: int = PIXELS_MAX, width_max: int | None = None
+) -> Iterator[Picture]:
+    """The pages (from 1) one after the other, each bounded in pixels. Raises OSError, ValueError, PdfiumError."""
+    if media_type == types.PDF:
+        document = pypdfium2.PdfDocument(payload)
+        for number in pages:
+            yield _rendered(document[number - 1], number, pixels_max, width_max)
+    else:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+        for number in pages:
+            with Image.open(io.BytesIO(payload), formats=[_LOADERS[media_type]]) as image:
+                yield _decoded(image, number, pixels_max, width_max)
+
+
+def _rendered(page: Any, number: int, pixels_max: int, width_max: int | None) -> Picture:
+    width, height = page.get_size()
+    scale = min(
+        _DPI_MAX / _POINTS_PER_INCH, math.sqrt(pixels_max / (width * height)), _SIDE_PIXELS_MAX / max(width, height),
+        (width_max or _SIDE_PIXELS_MAX) / width,
+    )  # fmt: skip
+    bitmap = page.render(scale=scale, rev_byteorder=True)
+    pixels = np.array(bitmap.to_pil().convert("RGB"))
+    bitmap.close()
+    page.close()
+    return Picture(number, pixels, width, height, "point")
+
+
+def _decoded(image: Image.Image, number: int, pixels_max: int, width_max: int | None) -> Picture:
+    image.seek(number - 1)
+    shown = image.size
+    factor = _factor(shown, pixels_max, width_max)
+    # A JPEG is decoded at a half, a quarter or an eighth where that is enough.
+    image.draft(None, (math.ceil(shown[0] * factor), math.ceil(shown[1] * factor)))
+    image.load()
+    turned = ImageOps.exif_transpose(image)
+    width, height = shown if (turned.width > turned.height) == (shown[0] > shown[1]) else shown[::-1]
+    factor = _factor(turned.size, pixels_max, width_max)
+    if factor < 1:
+        turned = _eight_bits(turned).resize(
+            (max(1, round(turned.width * factor)), max(1, round(turned.height * factor))), Image.Resampling.BOX
+        )
+    return Picture(number, np.array(_on_white(_eight_bits(turned))), float(width), float(height), "pixel")
+
+
+def _factor(size: tuple[int, int], pixels_max: int, width_max: int | None) -> float:
+    width, height = size
+    return min(
+        1.0, math.sqrt(pixels_max / (width * height)), _SIDE_PIXELS_MAX / max(size), (width_max or width) / width
+    )
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """A palette becomes its colours, and more than 8 bits are stretched between the darkest and the lightest."""
+    if image.mode in _SIXTEEN_BITS:
+        values = np.nan_to_num(np.asarray(image, dtype=np.float32))
+        low, high = float(values.min()), float(values.max())
+        return Image.fromarray(((values - low) * (255 / max(high - low, 1.0))).astype(np.uint8))
+    if image.mode in ("P", "PA"):
+        return image.convert("RGBA" if image.mode == "PA" or "transparency" in image.info else "RGB")
+    return image.convert("L") if image.mode == "1" else image
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode in ("RGBA", "LA", "La", "RGBa"):
+        image = image.convert("RGBA")
+        paper = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(paper, image).convert("RGB")
+    return image.convert("RGB")

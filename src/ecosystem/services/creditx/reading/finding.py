@@ -11,6 +11,7 @@ from ecosystem.services.creditx.reading.layout import Box, Cell, Line, joined, u
 Way = Literal["colon", "beside", "below", "run_on", "block", "head", "sentence"]
 _BELOW_HEIGHTS, _NEXT_LINE_HEIGHTS = 2.6, 1.9
 _SAME_EDGE_HEIGHTS = 0.5
+_ZONE_HEIGHTS = 8.0
 _CONTINUED_LINES_MAX = 4
 _LABEL_CHARACTERS_MAX = 90
 _COLONS = ":："
@@ -67,13 +68,41 @@ class Sheet:
 
 
 def sheet_of(lines: list[Line], kind: KindOf, *, ocr: bool) -> Sheet:
-    sheet = Sheet(lines, kind)
+    sheet = Sheet([], kind)
     for line in lines:
-        for cell in line:
-            label = _label(cell, kind, ocr=ocr)
-            if label:
-                sheet.labels[id(cell)] = label
+        cells: Line = []
+        for whole in line:
+            for cell in _parted(whole, kind):
+                label = _label(cell, kind, ocr=ocr)
+                if label:
+                    sheet.labels[id(cell)] = label
+                cells.append(cell)
+        sheet.lines.append(cells)
     return sheet
+
+
+def _parted(cell: Cell, kind: KindOf) -> list[Cell]:
+    """Labels of neighbouring columns that stand so close that they were taken for one text."""
+    text = cell.text
+    if ":" in text or not 8 < len(text) <= 2 * _LABEL_CHARACTERS_MAX:
+        return [cell]
+    spaces = [position for position, character in enumerate(text) if character == " "]
+    # A label in two languages belongs together ("Sex / Sexe"); so the shortest rest that is a label is parted first.
+    for space in reversed(spaces):
+        rest = text[space + 1 :]
+        if rest[:1] in "/|-–·" or text[:space].rstrip()[-1:] in "/|-–·":
+            continue
+        fields = _fields(kind, rest) if rest[:1].isupper() else frozenset()
+        if fields:
+            before = _parted(cell.part(0, space), kind)
+            others = _fields(kind, before[-1].text)
+            if others and not others & fields:
+                return [*before, cell.part(space + 1)]
+    return [cell]
+
+
+def _fields(kind: KindOf, text: str) -> Meaning:
+    return next((kind.labels[form] for form in forms(text) if form in kind.labels), frozenset())
 
 
 def _label(cell: Cell, kind: KindOf, *, ocr: bool) -> Label | None:
@@ -91,13 +120,19 @@ def _label(cell: Cell, kind: KindOf, *, ocr: bool) -> Label | None:
         if ocr and head and (meaning := nearest(head[0], labels)):
             return Label(meaning, "", cell, position + 1, colon=True, exact=False)
     begun = label_before(text, labels)
-    if begun:
+    if begun and _may_be_value(text[begun[0] :]):
         return Label(begun[1], forms(text[: begun[0]])[0], cell, begun[0])
     if ocr and len(text) <= _LABEL_CHARACTERS_MAX and not any(character.isdigit() for character in text):
         for form in forms(text)[:2]:
             if meaning := nearest(form, labels):
                 return Label(meaning, "", cell, exact=False)
     return None
+
+
+def _may_be_value(rest: str) -> bool:
+    """Whether what follows a label without a colon may be its value, and not the label's own second half."""
+    rest = rest.strip()
+    return bool(rest) and not rest[0].islower() and rest[-1] not in _COLONS
 
 
 def _colon_in(text: str) -> int | None:
@@ -133,11 +168,15 @@ def _texts(sheet: Sheet, number: int, position: int, label: Label, name: str) ->
         yield from _grown(sheet, number, [inside, *beside], way, kind)
         return
     yield from _grown(sheet, number, beside, "beside", kind)
-    below = _below(sheet, number, label.cell)
-    if below:
-        row, cell = below
-        rest = list(_beside(sheet, sheet.lines[row], sheet.lines[row].index(cell)))
-        yield from _grown(sheet, row, [cell, *rest[:1]], "below", kind)
+    zone = _right_of_zone(sheet, line, position)
+    for row, cells in _below(sheet, number, label.cell, zone):
+        yield from _grown(sheet, row, cells, "below", kind)
+
+
+def _right_of_zone(sheet: Sheet, line: Line, position: int) -> float:
+    """Where the column of a label ends: at the next label of its line."""
+    following = (cell.left for cell in line[position + 1 :] if sheet.is_label(cell))
+    return next(following, float("inf"))
 
 
 def _grown(sheet: Sheet, number: int, cells: list[Cell], way: Way, kind: str) -> Iterator[Found]:
@@ -146,6 +185,10 @@ def _grown(sheet: Sheet, number: int, cells: list[Cell], way: Way, kind: str) ->
         return
     if kind in ("address", "names"):
         yield Found([cells[0], *_continued(sheet, number, cells[0])], way, between="; " if kind == "names" else ", ")
+        return
+    if kind == "yes_no":
+        # Boxes and their words are one answer, however far apart they stand.
+        yield Found([joined(cells[:8], "   ")], way)
         return
     yield Found([cells[0]], way)
     if len(cells) > 1:
@@ -160,18 +203,31 @@ def _beside(sheet: Sheet, line: Line, position: int) -> Iterator[Cell]:
         yield cell
 
 
-def _below(sheet: Sheet, number: int, label: Cell) -> tuple[int, Cell] | None:
-    """The nearest cell below a label that begins where it begins, or (figures) ends where it ends, or is centred."""
+def _below(sheet: Sheet, number: int, label: Cell, zone: float) -> Iterator[tuple[int, list[Cell]]]:
+    """The nearest cells below a label that begin where it begins, end where it ends, or stand in its column.
+
+    `zone` is where the next column begins.
+    """
     for row in range(number + 1, min(number + 4, len(sheet.lines))):
-        for cell in sheet.lines[row]:
-            height = max(label.height, cell.height)
-            if cell.page != label.page or not 0.3 * height <= cell.middle - label.middle <= _BELOW_HEIGHTS * height:
-                continue
-            slack = _SAME_EDGE_HEIGHTS * height
+        line = sheet.lines[row]
+        near = [cell for cell in line if cell.page == label.page and _is_near(label, cell)]
+        for cell in near:
+            slack = _SAME_EDGE_HEIGHTS * max(label.height, cell.height)
             level = abs(cell.left - label.left) <= slack or abs(cell.right - label.right) <= slack
             if level or abs(cell.left + cell.right - label.left - label.right) <= 2 * slack:
-                return None if sheet.is_label(cell) else (row, cell)
-    return None
+                if not sheet.is_label(cell):
+                    yield row, [cell, *(other for other in _beside(sheet, line, line.index(cell)) if other.left < zone)]
+                return
+        inside = [cell for cell in near if label.left <= cell.left < min(zone, label.left + _ZONE_HEIGHTS * label.height)]
+        if inside:
+            if not sheet.is_label(inside[0]):
+                yield row, inside
+            return
+
+
+def _is_near(label: Cell, cell: Cell) -> bool:
+    height = max(label.height, cell.height)
+    return 0.3 * height <= cell.middle - label.middle <= _BELOW_HEIGHTS * height
 
 
 def _continued(sheet: Sheet, number: int, first: Cell) -> Iterator[Cell]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from ecosystem.services.creditx.reading.labels import Known, folded
+from ecosystem.services.creditx.reading.labels import Known, bag, folded
 
 UNKNOWN, SEVERAL = "unknown", "several"
 LANGUAGES = ("en", "fr", "de", "es")
@@ -44,13 +44,18 @@ class FieldOf(_Declared):
 
 
 class TableOf(_Declared):
-    """Columns by name, with their headings."""
+    """Columns by name, with their headings; and the words that begin a line after its last row."""
 
     columns: Mapping[str, Words]
+    ends: Words = Field(default_factory=dict)
 
     @cached_property
     def headings(self) -> dict[str, str]:
         return {folded(word): name for name, words in self.columns.items() for word in _all(words)}
+
+    @cached_property
+    def endings(self) -> Known:
+        return Known({folded(word): frozenset({word}) for word in _all(self.ends)})
 
 
 class Balance(_Declared):
@@ -86,18 +91,25 @@ class KindOf(_Declared):
         found = Known()
         for name, field in self.fields.items():
             for label in _all(field.labels):
-                found[folded(label)] = found.get(folded(label), frozenset()) | {name}
+                for form in _forms(label):
+                    found[form] = found.get(form, frozenset()) | {name}
         return found
 
     @cached_property
     def ranks(self) -> dict[tuple[str, str], int]:
         """How far back in its list a folded label stands, by field and label."""
         return {
-            (name, folded(label)): rank
+            (name, form): rank
             for name, field in self.fields.items()
             for words in field.labels.values()
             for rank, label in reversed(list(enumerate(words)))
+            for form in _forms(label)
         }
+
+
+def _forms(label: str) -> tuple[str, ...]:
+    in_any_order = bag(label)
+    return (folded(label), in_any_order) if in_any_order else (folded(label),)
 
 
 def _all(words: Words) -> Iterator[str]:
@@ -118,8 +130,8 @@ class Lexicon:
             for name, field in kind.fields.items():
                 for language, labels in field.labels.items():
                     for label in labels:
-                        form = folded(label)
-                        self.fields[form] = self.fields.get(form, frozenset()) | {(kind.kind, name)}
+                        for form in _forms(label):
+                            self.fields[form] = self.fields.get(form, frozenset()) | {(kind.kind, name)}
                         self._speaks(label, language)
             for table in kind.tables.values():
                 for words in table.columns.values():

@@ -9,6 +9,10 @@ _MARKS = re.compile(r"[^\w#]+")
 _NUMBERED = re.compile(r"^\(?(?:\d{1,2}[.)]?|[a-z][.)]|\d{1,2}[a-z][.)]?)\s+(?=\D)")
 _PARENTHESES = re.compile(r"[(\[][^()\[\]]*[)\]]")
 _PARTS = re.compile(r"\s*[/|·•]\s*|\s+[-–—]\s+")
+_LITTLE = frozenset(
+    "of the for and on in to a de du des d la le l les et en au aux der die das des dem den und zu zum zur im am von vom "
+    "del el los las y e".split()
+)  # fmt: skip
 _CHARACTERS_MAX = 120
 _NEAR_CHARACTERS_MIN = 5
 
@@ -34,8 +38,17 @@ def forms(text: str) -> tuple[str, ...]:
     found = [folded(text)]
     plain = _NUMBERED.sub("", _PARENTHESES.sub(" ", text).strip())
     found.append(folded(plain))
-    found += [folded(_NUMBERED.sub("", part)) for part in _PARTS.split(plain)]
+    parts = _PARTS.split(plain)
+    found += [folded(_NUMBERED.sub("", part)) for part in parts]
+    found += [form for part in parts if (form := bag(part))]
     return tuple(dict.fromkeys(form for form in found if form))
+
+
+def bag(text: str) -> str | None:
+    """The words of a label in one order, without little ones: `Date of issue` and `Issue date` are one."""
+    words = [word for piece in _MARKS.split(_without_accents(text).casefold()) if (word := piece.strip("_"))]
+    telling = sorted(word for word in words if word not in _LITTLE)
+    return f"~{' '.join(telling)}" if len(telling) > 1 else None
 
 
 def distance_within(one: str, other: str, most: int) -> int | None:

@@ -1,13 +1,15 @@
 """Tables as rows and cells: found by their headings, over several pages, with what the headings mean."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Any
 
 from ecosystem.services.creditx.reading import amounts
 from ecosystem.services.creditx.reading.kinds import KindOf, TableOf
-from ecosystem.services.creditx.reading.labels import folded, forms
+from ecosystem.services.creditx.reading.labels import folded, forms, label_before
 from ecosystem.services.creditx.reading.layout import Cell, Line, joined, union
 from ecosystem.services.creditx.reading.typed import Habits, read_as
 
@@ -16,6 +18,7 @@ _CODE_CHARACTERS = 3
 _MONEY = ("debit", "credit", "amount", "balance", "unit_price")
 _DATES = ("date", "value_date")
 _NEXT_LINE_HEIGHTS = 2.2
+_YEAR = re.compile(r"(?:19|20)\d{2}")
 _CENT = Decimal("0.005")
 
 
@@ -64,7 +67,7 @@ def tables_in(lines: Sequence[Line], kind: KindOf, habits: Habits) -> list[Table
     """The first table of each name, gone on with wherever its headings stand again or its rows go on."""
     found: dict[str, Table] = {}
     current: Table | None = None
-    for line in lines:
+    for line in _with_whole_dates(lines, habits) if kind.tables else ():
         headed = _headed(line, kind)
         if headed:
             name, columns, cells = headed
@@ -75,8 +78,38 @@ def tables_in(lines: Sequence[Line], kind: KindOf, habits: Habits) -> list[Table
             table.taken |= {id(cell) for cell in cells}
             current = table
         elif current and len(current.rows) < _ROWS_MAX:
-            _take(current, line, habits)
+            if _ends(line, kind, current.name):
+                current = None
+            else:
+                _take(current, line, habits)
     return [table for table in found.values() if table.rows]
+
+
+def _with_whole_dates(lines: Sequence[Line], habits: Habits) -> Iterator[Line]:
+    """Lines where a date whose year went down to the next line stands whole."""
+    skipped: Cell | None = None
+    for line, following in zip_longest(lines, lines[1:], fillvalue=[]):
+        cells = [cell for cell in line if cell is not skipped]
+        skipped = None
+        if cells and following and _YEAR.fullmatch(following[0].text) and not read_as("date", cells[0].text, habits):
+            year = following[0]
+            whole = joined((cells[0], year))
+            level = abs(year.left - cells[0].left) <= cells[0].height and year.page == cells[0].page
+            if level and read_as("date", whole.text, habits):
+                cells, skipped = [whole, *cells[1:]], year
+        if cells:
+            yield cells
+
+
+def _ends(line: Line, kind: KindOf, name: str) -> bool:
+    """Whether a line stands after the rows: it begins with a label of the kind, or with a word for sums."""
+    table = kind.tables[name]
+    if not table.ends:
+        return False
+    text = line[0].text
+    return any(form in kind.labels for form in forms(text.partition(":")[0])) or label_before(
+        f"{text} ", table.endings
+    ) is not None  # fmt: skip
 
 
 def _headed(line: Line, kind: KindOf) -> tuple[str, list[Column], list[Cell]] | None:
@@ -92,25 +125,28 @@ def _headed(line: Line, kind: KindOf) -> tuple[str, list[Column], list[Cell]] | 
     return None
 
 
-def _headings(cell: Cell, table: TableOf) -> Iterator[Column]:
+def _headings(cell: Cell, table: TableOf) -> list[Column]:
+    """The headings that a cell consists of: one, or those of neighbouring columns; none where other words are left."""
     for form in forms(cell.text):
         if form in table.headings:
-            yield Column(table.headings[form], cell)
-            return
+            return [Column(table.headings[form], cell)]
     words = _words(cell)
+    found: list[Column] = []
     position = 0
     while position < len(words):
         for end in range(min(len(words), position + 4), position, -1):
             form = folded(cell.text[words[position][0] : words[end - 1][1]])
             if form in table.headings:
-                yield Column(table.headings[form], cell.part(words[position][0], words[end - 1][1]))
+                found.append(Column(table.headings[form], cell.part(words[position][0], words[end - 1][1])))
                 position = end
                 break
         else:
             # A currency may stand beside the heading of its column.
-            if folded(cell.text[slice(*words[position])]) not in ("in", "en") and not _is_code(cell.text, words[position]):
-                return
+            word = cell.text[slice(*words[position])].strip("()[]")
+            if folded(word) not in ("in", "en") and amounts.read_currency(word) is None:
+                return []
             position += 1
+    return found
 
 
 def _words(cell: Cell) -> list[tuple[int, int]]:
@@ -123,10 +159,6 @@ def _words(cell: Cell) -> list[tuple[int, int]]:
         elif start is None:
             start = position
     return words
-
-
-def _is_code(text: str, word: tuple[int, int]) -> bool:
-    return amounts.read_currency(text[slice(*word)].strip("()[]")) is not None
 
 
 def _currency_of(cells: Sequence[Cell]) -> str | None:

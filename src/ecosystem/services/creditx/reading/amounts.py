@@ -61,7 +61,7 @@ def _code(unit: str) -> str | None:
 @cache
 def codes() -> frozenset[str]:
     """The currency codes of ISO 4217."""
-    return frozenset(code for code in Locale("en").currencies if len(code) == 3)
+    return frozenset(str(code) for code in Locale("en").currencies)
 
 
 @cache

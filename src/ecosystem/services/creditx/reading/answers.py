@@ -8,6 +8,7 @@ from pycountry import countries
 
 from ecosystem.services.creditx.reading.kinds import LANGUAGES
 from ecosystem.services.creditx.reading.labels import folded
+from ecosystem.services.creditx.reading.mrz import states
 from ecosystem.services.creditx.reading.values import Read
 
 _TEXT_CHARACTERS_MAX = 120
@@ -85,7 +86,8 @@ def country_names() -> dict[str, str]:
             found[folded(official)] = country.alpha_3
     return found | {
         "usa": "USA", "unitedstatesofamerica": "USA", "uk": "GBR", "greatbritain": "GBR", "england": "GBR",
-        "scotland": "GBR", "wales": "GBR", "holland": "NLD", "etatsunisdamerique": "USA", "vereinigtestaatenvonamerika": "USA",
+        "scotland": "GBR", "wales": "GBR", "holland": "NLD", "etatsunisdamerique": "USA",
+        "vereinigtestaatenvonamerika": "USA",
         "estadosunidosdeamerica": "USA", "czechrepublic": "CZE", "schweizerischeeidgenossenschaft": "CHE",
         "confederationsuisse": "CHE", "swissconfederation": "CHE", "bundesrepublikdeutschland": "DEU",
         "republiquefrancaise": "FRA", "reinodeespana": "ESP", "republikosterreich": "AUT",
@@ -106,29 +108,16 @@ _ADJECTIVES = {
 
 
 def read_country(text: str) -> Read | None:
-    """ISO 3166-1 alpha-3 (and the codes of ICAO 9303, part 3) of a code or a name."""
+    """ISO 3166-1 alpha-3 of a code (ICAO 9303 has more of them) or a name."""
     text = " ".join(text.split())[:_TEXT_CHARACTERS_MAX]
-    if re.fullmatch(r"[A-Z]{3}", text):
-        return Read(text, certain=text in set(country_names().values()) | ICAO_CODES)
-    if text == "D" or text == "D<<":
-        return Read("D")
+    if re.fullmatch(r"[A-Z]{3}|D", text):
+        return Read(states.iso(text), certain=text in states.CODES)
     name = country_names().get(folded(text)) or _ADJECTIVES.get(folded(text))
     if name:
         return Read(name)
     parts = {country_names().get(folded(part)) or _ADJECTIVES.get(folded(part)) for part in re.split(r"[/|]", text)}
     found = parts - {None}
     return Read(str(found.pop())) if len(found) == 1 else None
-
-
-ICAO_CODES = frozenset({
-    "D", "GBD", "GBN", "GBO", "GBP", "GBS", "UNO", "UNA", "UNK", "XBA", "XIM", "XCC", "XCO", "XEC", "XPO", "XOM", "XXA",
-    "XXB", "XXC", "XXX", "EUE", "RKS", "UTO",
-})  # fmt: skip
-
-
-def alpha2_of(code: str) -> str | None:
-    country = countries.get(alpha_3=code)
-    return str(country.alpha_2) if country else None
 
 
 def alpha3_of(code: str) -> str | None:

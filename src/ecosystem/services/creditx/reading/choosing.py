@@ -80,7 +80,11 @@ def _leave_shared(every: dict[str, list[Value]]) -> None:
         for other, others in every.items():
             if name == other or not values or not others:
                 continue
-            if values[0].label == others[0].label and values[0].box == others[0].box and values[0].rank > others[0].rank:
+            if (
+                values[0].label == others[0].label
+                and values[0].box == others[0].box
+                and values[0].rank > others[0].rank
+            ):
                 values[:] = values[1:]
 
 

@@ -21,6 +21,7 @@ _GB_POSTCODE = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b")
 _PREFIXED = re.compile(r"(?<![\w-])([A-Z]{1,2})-\d{4,5}(?= )")
 _OLD_PREFIXES = {"D": "DEU", "F": "FRA", "A": "AUT", "E": "ESP", "I": "ITA"}
 _CELLS_MAX = 400
+_CODE_CHARACTERS = 3
 
 
 def country_of(kind: KindOf, candidates: Mapping[str, list[Found]], lines: Sequence[Line]) -> str | None:
@@ -47,9 +48,9 @@ def country_of(kind: KindOf, candidates: Mapping[str, list[Found]], lines: Seque
 def _in_address(text: str) -> set[str]:
     found = set()
     for piece in _PIECES.split(text)[-3:]:
-        if name := country_names().get(folded(piece)):
-            if len(piece.strip()) > 3:
-                found.add(name)
+        name = country_names().get(folded(piece))
+        if name and len(piece.strip()) > _CODE_CHARACTERS:
+            found.add(name)
     if _US_TOWN.search(text):
         found.add("USA")
     if _GB_POSTCODE.search(text):

@@ -39,12 +39,12 @@ _DAY_MONTH = re.compile(
     rf"(?<!\d)(\d{{1,2}}){_ORDINAL}\.?[\s-]*(?:de\s|of\s)?\s*{_MONTH},?[\s-]*(?:del?\s)?\s*{_YEAR}(?!\d)", re.IGNORECASE
 )
 _MONTH_DAY = re.compile(rf"(?<!\w){_MONTH}\s*(\d{{1,2}}){_ORDINAL},?\s*(?:de\s)?\s*(\d{{4}})(?!\d)", re.IGNORECASE)
-_NUMERIC = re.compile(
-    r"(?<!\d)(?<!\d[.,/-])(\d{1,2})\s?([./-])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{2})(?!\d)(?![./]\d)"
-)
+_NUMERIC = re.compile(r"(?<!\d)(?<!\d[.,/-])(\d{1,2})\s?([./-])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{2})(?!\d)(?![./]\d)")
 _SPACED = re.compile(r"(?<!\d)(\d{2}) (\d{2}) (\d{4})(?!\d)")
 _EIGHT = re.compile(r"(?<!\d)(\d{2})(\d{2})(\d{4})(?!\d)")
-_BETWEEN = re.compile(r"\s*(?:-|–|—|~|\b(?:to|until|till|through|au|jusqu.au|bis(?: zum)?|al|hasta(?: el)?|a)\b)\s*", re.I)
+_BETWEEN = re.compile(
+    r"\s*(?:-|–|—|~|\b(?:to|until|till|through|au|jusqu.au|bis(?: zum)?|al|hasta(?: el)?|a)\b)\s*", re.I
+)
 _AROUND = re.compile(r"^[\W_]*(?:on|le|am|den|el|du|vom|from|von|del|desde)?[\W_]*$", re.IGNORECASE)
 
 
@@ -77,12 +77,13 @@ def read_range(text: str, order: str) -> tuple[Read, Read] | None:
 
 
 def _shared_year(before: str, end: Read, order: str) -> tuple[Read, Read] | None:
-    ended = _BETWEEN.search(before[-8:]) if before else None
-    if ended is None or not before[-8:][ended.end() :].strip(" ") == "":
+    match = _ENDS_BETWEEN.search(before)
+    if match is None:
         return None
-    first = before[: len(before[-8:]) and len(before) - len(before[-8:]) + ended.start()].strip(" .")
+    first = before[: match.start()].strip(" .")
     year, month, _ = end.value.split("-")
-    for filled in (f"{first} {year}", f"{first}. {month_name(int(month))} {year}", f"{first}.{year}", f"{first}/{year}"):
+    named = f"{first}. {month_name(int(month))} {year}"
+    for filled in (f"{first} {year}", named, f"{first}.{year}", f"{first}/{year}"):
         start = read_date(filled, order)
         if start and not start.partial and start.value <= end.value:
             return start, end

@@ -10,6 +10,7 @@ from ecosystem.services.creditx.reading.countries import country_of, order_of
 from ecosystem.services.creditx.reading.finding import Found, candidates, sheet_of
 from ecosystem.services.creditx.reading.kinds import UNKNOWN, KindOf
 from ecosystem.services.creditx.reading.layout import Line
+from ecosystem.services.creditx.reading.papers import join
 from ecosystem.services.creditx.reading.parts import Part
 from ecosystem.services.creditx.reading.recognising import recognise
 from ecosystem.services.creditx.reading.tables import Table, movements_of, runs_on, tables_in
@@ -32,6 +33,7 @@ class Document:
     tables: list[Table] = field(default_factory=list)
     movements: dict[str, Any] | None = None
     conflicts: list[str] = field(default_factory=list)
+    mrz: list[dict[str, Any]] = field(default_factory=list)
     numbering: dict[str, object] | None = None
 
     @property
@@ -54,20 +56,19 @@ class Document:
 def read_part(number: int, part: Part, *, date_order: str, country: str | None) -> Document:
     """`country` (alpha-3) is where documents of this company come from where they do not say it themselves."""
     lines, ocr = part.lines, any(page.ocr for page in part.pages)
-    mrz = next((page.mrz for page in part.pages if page.mrz), None)
-    known = recognise(lines, ocr=ocr, mrz_format=mrz)
+    zone = next((page.zone for page in part.pages if page.zone), None)
+    known = recognise(lines, ocr=ocr, mrz_format=zone.mrz.format if zone else None)
     document = Document(
         number, [page.page for page in part.pages], known.kind, known.confidence, known.language,
         numbering=part.numbering,
     )  # fmt: skip
     if known.kind:
-        _read(document, known.kind, lines, ocr, date_order, country)
+        _read(document, known.kind, part, date_order, country)
     return document
 
 
-def _read(
-    document: Document, kind: KindOf, lines: list[Line], ocr: bool, date_order: str, country: str | None
-) -> None:
+def _read(document: Document, kind: KindOf, part: Part, date_order: str, country: str | None) -> None:
+    lines, ocr = part.lines, any(page.ocr for page in part.pages)
     habits = Habits(date_order, country, ocr)
     document.tables = tables_in(lines, kind, habits)
     sheet = sheet_of(_without(lines, document.tables), kind, ocr=ocr)
@@ -79,6 +80,7 @@ def _read(
     moved = _move(document, habits)
     proofs.apply(kind, best, every, moved)
     document.conflicts = conflicts_in(every)
+    document.mrz = [join(page.zone, best) for page in part.pages if page.zone]
     _currency(document, kind, best, found)
     document.values = {name: best[name] for name in kind.fields if name in best}
 

@@ -1,4 +1,4 @@
-"""What stands on a document: its parts, kinds and values, each with page, box, confidence and method. In the sandbox."""
+"""What stands on a document: its parts, their kinds, and their values with places and proofs. Runs in the sandbox."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -67,10 +67,9 @@ def _pages(
     by_number = {int(text["page"]): text for text in texts}
     pages: list[PageText] = []
     readings: list[dict[str, Any]] = []
-    without = cells_left = 0
-    cells_left = CELLS_MAX
-    for number, frame, cells, shows in _sources(payload, media_type, by_number):
-        cells = cells[:cells_left]
+    without, cells_left = 0, CELLS_MAX
+    for number, frame, every, shows in _sources(payload, media_type, by_number):
+        cells = every[:cells_left]
         cells_left -= len(cells)
         readings.append(_reading(number, frame, by_number.get(number), bool(cells), media_type))
         if cells:
@@ -104,9 +103,7 @@ def _ocr(text: Mapping[str, Any] | None, number: int) -> tuple[Frame, list[Any]]
     return ocr_pages.cells_of(text) if text else (Frame(number, 0.0, 0.0, "ocr"), [])
 
 
-def _reading(
-    number: int, frame: Frame, text: Mapping[str, Any] | None, found: bool, media_type: str
-) -> dict[str, Any]:
+def _reading(number: int, frame: Frame, text: Mapping[str, Any] | None, found: bool, media_type: str) -> dict[str, Any]:
     by_ocr = frame.method == "ocr" and text is not None
     return {
         "page": number, "width": frame.width, "height": frame.height,
@@ -134,7 +131,8 @@ def _answer(
         "tables": [table.as_json(document.part) for document in documents for table in document.tables],
         "movements": first.movements if first else None,
         "conflicts": first.conflicts if first else [],
-        "mrz": [], "barcodes": [], "signs": [],
+        "mrz": [zone | {"part": document.part} for document in documents for zone in document.mrz],
+        "barcodes": [], "signs": [],
         "parts": [document.as_json() for document in documents],
         "pages": len(readings),
         "pages_without_text": without,

@@ -16,6 +16,7 @@ _CONTINUED_LINES_MAX = 4
 _LABEL_CHARACTERS_MAX = 90
 _COLONS = ":："
 Meaning = frozenset[str]
+_NOTHING: Meaning = frozenset()
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def _parted(cell: Cell, kind: KindOf) -> list[Cell]:
         rest = text[space + 1 :]
         if rest[:1] in "/|-–·" or text[:space].rstrip()[-1:] in "/|-–·":
             continue
-        fields = _fields(kind, rest) if rest[:1].isupper() else frozenset()
+        fields = _fields(kind, rest) if rest[:1].isupper() else _NOTHING
         if fields:
             before = _parted(cell.part(0, space), kind)
             others = _fields(kind, before[-1].text)
@@ -102,7 +103,12 @@ def _parted(cell: Cell, kind: KindOf) -> list[Cell]:
 
 
 def _fields(kind: KindOf, text: str) -> Meaning:
-    return next((kind.labels[form] for form in forms(text) if form in kind.labels), frozenset())
+    """What a text means that is nothing but a label, in one language or several."""
+    meanings = [
+        next((kind.labels[form] for form in forms(part) if form in kind.labels), _NOTHING)
+        for part in text.split(" / ")[:4]
+    ]  # fmt: skip
+    return frozenset.intersection(*meanings)
 
 
 def _label(cell: Cell, kind: KindOf, *, ocr: bool) -> Label | None:
@@ -218,7 +224,9 @@ def _below(sheet: Sheet, number: int, label: Cell, zone: float) -> Iterator[tupl
                 if not sheet.is_label(cell):
                     yield row, [cell, *(other for other in _beside(sheet, line, line.index(cell)) if other.left < zone)]
                 return
-        inside = [cell for cell in near if label.left <= cell.left < min(zone, label.left + _ZONE_HEIGHTS * label.height)]
+        inside = [
+            cell for cell in near if label.left <= cell.left < min(zone, label.left + _ZONE_HEIGHTS * label.height)
+        ]
         if inside:
             if not sheet.is_label(inside[0]):
                 yield row, inside

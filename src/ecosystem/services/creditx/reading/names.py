@@ -23,7 +23,7 @@ def read_name(text: str) -> Read | None:
     """A person's name: letters, at most 100 characters, no digits."""
     cleaned = " ".join(text.split()).strip(_TAIL)
     letters = sum(character.isalpha() for character in cleaned)
-    if not 2 <= letters or len(cleaned) > _NAME_CHARACTERS_MAX or letters < 0.6 * len(cleaned):
+    if not letters >= 2 or len(cleaned) > _NAME_CHARACTERS_MAX or letters < 0.6 * len(cleaned):
         return None
     return Read(cleaned, certain=not any(character.isdigit() for character in cleaned))
 

@@ -5,6 +5,7 @@ Repairs are proved: a character is taken for its double only where the check the
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -33,7 +34,8 @@ _DOUBLES = {
 
 # Modules of stdnum whose numbers a person or company is taxed under, by country.
 _TAX: dict[str, tuple[str, ...]] = {
-    "CHE": ("ch.ssn", "ch.uid"), "DEU": ("de.idnr", "de.stnr"), "FRA": ("fr.nif", "fr.siren"), "ESP": ("es.nif", "es.cif"),
+    "CHE": ("ch.ssn", "ch.uid"), "DEU": ("de.idnr", "de.stnr"), "FRA": ("fr.nif", "fr.siren"),
+    "ESP": ("es.nif", "es.cif"),
     "AUT": ("at.tin", "at.vnr"), "GBR": ("gb.utr",), "USA": ("us.ssn", "us.ein", "us.itin"), "LIE": ("li.peid",),
     "IRL": ("ie.pps",), "ITA": ("it.codicefiscale",), "LUX": ("lu.tva",), "BEL": ("be.nn",), "NLD": ("nl.bsn",),
     "PRT": ("pt.nif",),
@@ -78,7 +80,9 @@ def repaired_iban(text: str) -> Read | None:
     if not kinds or len(rest) != len(kinds):
         return None
     plain = head + "".join(_as_kind(mark, kind) for mark, kind in zip(rest, kinds, strict=True))
-    digits = head + "".join(_as_kind(mark, "n" if kind == "c" else kind) for mark, kind in zip(rest, kinds, strict=True))
+    digits = head + "".join(
+        _as_kind(mark, "n" if kind == "c" else kind) for mark, kind in zip(rest, kinds, strict=True)
+    )
     changes = _differences(plain, compact[: len(plain)])
     for candidate in (plain, digits):
         if _IBAN.fullmatch(candidate) and iban_is_right(candidate):
@@ -118,7 +122,7 @@ def repaired_bic(text: str) -> Read | None:
     compact = re.sub(r"[^A-Z0-9]", "", _compact(text))
     plain = compact[:6].translate(_TO_LETTER) + compact[6:]
     read = read_bic(plain)
-    return Read(read.value, certain=read.certain, proved=read.proved, repaired=_differences(plain, compact)) if read else None
+    return replace(read, repaired=_differences(plain, compact)) if read else None
 
 
 def read_lei(text: str) -> Read | None:

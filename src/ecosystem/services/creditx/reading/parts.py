@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from ecosystem.services.creditx.reading.kinds import kind_of
 from ecosystem.services.creditx.reading.labels import forms
 from ecosystem.services.creditx.reading.layout import Line
+from ecosystem.services.creditx.reading.papers import Zone, zone_on
 from ecosystem.services.creditx.reading.recognising import titles_in
 
 _PAGE_WORDS = r"page|seite|p[aá]gina|p[aá]g\.?|blatt|feuille|hoja|p\."
 _OF_WORDS = r"of|de|von|sur|di|/|aus"
-_NUMBERED = re.compile(rf"(?<![^\W\d_])(?:{_PAGE_WORDS})\s*(\d{{1,3}})\s*(?:(?:{_OF_WORDS})\s*(\d{{1,3}}))?(?!\d)", re.I)
+_NUMBERED = re.compile(
+    rf"(?<![^\W\d_])(?:{_PAGE_WORDS})\s*(\d{{1,3}})\s*(?:(?:{_OF_WORDS})\s*(\d{{1,3}}))?(?!\d)", re.I
+)
 _BARE = re.compile(r"[-–(]?\s*(\d{1,3})\s*/\s*(\d{1,3})\s*[)–-]?")
 _CELL_CHARACTERS_MAX = 160
 _TOP_SHARE, _EDGE_SHARE = 0.45, 0.12
@@ -27,7 +30,7 @@ class PageText:
     lines: list[Line]
     ocr: bool = False
     numbered: tuple[int, int | None] | None = None
-    mrz: str | None = None
+    zone: Zone | None = None
 
 
 @dataclass
@@ -67,7 +70,7 @@ def parts_of(pages: Sequence[PageText]) -> list[Part]:
     parts: list[Part] = []
     kinds: set[str] = set()
     for page in pages:
-        page.numbered = number_of(page.lines, page.height)
+        page.numbered, page.zone = number_of(page.lines, page.height), zone_on(page.lines)
         titles = _titles(page)
         if not parts or _begins(page, titles, parts[-1], kinds):
             parts.append(Part())
@@ -91,8 +94,8 @@ def _begins(page: PageText, titles: dict[str, float], before: Part, kinds: set[s
             return False
     elif page.numbered and page.numbered[0] > 1:
         return False
-    if page.mrz:
-        return bool(titles) or any(other.mrz for other in before.pages) or bool(kinds - _with_mrz())
+    if page.zone:
+        return bool(titles) or any(other.zone for other in before.pages) or bool(kinds - _with_mrz())
     if not titles:
         return False
     return not set(titles) & kinds or _labelled(page, set(titles) & kinds)

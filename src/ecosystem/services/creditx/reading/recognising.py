@@ -10,6 +10,7 @@ from ecosystem.services.creditx.reading.layout import Cell, Line
 
 _TITLE_CHARACTERS_MAX = 90
 _SHARE_TITLED, _SHARE_ALONE = 0.2, 0.6
+_TITLE_ALONE = 1.0
 _INSIDE_CHARACTERS_MIN = 8
 
 
@@ -23,10 +24,9 @@ class Recognised:
 def recognise(lines: Sequence[Line], *, ocr: bool, mrz_format: str | None = None) -> Recognised:
     """The kind with the best proof: a machine readable zone, or its title on the first page and its labels."""
     fields, languages = _labels_in(lines, ocr=ocr)
-    if mrz_format:
-        for kind in kinds():
-            if mrz_format in kind.mrz:
-                return Recognised(kind, 0.99, _language(languages))
+    for kind in kinds():
+        if mrz_format in kind.mrz:
+            return Recognised(kind, 0.99, _language(languages))
     first = lines[0][0].page if lines and lines[0] else 1
     titled = titles_in([cell for line in lines for cell in line if cell.page == first], ocr=ocr)
     best: tuple[float, float, KindOf | None] = (0.0, 0.0, None)
@@ -35,7 +35,7 @@ def recognise(lines: Sequence[Line], *, ocr: bool, mrz_format: str | None = None
         hits = fields.get(kind.kind, {})
         share = sum(1 for name in hits if name in wanted) / len(wanted)
         title = titled.get(kind.kind, 0.0)
-        if not (title and share >= _SHARE_TITLED) and share < _SHARE_ALONE:
+        if not (title and share >= _SHARE_TITLED) and share < _SHARE_ALONE and title <= _TITLE_ALONE:
             continue
         # Labels that other kinds do not have say more.
         own = sum(hits.values()) / len(wanted)

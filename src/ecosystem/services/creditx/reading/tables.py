@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import zip_longest
 from typing import Any
 
 from ecosystem.services.creditx.reading import amounts
@@ -88,7 +87,8 @@ def tables_in(lines: Sequence[Line], kind: KindOf, habits: Habits) -> list[Table
 def _with_whole_dates(lines: Sequence[Line], habits: Habits) -> Iterator[Line]:
     """Lines where a date whose year went down to the next line stands whole."""
     skipped: Cell | None = None
-    for line, following in zip_longest(lines, lines[1:], fillvalue=[]):
+    nothing: Line = []
+    for line, following in zip(lines, [*lines[1:], nothing], strict=True):
         cells = [cell for cell in line if cell is not skipped]
         skipped = None
         if cells and following and _YEAR.fullmatch(following[0].text) and not read_as("date", cells[0].text, habits):

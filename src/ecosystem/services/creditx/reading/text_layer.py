@@ -58,7 +58,8 @@ def _cells(page: Any, text_page: Any, count: int, frame: Frame) -> list[Cell]:
         if text:
             place = (min(lefts), top, max(rights), bottom)
             cells.append(Cell("".join(text), frame, place, lefts.copy(), rights.copy()))
-            text.clear(), lefts.clear(), rights.clear()
+            for collected in (text, lefts, rights):
+                collected.clear()
 
     for index in range(count):
         code = unicode_of(text_page, index)

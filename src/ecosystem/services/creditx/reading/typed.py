@@ -10,7 +10,9 @@ from ecosystem.services.creditx.reading.values import Read
 
 _MONTH_LETTERS = str.maketrans("01458", "olasb")
 _TO_DIGIT = str.maketrans("OoQDIl|!ZSB", "00001111258")
-_LOOSE_DIGITS = re.compile(r"(?<![^\W\d_])[OoQDIl|!ZSB](?=[\d.,/' ])|(?<=[\d.,/' ])[OoQDIl|!ZSB](?![^\W\d_])|(?<=\d)[OoIl|!](?=\d)")
+_LOOSE_DIGITS = re.compile(
+    r"(?<![^\W\d_])[OoQDIl|!ZSB](?=[\d.,/' ])|(?<=[\d.,/' ])[OoQDIl|!ZSB](?![^\W\d_])|(?<=\d)[OoIl|!](?=\d)"
+)
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Habits:
 
 def read_as(kind: str, text: str, habits: Habits) -> Read | None:
     """None where the text is no value of this type."""
-    plain = _PLAIN.get(kind, lambda text, habits: names.read_text(text))(text, habits)
+    plain = _PLAIN.get(kind, _read_text)(text, habits)
     if not habits.ocr or (plain and plain.proved):
         return plain
     repair = _REPAIRS.get(kind)
@@ -32,6 +34,10 @@ def read_as(kind: str, text: str, habits: Habits) -> Read | None:
     if repaired is None or (plain and not repaired.proved):
         return plain
     return repaired
+
+
+def _read_text(text: str, habits: Habits) -> Read | None:
+    return names.read_text(text)
 
 
 def read_range(text: str, habits: Habits) -> tuple[Read, Read] | None:

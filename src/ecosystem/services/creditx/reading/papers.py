@@ -1,0 +1,88 @@
+"""Identity papers: their machine-readable zone, and which of zone and print a value is taken from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from ecosystem.services.creditx.reading.choosing import Value
+from ecosystem.services.creditx.reading.layout import Box, Cell, Line, union
+from ecosystem.services.creditx.reading.mrz.building import MachineReadableZone
+from ecosystem.services.creditx.reading.mrz.comparison import compare
+from ecosystem.services.creditx.reading.mrz.lines import Line as ZoneLine
+from ecosystem.services.creditx.reading.mrz.values import values_of
+from ecosystem.services.creditx.reading.mrz.zones import find_mrz
+from ecosystem.services.creditx.reading.values import Read
+
+_NAMES = ("surname", "given_names")
+_SURE, _AGREED, _AGREED_OCR, _DOUBT = 0.9, 0.99, 0.95, 0.6
+_FILLER = "<"
+
+
+@dataclass(frozen=True)
+class Zone:
+    """A zone found on a page, with the cells of the page."""
+
+    mrz: MachineReadableZone
+    cells: tuple[Cell, ...]
+
+    def shown(self, place: Box) -> Box:
+        """Where a part of the zone stands on the page as shown."""
+        boxes = []
+        for cell in self.cells:
+            if place[1] <= cell.middle <= place[3] and cell.left < place[2] and cell.right > place[0]:
+                inside = [
+                    position
+                    for position, (left, right) in enumerate(zip(cell.lefts, cell.rights, strict=True))
+                    if left < place[2] - 0.1 and right > place[0] + 0.1
+                ]
+                if inside:
+                    boxes.append(cell.part(inside[0], inside[-1] + 1).box)
+        return union(boxes) if boxes else place
+
+
+def zone_on(lines: Sequence[Line]) -> Zone | None:
+    """The first machine-readable zone of a page."""
+    cells = tuple(cell for line in lines for cell in line)
+    exact = all(cell.frame.method == "text_layer" for cell in cells)
+    if exact and not any(_FILLER in cell.text for cell in cells):
+        return None
+    found = find_mrz(ZoneLine(cell.text, cell.page, cell.place, cell.confidence, exact) for cell in cells)
+    return Zone(found[0], cells) if found else None
+
+
+def join(zone: Zone, best: dict[str, Value]) -> dict[str, Any]:
+    """Take over what the zone proves into `best`; the answer is the zone as in a reading, with what print says."""
+    values = {value["name"]: value for value in values_of(zone.mrz, today=datetime.now(UTC).date())}
+    texts = {name: str(value["value"]) for name, value in values.items()}
+    printed = {name: value.read.value for name, value in best.items()}
+    verdicts = compare(zone.mrz, texts, printed)
+    for name, value in values.items():
+        ours = _value(zone, value)
+        best[name] = _joined(name, ours, best[name], verdicts.get(name)) if name in best else ours
+    reading = zone.mrz.as_reading()
+    return reading | {"box": list(zone.shown(zone.mrz.box)), "against_print": dict(verdicts)}
+
+
+def _value(zone: Zone, value: Mapping[str, Any]) -> Value:
+    return Value(
+        value["name"], Read(value["value"]), value["raw"], value["page"], zone.shown(tuple(value["box"])),
+        value["confidence"], "mrz",
+    )  # fmt: skip
+
+
+def _joined(name: str, zone: Value, printed: Value, verdict: str | None) -> Value:
+    """Print that agrees is taken as printed (with its accents); else what is surer."""
+    ocr = printed.method == "ocr"
+    if verdict == "same":
+        sure = _AGREED_OCR if ocr else _AGREED
+        if name in _NAMES:
+            # The zone knows no accents: where print has none either, OCR may have lost them.
+            return replace(printed, confidence=max(printed.confidence, sure if not ocr else min(sure, zone.confidence)))
+        return replace(zone, confidence=max(zone.confidence, sure))
+    if name in _NAMES:
+        shorter = replace(printed, confidence=min(printed.confidence, _DOUBT if ocr else printed.confidence))
+        return shorter if not ocr or printed.confidence >= zone.confidence else zone
+    if verdict == "different":
+        return zone if zone.confidence >= min(_SURE, printed.confidence) else replace(printed, confidence=_DOUBT)
+    return zone if zone.confidence >= printed.confidence else printed

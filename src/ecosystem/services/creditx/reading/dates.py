@@ -42,9 +42,9 @@ _MONTH_DAY = re.compile(rf"(?<!\w){_MONTH}\s*(\d{{1,2}}){_ORDINAL},?\s*(?:de\s)?
 _NUMERIC = re.compile(r"(?<!\d)(?<!\d[.,/-])(\d{1,2})\s?([./-])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{2})(?!\d)(?![./]\d)")
 _SPACED = re.compile(r"(?<!\d)(\d{2}) (\d{2}) (\d{4})(?!\d)")
 _EIGHT = re.compile(r"(?<!\d)(\d{2})(\d{2})(\d{4})(?!\d)")
-_BETWEEN = re.compile(
-    r"\s*(?:-|–|—|~|\b(?:to|until|till|through|au|jusqu.au|bis(?: zum)?|al|hasta(?: el)?|a)\b)\s*", re.I
-)
+_TO = r"(?:-|–|—|~|\b(?:to|until|till|through|au|jusqu.au|bis(?: zum)?|al|hasta(?: el)?|a)\b)"
+_BETWEEN = re.compile(rf"\s*{_TO}\s*", re.IGNORECASE)
+_ENDS_BETWEEN = re.compile(rf"{_TO}\s*$", re.IGNORECASE)
 _AROUND = re.compile(r"^[\W_]*(?:on|le|am|den|el|du|vom|from|von|del|desde)?[\W_]*$", re.IGNORECASE)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pypdfium2
+import pypdfium2.raw as pdfium
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps
 
@@ -18,7 +19,8 @@ Pixels = NDArray[np.uint8]
 
 PIXELS_MAX = 9_000_000
 """A4 at 300 dpi. What is larger is scaled down: no print becomes more readable beyond that."""
-_POINTS_PER_INCH, _DPI_MAX = 72, 300
+_POINTS_PER_INCH, _DPI_MIN, _DPI_MAX = 72, 100, 300
+_FILLS = 0.5
 _SIDE_PIXELS_MAX = 16_000
 _LOADERS = {types.JPEG: "JPEG", types.PNG: "PNG", types.TIFF: "TIFF"}
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
@@ -72,14 +74,28 @@ def pictures(
 def _rendered(page: Any, number: int, pixels_max: int, width_max: int | None) -> Picture:
     width, height = page.get_size()
     scale = min(
-        _DPI_MAX / _POINTS_PER_INCH, math.sqrt(pixels_max / (width * height)), _SIDE_PIXELS_MAX / max(width, height),
+        _dots_per_inch(page, width * height) / _POINTS_PER_INCH,
+        math.sqrt(pixels_max / (width * height)),
+        _SIDE_PIXELS_MAX / max(width, height),
         (width_max or _SIDE_PIXELS_MAX) / width,
-    )  # fmt: skip
+    )
     bitmap = page.render(scale=scale, rev_byteorder=True)
     pixels = np.array(bitmap.to_pil().convert("RGB"))
     bitmap.close()
     page.close()
     return Picture(number, pixels, width, height, "point")
+
+
+def _dots_per_inch(page: Any, points: float) -> float:
+    """Those of the scan that fills the page: print that is enlarged is read worse. Otherwise the most that helps."""
+    for image in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=2):
+        left, bottom, right, top = image.get_bounds()
+        area = (right - left) * (top - bottom)
+        if area > _FILLS * points:
+            width, height = image.get_px_size()
+            found = _POINTS_PER_INCH * math.sqrt(width * height / area)
+            return min(_DPI_MAX, max(_DPI_MIN, found))
+    return _DPI_MAX
 
 
 def _decoded(image: Image.Image, number: int, pixels_max: int, width_max: int | None) -> Picture:

@@ -25,6 +25,9 @@ _LINE_HEIGHT_PIXELS, _LINE_WIDTH_PIXELS_MAX = 48, 4800
 _BATCH_PIXELS = 2400
 """Lines of about the same length are read together, this much width at a time."""
 _BLANK = 0
+_SPACE_PROBABILITY = 0.03
+"""Between two letters. *Measured* on 10,000 pairs: 0.01 is never reached where no space is, 0.3 always where one is;
+on enlarged scans the model prefers the blank to some spaces, at 0.08 and more for the space."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Engine:
         parts: Any = engine
         self._detector, self._recogniser = parts.text_det, parts.text_rec
         self._characters = [_plain(text) for text in self._recogniser.postprocess_op.character]
+        self._space = self._characters.index(" ")
 
     def detect(self, pixels: Pixels) -> list[Corners]:
         """The lines, whichever way they run; the first corner is the top left one of the image."""
@@ -106,7 +110,7 @@ class Engine:
         """Greedy CTC: equal neighbours are one character, the blank parts two. `stretch`: padding behind the line."""
         best = probabilities.argmax(axis=1)
         columns, letters = len(best), []
-        begin = 0
+        begin = last = 0
         while begin < columns:
             end = begin + 1
             while end < columns and best[end] == best[begin]:
@@ -114,7 +118,10 @@ class Engine:
             if best[begin] != _BLANK:
                 confidence = float(probabilities[begin:end, best[begin]].max())
                 extent = (begin / columns * stretch, end / columns * stretch)
+                if letters and probabilities[last:begin, self._space].max(initial=0) >= _SPACE_PROBABILITY:
+                    letters.append(Letter(" ", last / columns * stretch, extent[0], 1.0))
                 letters.append(Letter(self._characters[best[begin]], *extent, confidence))
+                last = end
             begin = end
         return letters
 

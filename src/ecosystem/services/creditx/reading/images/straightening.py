@@ -44,14 +44,13 @@ def turned(line: Corners, rotation_degrees: int) -> Corners:
 
 
 def skew_of(lines: Sequence[Corners], rotation_degrees: int) -> float:
-    """Degrees by which lines climb (to be turned clockwise), by the middle of all, longer lines counting more."""
+    """Degrees by which `turned` lines climb (to be turned clockwise): the middle of all, longer ones counting more."""
     angles: list[float] = []
     weights: list[float] = []
     for line in lines:
-        upright = turned(line, rotation_degrees)
-        width, height = _sides(upright)
+        width, height = _sides(line)
         if width > _LONG * height:
-            (x0, y0), (x1, y1) = upright[0], upright[1]
+            (x0, y0), (x1, y1) = line[0], line[1]
             angle = math.degrees(math.atan2(y1 - y0, x1 - x0)) + rotation_degrees
             angles.append(-((angle + 180) % 360 - 180))
             weights.append(width)

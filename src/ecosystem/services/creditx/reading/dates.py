@@ -39,7 +39,7 @@ _DAY_MONTH = re.compile(
     rf"(?<!\d)(\d{{1,2}}){_ORDINAL}\.?[\s-]*(?:de\s|of\s)?\s*{_MONTH},?[\s-]*(?:del?\s)?\s*{_YEAR}(?!\d)", re.IGNORECASE
 )
 _MONTH_DAY = re.compile(rf"(?<!\w){_MONTH}\s*(\d{{1,2}}){_ORDINAL},?\s*(?:de\s)?\s*(\d{{4}})(?!\d)", re.IGNORECASE)
-_NUMERIC = re.compile(r"(?<!\d)(?<!\d[.,/-])(\d{1,2})\s?([./-])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{2})(?!\d)(?![./]\d)")
+_NUMERIC = re.compile(r"(?<!\d)(?<!\d[.,/])(\d{1,2})\s?([./-])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{2})(?!\d)(?![./]\d)")
 _SPACED = re.compile(r"(?<!\d)(\d{2}) (\d{2}) (\d{4})(?!\d)")
 _EIGHT = re.compile(r"(?<!\d)(\d{2})(\d{2})(\d{4})(?!\d)")
 _TO = r"(?:-|–|—|~|\b(?:to|until|till|through|au|jusqu.au|bis(?: zum)?|al|hasta(?: el)?|a)\b)"

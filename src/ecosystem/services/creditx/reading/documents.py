@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from ecosystem.services.creditx.reading import proofs
+from ecosystem.services.creditx.reading import bills, proofs
 from ecosystem.services.creditx.reading.choosing import Value, choose, conflicts_in
 from ecosystem.services.creditx.reading.countries import country_of, order_of
 from ecosystem.services.creditx.reading.finding import Found, candidates, sheet_of
@@ -34,6 +34,7 @@ class Document:
     movements: dict[str, Any] | None = None
     conflicts: list[str] = field(default_factory=list)
     mrz: list[dict[str, Any]] = field(default_factory=list)
+    codes: list[dict[str, Any]] = field(default_factory=list)
     numbering: dict[str, object] | None = None
 
     @property
@@ -57,10 +58,11 @@ def read_part(number: int, part: Part, *, date_order: str, country: str | None) 
     """`country` (alpha-3) is where documents of this company come from where they do not say it themselves."""
     lines, ocr = part.lines, any(page.ocr for page in part.pages)
     zone = next((page.zone for page in part.pages if page.zone), None)
-    known = recognise(lines, ocr=ocr, mrz_format=zone.mrz.format if zone else None)
+    codes = [code for page in part.pages for code in page.codes]
+    known = recognise(lines, ocr=ocr, mrz_format=zone.mrz.format if zone else None, bill=bills.is_bill(codes))
     document = Document(
         number, [page.page for page in part.pages], known.kind, known.confidence, known.language,
-        numbering=part.numbering,
+        codes=codes, numbering=part.numbering,
     )  # fmt: skip
     if known.kind:
         _read(document, known.kind, part, date_order, country)
@@ -81,6 +83,7 @@ def _read(document: Document, kind: KindOf, part: Part, date_order: str, country
     proofs.apply(kind, best, every, moved)
     document.conflicts = conflicts_in(every)
     document.mrz = [join(page.zone, best) for page in part.pages if page.zone]
+    document.conflicts = sorted({*document.conflicts, *bills.join(document.codes, kind, best)})
     _currency(document, kind, best, found)
     document.values = {name: best[name] for name in kind.fields if name in best}
 

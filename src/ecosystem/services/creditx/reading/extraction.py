@@ -10,6 +10,7 @@ import pypdfium2.raw as pdfium
 from ecosystem.services.creditx.reading import numbers, text_layer
 from ecosystem.services.creditx.reading import page_texts as ocr_pages
 from ecosystem.services.creditx.reading.answers import country_names
+from ecosystem.services.creditx.reading.bills import codes_of
 from ecosystem.services.creditx.reading.documents import Document, read_part
 from ecosystem.services.creditx.reading.kinds import SEVERAL, UNKNOWN, kinds, lexicon
 from ecosystem.services.creditx.reading.layout import CELLS_MAX, Frame, lines_of
@@ -74,6 +75,7 @@ def _pages(
         readings.append(_reading(number, frame, by_number.get(number), bool(cells), media_type))
         if cells:
             pages.append(PageText(number, frame.upright_height, lines_of(cells), ocr=frame.method == "ocr"))
+            pages[-1].codes = codes_of(by_number.get(number))
         elif shows:
             without += 1
     return pages, readings, without
@@ -132,7 +134,10 @@ def _answer(
         "movements": first.movements if first else None,
         "conflicts": first.conflicts if first else [],
         "mrz": [zone | {"part": document.part} for document in documents for zone in document.mrz],
-        "barcodes": [], "signs": [],
+        "barcodes": [
+            code | {"part": part} for part, document in enumerate(documents, 1) for code in document.codes
+        ],
+        "signs": [],
         "parts": [document.as_json() for document in documents],
         "pages": len(readings),
         "pages_without_text": without,

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ecosystem.services.creditx.reading.kinds import kind_of
 from ecosystem.services.creditx.reading.labels import forms
@@ -31,6 +32,7 @@ class PageText:
     ocr: bool = False
     numbered: tuple[int, int | None] | None = None
     zone: Zone | None = None
+    codes: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass

@@ -4,13 +4,16 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ecosystem.services.creditx.reading.kinds import KindOf, kinds, lexicon
+from ecosystem.services.creditx.reading.kinds import KindOf, kind_of, kinds, lexicon
 from ecosystem.services.creditx.reading.labels import Known, folded, forms, label_before, nearest
 from ecosystem.services.creditx.reading.layout import Cell, Line
 
 _TITLE_CHARACTERS_MAX = 90
 _SHARE_TITLED, _SHARE_ALONE = 0.2, 0.6
 _TITLE_ALONE = 1.0
+_BILL_ALONE = 0.7
+BILL = "invoice"
+"""A code to pay by stands on bills only."""
 _INSIDE_CHARACTERS_MIN = 8
 
 
@@ -21,7 +24,7 @@ class Recognised:
     language: str | None
 
 
-def recognise(lines: Sequence[Line], *, ocr: bool, mrz_format: str | None = None) -> Recognised:
+def recognise(lines: Sequence[Line], *, ocr: bool, mrz_format: str | None = None, bill: bool = False) -> Recognised:
     """The kind with the best proof: a machine readable zone, or its title on the first page and its labels."""
     fields, languages = _labels_in(lines, ocr=ocr)
     for kind in kinds():
@@ -42,7 +45,10 @@ def recognise(lines: Sequence[Line], *, ocr: bool, mrz_format: str | None = None
         proof = title + own + 0.3 * share
         if proof > best[0]:
             best = (proof, round(0.5 * min(title, 1.0) + 0.5 * min(1.0, share + 0.1), 2), kind)
-    return Recognised(best[2], best[1], _language(languages))
+    kind, confidence = best[2], best[1]
+    if kind is None and bill:
+        kind, confidence = kind_of(BILL), _BILL_ALONE
+    return Recognised(kind, confidence, _language(languages))
 
 
 def _labels_in(lines: Sequence[Line], *, ocr: bool) -> tuple[dict[str, dict[str, float]], Counter[str]]:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from ecosystem.services.creditx.reading import values
 from ecosystem.services.creditx.reading.extraction import extract
-from specimens.maker import everything
 from specimens.model import Outcome
+from specimens.selections import everything
 from tests.services.creditx.conftest import AS_OF
 from tests.services.creditx.files import a_pdf
 

@@ -17,7 +17,8 @@ from ecosystem.cli.demonstration import (
     specimen_cases,
 )
 from ecosystem_client import Ecosystem, Retries
-from specimens.maker import demonstration, write
+from specimens.maker import write
+from specimens.selections import demonstration
 from tests.client.twin import CLIENT, SECRET, Twin, problem, served, twin_app
 
 AS_OF = date(2026, 11, 24)

@@ -9,8 +9,9 @@ import pytest
 
 from ecosystem.contracts.creditx import CheckCompliance, ExtractMetadata, FailDocument, StoreDocument, ValidateDocument
 from ecosystem.kernel.errors import EcosystemError
-from specimens.maker import demonstration, make
+from specimens.maker import make
 from specimens.model import Fault, Kind, Outcome, Specimen
+from specimens.selections import demonstration
 from tests.services.creditx.conftest import AS_OF, Creditx
 
 SPECIMENS = demonstration(7, AS_OF)
@@ -90,7 +91,7 @@ class TestOutcomes:
         assert all(value["confidence"] < 0.7 for value in result["values"] if value["name"] in noted)
 
     async def test_a_page_without_text_needs_reading(self, creditx: Creditx) -> None:
-        specimen = make(Kind.INVOICE, seed=3, as_of=AS_OF, fault=Fault.PAGE_WITHOUT_TEXT)
+        specimen = make(Kind.INVOICE, seed=3, as_of=AS_OF, fault=Fault.UNREADABLE)
         document_id = await creditx.ingest(specimen.content)
 
         shown = await creditx.get(f"/v1/documents/{document_id}")

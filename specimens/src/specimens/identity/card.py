@@ -1,0 +1,199 @@
+"""Draws an identity document at its true size, alone on the page or as a copy on a sheet of A4."""
+
+import math
+import random
+from collections.abc import Mapping
+
+from reportlab.lib.colors import Color, HexColor
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.units import mm
+
+from specimens import texts
+from specimens.draft import Run
+from specimens.identity import portrait
+from specimens.identity.document import Identity
+from specimens.identity.mrz import Format
+from specimens.model import Kind
+from specimens.setting.paper import Pages
+from specimens.setting.pen import BLACK, GREY, PLAIN, Pen, Traits, width_of
+
+_SIZES_MM = {
+    Format.TD1: (85.6, 54.0),
+    Format.TD2: (105.0, 74.0),
+    Format.TD3: (125.0, 88.0),
+    Format.MRV_A: (120.0, 80.0),
+    Format.MRV_B: (105.0, 74.0),
+}
+_GROUNDS = (0x2E5A88, 0x7A2E3A, 0x2E6B4F, 0x6A4A8A, 0x8A6A2E)
+_STATE_NAMES = {"UTO": "UTOPIA", "GBR": "UNITED KINGDOM", "IRL": "IRELAND", "FRA": "RÉPUBLIQUE FRANÇAISE",
+    "CHE": "SCHWEIZ · SUISSE · SVIZZERA", "BEL": "BELGIQUE", "LUX": "LUXEMBOURG", "DEU": "BUNDESREPUBLIK DEUTSCHLAND",
+    "AUT": "REPUBLIK ÖSTERREICH", "LIE": "FÜRSTENTUM LIECHTENSTEIN", "ESP": "ESPAÑA"}  # fmt: skip
+_PITCH = 2.54 * mm
+"""Ten characters to the inch, as the standard wants it."""
+
+
+def set_identity(paper: Identity, language: str, rng: random.Random, *, sheet: bool, traits: Traits = PLAIN) -> Pages:
+    """`sheet`: a copy on A4, front and back of a card one below the other; else the document fills the page."""
+    width, height = (edge * mm for edge in _SIZES_MM[paper.form])
+    sides = 2 if paper.form is Format.TD1 else 1
+    scale = rng.choice((1.0, 1.25, 1.41)) if sheet else 1.0
+    margin = 0.0 if sheet else rng.choice((4 * mm, 8 * mm))
+    size = A4 if sheet else (width + 2 * margin, sides * (height + margin) + margin)
+    pen = Pen(size[0], size[1], paper.title, traits)
+    x = (size[0] - width * scale) / 2 if sheet else margin
+    y = rng.choice((60.0, 110.0)) if sheet else margin
+    drawing = _Drawing(pen, paper, language, rng, scale)
+    drawing.front(x, y)
+    if sides == 2:
+        drawing.back(x, y + height * scale + (28 if sheet else margin))
+    return Pages(pen.finish(), (size,), pen.places)
+
+
+class _Drawing:
+    def __init__(self, pen: Pen, paper: Identity, language: str, rng: random.Random, scale: float) -> None:
+        self._pen, self._paper, self._rng, self._scale = pen, paper, rng, scale
+        self._labels = {
+            name: rng.choice(labels) for name, labels in texts.words(language)["labels"]["identity"].items()
+        }
+        second = rng.choice([other for other in ("en", "fr", "de") if other != language])
+        self._second = texts.words(second)["labels"]["identity"] if rng.random() < 0.6 else None
+        self._ground = HexColor(rng.choice(_GROUNDS))
+        width, height = (edge * mm for edge in _SIZES_MM[paper.form])
+        self._width, self._height = width * scale, height * scale
+
+    def front(self, x: float, y: float) -> None:
+        paper, pen, unit = self._paper, self._pen, self._scale * mm
+        self._background(x, y)
+        name = _STATE_NAMES[paper.state]
+        size = 8.5 * self._scale
+        pen.text(x + 4 * unit, y + 6 * unit, name, "Helvetica-Bold", size, self._ground)
+        pen.text(
+            x + self._width - 4 * unit,
+            y + 6 * unit,
+            paper.title.upper(),
+            "Helvetica-Bold",
+            size,
+            self._ground,
+            right=True,
+        )
+        small = paper.form is Format.TD1
+        photo_width, photo_height = (22 * unit, 28 * unit) if small else (30 * unit, 38 * unit)
+        top = y + 10 * unit
+        portrait.draw(pen, self._rng, x + 4 * unit, top, photo_width, photo_height, paper.sex)
+        self._fields(x + 7 * unit + photo_width, top, self._width - photo_width - 11 * unit)
+        self._signature(x + 4 * unit, top + photo_height + (5 if small else 7) * unit)
+        if not small:
+            self._zone(x, y)
+
+    def back(self, x: float, y: float) -> None:
+        pen, unit = self._pen, self._scale * mm
+        self._background(x, y)
+        pen.text(x + 5 * unit, y + 7 * unit, self._labels["authority"], "Helvetica", 4.8 * self._scale, GREY)
+        pen.text(x + 5 * unit, y + 10.5 * unit, _STATE_NAMES[self._paper.state], "Helvetica", 6.5 * self._scale)
+        self._zone(x, y)
+
+    def _background(self, x: float, y: float) -> None:
+        """Fine waves in the colour of the state, as against copying."""
+        pen, canvas, ground = self._pen, self._pen.canvas, self._ground
+        light = _mixed(ground, 0.10)
+        canvas.saveState()
+        edge = canvas.beginPath()
+        edge.roundRect(x, pen.height - y - self._height, self._width, self._height, 3 * mm * self._scale)
+        canvas.clipPath(edge, stroke=0, fill=0)
+        pen.box(x, y, self._width, self._height, fill=light)
+        canvas.setStrokeColor(_mixed(ground, 0.24))
+        canvas.setLineWidth(0.3)
+        phase = self._rng.uniform(0, 6.28)
+        for wave in range(26):
+            path = canvas.beginPath()
+            base = pen.height - y - self._height * wave / 25
+            for step in range(41):
+                across = x + self._width * step / 40
+                height = base + 5 * self._scale * math.sin(step / 3.1 + phase + wave / 4)
+                (path.lineTo if step else path.moveTo)(across, height)
+            canvas.drawPath(path, stroke=1, fill=0)
+        canvas.restoreState()
+        canvas.setStrokeColor(GREY)
+        canvas.setLineWidth(0.5)
+        canvas.roundRect(x, pen.height - y - self._height, self._width, self._height, 3 * mm * self._scale)
+
+    def _fields(self, x: float, y: float, width: float) -> None:
+        unit = self._scale * mm
+        small = self._paper.form is Format.TD1
+        step = (5.6 if small else 7.4) * unit
+        rows = _rows(self._paper.kind, self._paper.printed)
+        y += 2 * unit
+        for row in rows:
+            for number, name in enumerate(row):
+                self._field(name, x + width * number / len(row), y, small)
+            y += step
+
+    def _field(self, name: str, x: float, y: float, small: bool) -> None:
+        pen, scale = self._pen, self._scale
+        label = self._labels[_label(self._paper.kind, name)]
+        if self._second and not small:
+            other = self._second[_label(self._paper.kind, name)][0]
+            label = label if other == label else f"{label} / {other}"
+        pen.text(x, y, label, "Helvetica", (4.4 if small else 5.0) * scale, GREY)
+        size = (6.8 if small else 8.2) * scale
+        text = self._paper.printed[name]
+        while width_of(text, "Helvetica-Bold", size) > self._width * 0.62:
+            size *= 0.95
+        pen.runs(x, y + (2.6 if small else 3.3) * mm * scale, [Run(text, name)], "Helvetica-Bold", size)
+
+    def _signature(self, x: float, y: float) -> None:
+        pen, rng, scale = self._pen, self._rng, self._scale
+        path = pen.canvas.beginPath()
+        path.moveTo(x, pen.height - y)
+        for _ in range(6):
+            path.curveTo(
+                x + 2 * scale, pen.height - y + rng.uniform(0, 9) * scale, x + 6 * scale,
+                pen.height - y - rng.uniform(0, 4) * scale, x + 8 * scale, pen.height - y + rng.uniform(0, 3) * scale,
+            )  # fmt: skip
+            x += 8 * scale
+        pen.canvas.setStrokeColor(BLACK)
+        pen.canvas.setLineWidth(0.7 * scale)
+        pen.canvas.drawPath(path, stroke=1, fill=0)
+
+    def _zone(self, x: float, y: float) -> None:
+        """The lines for machines at the foot, each character in the middle of its step."""
+        pen, scale, zone = self._pen, self._scale, self._paper.zone
+        pitch, size = _PITCH * scale, 12 * scale
+        left = x + (self._width - pitch * len(zone[0])) / 2
+        step = (4.2 if len(zone) == 3 else 5.4) * mm * scale
+        foot = y + self._height - 4.2 * mm * scale
+        top = foot - step * (len(zone) - 1)
+        pen.box(
+            x + 1,
+            top - 4.4 * mm * scale,
+            self._width - 2,
+            y + self._height - top + 4.4 * mm * scale - 2.5,
+            fill=HexColor(0xFAFAF7),
+        )
+        for number, line in enumerate(zone):
+            pen.runs(left, top + number * step, [Run(line, "mrz")], "Courier", size)
+
+
+def _rows(kind: Kind, printed: Mapping[str, str]) -> list[tuple[str, ...]]:
+    names = set(printed)
+    if kind is Kind.VISA:
+        wanted: tuple[tuple[str, ...], ...] = (
+            ("issuing_state", "visa_type", "document_number"), ("surname",), ("given_names",),
+            ("nationality", "birth_date", "sex"), ("issue_date", "expiry_date"),
+        )  # fmt: skip
+    else:
+        wanted = (
+            ("issuing_state", "document_number"), ("surname",), ("given_names",), ("nationality", "birth_date", "sex"),
+            ("birth_place", "personal_number"), ("issue_date", "expiry_date"),
+        )  # fmt: skip
+    return [tuple(name for name in row if name in names) for row in wanted]
+
+
+def _label(kind: Kind, name: str) -> str:
+    if kind is Kind.VISA:
+        return {"issue_date": "valid_from", "expiry_date": "valid_until"}.get(name, name)
+    return name
+
+
+def _mixed(colour: Color, strength: float) -> Color:
+    return Color(*(1 - (1 - part) * strength for part in (colour.red, colour.green, colour.blue)))

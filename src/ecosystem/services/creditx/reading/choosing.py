@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ecosystem.services.creditx.reading.finding import Found, Sheet
-from ecosystem.services.creditx.reading.kinds import FieldOf
+from ecosystem.services.creditx.reading.kinds import FieldOf, lexicon
 from ecosystem.services.creditx.reading.labels import folded
-from ecosystem.services.creditx.reading.layout import Box, Method
+from ecosystem.services.creditx.reading.layout import Box, Cell, Method
 from ecosystem.services.creditx.reading.typed import STRICT, Habits, read_as, read_range
 from ecosystem.services.creditx.reading.values import Read
 
@@ -18,6 +18,7 @@ _WAYS = {
 _RUN_ON_LOOSE = 0.7
 _WEAK = 0.75
 _RANK = 0.002
+_CONTRADICTED = 0.5
 _OCR_MARGIN = 0.06
 PROVED = 0.99
 
@@ -37,6 +38,8 @@ class Value:
     score: float = 0.0
     label: int = 0
     rank: int = 0
+    form: str = ""
+    cells: tuple[Cell, ...] = ()
 
     def as_json(self, part: int) -> dict[str, Any]:
         return {
@@ -115,7 +118,10 @@ def _value(name: str, field_of: FieldOf, read: Read, found: Found, method: Metho
         trust = max(trust, 0.99 if read.certain else trust)
     score = trust - _RANK * min(found.rank, 20)
     page = found.cells[0].page
-    return Value(name, read, found.text, page, found.box, trust, method, found.way, score, id(found.label), found.rank)
+    return Value(
+        name, read, found.text, page, found.box, trust, method, found.way, score, id(found.label), found.rank,
+        found.form, tuple(found.cells),
+    )  # fmt: skip
 
 
 def _after_ocr(trust: float, read: Read, sure: float) -> float:
@@ -125,17 +131,17 @@ def _after_ocr(trust: float, read: Read, sure: float) -> float:
     return trust * sure * (0.85 if read.repaired else 1.0) - _OCR_MARGIN
 
 
-def conflicts_in(every: Mapping[str, list[Value]]) -> list[str]:
-    """Fields that stand at two labels with different values, both of them sure."""
+def conflicts_in(every: Mapping[str, list[Value]], best: Mapping[str, Value]) -> list[str]:
+    """Fields that stand at two labels with different values, both of them sure; their best value is doubted."""
+    generic = lexicon().generic
     found = []
     for name, values in every.items():
-        sure = [value for value in values if value.confidence > _WEAK and value.way in ("colon", "beside", "below")]
-        best: dict[int, Value] = {}
-        for value in sure:
-            best.setdefault(value.label, value)
-        ranks: dict[int, set[str]] = {}
-        for value in best.values():
-            ranks.setdefault(value.rank, set()).add(folded(value.read.value))
-        if any(len(distinct) > 1 for distinct in ranks.values()):
+        at_labels: dict[int, Value] = {}
+        for value in values:
+            if value.confidence > _WEAK and value.way in ("colon", "beside", "below") and value.form not in generic:
+                at_labels.setdefault(value.label, value)
+        if len({folded(value.read.value) for value in at_labels.values()}) > 1:
             found.append(name)
+            if name in best:
+                best[name].confidence = min(best[name].confidence, _CONTRADICTED)
     return sorted(found)

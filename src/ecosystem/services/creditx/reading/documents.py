@@ -1,10 +1,11 @@
 """One document of a file: its kind, values, tables and movements."""
 
+import re
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from ecosystem.services.creditx.reading import bills, proofs
+from ecosystem.services.creditx.reading import amounts, bills, proofs
 from ecosystem.services.creditx.reading.choosing import Value, choose, conflicts_in
 from ecosystem.services.creditx.reading.countries import country_of, order_of
 from ecosystem.services.creditx.reading.finding import Found, candidates, sheet_of
@@ -15,8 +16,10 @@ from ecosystem.services.creditx.reading.parts import Part
 from ecosystem.services.creditx.reading.recognising import recognise
 from ecosystem.services.creditx.reading.tables import Table, movements_of, runs_on, tables_in
 from ecosystem.services.creditx.reading.typed import Habits
+from ecosystem.services.creditx.reading.values import Read
 
-_CARRIED = 0.97
+_CARRIED, _WAY_SURE, _HEADED = 0.97, 0.99, 0.93
+_UNIT = re.compile(r"[A-Z]{3}|[A-Z]{0,2}\$|€|£|[sS]?Fr\.")
 
 
 @dataclass
@@ -81,7 +84,7 @@ def _read(document: Document, kind: KindOf, part: Part, date_order: str, country
     best, every = choose(sheet, found, habits, "ocr" if ocr else "text_layer", order_proof=proof)
     moved = _move(document, habits)
     proofs.apply(kind, best, every, moved)
-    document.conflicts = conflicts_in(every)
+    document.conflicts = conflicts_in(every, best)
     document.mrz = [join(page.zone, best) for page in part.pages if page.zone]
     document.conflicts = sorted({*document.conflicts, *bills.join(document.codes, kind, best)})
     _currency(document, kind, best, found)
@@ -118,11 +121,22 @@ def _currency(document: Document, kind: KindOf, best: dict[str, Value], found: d
             continue
         carrier = next((value for value in best.values() if value.read.currency), None)
         if carrier and carrier.read.currency:
-            read = replace(carrier.read, value=carrier.read.currency, currency=None)
-            best[name] = replace(carrier, name=name, read=read, confidence=carrier.confidence * _CARRIED)
+            best[name] = _beside_amount(name, carrier, carrier.read.currency)
             continue
-        for table in document.tables:
-            amount = best.get("closing_balance") or best.get("total_amount")
-            if table.currency and amount:
-                read = replace(amount.read, value=table.currency, currency=None)
-                best[name] = replace(amount, name=name, read=read, confidence=amount.confidence * _CARRIED)
+        headed = next((table for table in document.tables if table.currency), None)
+        if headed and headed.currency:
+            cell = headed.columns[-1].cell
+            read = Read(headed.currency)
+            best[name] = Value(name, read, cell.text, cell.page, cell.box, _HEADED, cell.frame.method)
+
+
+def _beside_amount(name: str, amount: Value, code: str) -> Value:
+    """The currency where it stands beside an amount."""
+    box = amount.box
+    for cell in amount.cells:
+        unit = next((match for match in _UNIT.finditer(cell.text) if amounts.read_currency(match[0])), None)
+        if unit:
+            box = cell.part(unit.start(), unit.end()).box
+    return Value(
+        name, Read(code), amount.raw, amount.page, box, min(amount.confidence, _WAY_SURE) * _CARRIED, amount.method
+    )

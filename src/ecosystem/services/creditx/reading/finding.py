@@ -40,6 +40,7 @@ class Found:
     rank: int = 0
     exact: bool = True
     label: Cell | None = None
+    form: str = ""
     between: str = ", "
 
     @property
@@ -87,19 +88,24 @@ def _parted(cell: Cell, kind: KindOf) -> list[Cell]:
     text = cell.text
     if ":" in text or not 8 < len(text) <= 2 * _LABEL_CHARACTERS_MAX:
         return [cell]
-    spaces = [position for position, character in enumerate(text) if character == " "]
     # A label in two languages belongs together ("Sex / Sexe"); so the shortest rest that is a label is parted first.
-    for space in reversed(spaces):
-        rest = text[space + 1 :]
-        if rest[:1] in "/|-–·" or text[:space].rstrip()[-1:] in "/|-–·":
+    for start in reversed(range(4, len(text) - 2)):
+        if not _may_begin(text, start):
             continue
-        fields = _fields(kind, rest) if rest[:1].isupper() else _NOTHING
+        fields = _fields(kind, text[start:])
         if fields:
-            before = _parted(cell.part(0, space), kind)
+            before = _parted(cell.part(0, start), kind)
             others = _fields(kind, before[-1].text)
             if others and not others & fields:
-                return [*before, cell.part(space + 1)]
+                return [*before, cell.part(start)]
     return [cell]
+
+
+def _may_begin(text: str, start: int) -> bool:
+    """Whether a label may begin here: a capital after a space or a small letter, and not the other half of one."""
+    if not text[start].isupper() or text[start - 1].isupper():
+        return False
+    return text[:start].rstrip()[-1:] not in "/|-–·('’"
 
 
 def _fields(kind: KindOf, text: str) -> Meaning:
@@ -160,7 +166,7 @@ def candidates(sheet: Sheet) -> dict[str, list[Found]]:
             for name in label.fields:
                 for one in _texts(sheet, number, position, label, name):
                     one.rank = sheet.kind.ranks.get((name, label.form), 9)
-                    one.exact, one.label = label.exact, cell
+                    one.exact, one.label, one.form = label.exact, cell, label.form
                     found.setdefault(name, []).append(one)
     return found
 
@@ -190,7 +196,9 @@ def _grown(sheet: Sheet, number: int, cells: list[Cell], way: Way, kind: str) ->
     if not cells:
         return
     if kind in ("address", "names"):
-        yield Found([cells[0], *_continued(sheet, number, cells[0])], way, between="; " if kind == "names" else ", ")
+        label = _label_edge(sheet, number, cells[0]) if way == "beside" else None
+        rest = _continued(sheet, number, cells[0], label)
+        yield Found([cells[0], *rest], way, between="; " if kind == "names" else ", ")
         return
     if kind == "yes_no":
         # Boxes and their words are one answer, however far apart they stand.
@@ -238,8 +246,17 @@ def _is_near(label: Cell, cell: Cell) -> bool:
     return 0.3 * height <= cell.middle - label.middle <= _BELOW_HEIGHTS * height
 
 
-def _continued(sheet: Sheet, number: int, first: Cell) -> Iterator[Cell]:
-    """Lines below at the same left edge, as close as lines of one text, up to the next label."""
+def _label_edge(sheet: Sheet, number: int, cell: Cell) -> float | None:
+    """The left edge of the label before a cell on its line."""
+    before = [other.left for other in sheet.lines[number] if other.left < cell.left and sheet.is_label(other)]
+    return before[-1] if before else None
+
+
+def _continued(sheet: Sheet, number: int, first: Cell, labels_at: float | None) -> Iterator[Cell]:
+    """Lines below at the same left edge, as close as lines of one text, up to the next label.
+
+    `labels_at`: the left edge of the labels' column; what stands beside any text there belongs to that text.
+    """
     last = first
     taken = 0
     for line in sheet.lines[number + 1 : number + 12]:
@@ -247,10 +264,16 @@ def _continued(sheet: Sheet, number: int, first: Cell) -> Iterator[Cell]:
             gap = cell.middle - last.middle
             if cell.page != last.page or not 0.3 * last.height < gap <= _NEXT_LINE_HEIGHTS * last.height:
                 continue
-            if abs(cell.left - first.left) > _SAME_EDGE_HEIGHTS * max(first.height, cell.height):
+            slack = _SAME_EDGE_HEIGHTS * max(first.height, cell.height)
+            if abs(cell.left - first.left) > slack:
                 continue
-            labelled = id(cell) in sheet.labels or (position > 0 and sheet.is_label(line[position - 1]))
-            if labelled or taken >= _CONTINUED_LINES_MAX:
+            before = line[position - 1] if position > 0 else None
+            beside = before is not None and (
+                sheet.is_label(before)
+                or before.text.rstrip()[-1:] in _COLONS
+                or (labels_at is not None and abs(before.left - labels_at) <= slack)
+            )
+            if id(cell) in sheet.labels or beside or taken >= _CONTINUED_LINES_MAX:
                 return
             yield cell
             last, taken = cell, taken + 1

@@ -12,6 +12,7 @@ from ecosystem.services.creditx.reading.labels import Known, bag, folded
 
 UNKNOWN, SEVERAL = "unknown", "several"
 LANGUAGES = ("en", "fr", "de", "es")
+_GENERIC_FIELDS_MIN = 3
 Type = Literal[
     "text", "name", "names", "company", "address", "date", "date_range", "amount", "currency", "iban", "bic", "lei",
     "vat", "tax_number", "number", "document_number", "reference", "nationality", "country", "sex", "year", "yes_no",
@@ -122,6 +123,7 @@ class Lexicon:
 
     def __init__(self, known: tuple[KindOf, ...]) -> None:
         self.titles, self.fields, self.languages = Known(), Known(), Known()
+        self.generic: frozenset[str] = frozenset()
         for kind in known:
             for language, titles in kind.titles.items():
                 for title in titles:
@@ -138,6 +140,11 @@ class Lexicon:
                     for language, headings in words.items():
                         for heading in headings:
                             self._speaks(heading, language)
+
+        # A label that stands for many things ("Date", "Name") does not say which.
+        self.generic = frozenset(
+            form for form, meant in self.fields.items() if len({name for _, name in meant}) >= _GENERIC_FIELDS_MIN
+        )
 
     def _speaks(self, word: str, language: str) -> None:
         self.languages[folded(word)] = self.languages.get(folded(word), frozenset()) | {language}

@@ -7,7 +7,7 @@ from rigour.names.org_types import extract_org_types
 from ecosystem.services.creditx.reading.values import Read
 
 _NAME_CHARACTERS_MAX, _TEXT_CHARACTERS_MAX, _NAMES_MAX = 100, 300, 50
-_BETWEEN_NAMES = re.compile(r"\s*[;\n]\s*|\s*,\s*|\s+(?:and|und|et|y|&)\s+")
+_BETWEEN_NAMES = re.compile(r"\s*,\s*|\s+(?:and|(?<!von )und|et|y|&)\s+")
 _TAIL = " ,;:|·•*"
 _POSTCODE_TOWN = re.compile(
     r"(?:[A-Z]{1,2}-)?(?<!\d)\d{4,5}(?!\d)\s+[^\W\d_]{2}|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}(?![A-Z])|[A-Z]{2} \d{5}(?!\d)"
@@ -31,14 +31,16 @@ def read_name(text: str) -> Read | None:
 def read_company(text: str) -> Read | None:
     """A company's or an office's name: letters among it, at most 100 characters."""
     cleaned = " ".join(text.split()).strip(" ,;:|·•*")
-    if len(cleaned) > _NAME_CHARACTERS_MAX or sum(character.isalpha() for character in cleaned) < 2:
+    letters, digits = sum(map(str.isalpha, cleaned)), sum(map(str.isdigit, cleaned))
+    if len(cleaned) > _NAME_CHARACTERS_MAX or letters < 2 or digits > letters:
         return None
     return Read(cleaned)
 
 
 def read_names(text: str) -> Read | None:
     """Several names, joined by "; "."""
-    names = [name for piece in _BETWEEN_NAMES.split(text) if (name := read_name(piece))]
+    pieces = text.split(";") if ";" in text else _BETWEEN_NAMES.split(text)
+    names = [name for piece in pieces if (name := read_name(piece))]
     return Read("; ".join(name.value for name in names[:_NAMES_MAX])) if names else None
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ecosystem.services.creditx.reading.choosing import Value
+from ecosystem.services.creditx.reading.labels import distance_within
 from ecosystem.services.creditx.reading.layout import Box, Cell, Line, union
 from ecosystem.services.creditx.reading.mrz.building import MachineReadableZone
 from ecosystem.services.creditx.reading.mrz.comparison import compare
@@ -15,7 +16,7 @@ from ecosystem.services.creditx.reading.mrz.zones import find_mrz
 from ecosystem.services.creditx.reading.values import Read
 
 _NAMES = ("surname", "given_names")
-_SURE, _AGREED, _AGREED_OCR, _DOUBT = 0.9, 0.99, 0.95, 0.6
+_SURE, _AGREED, _AGREED_OCR, _MISREAD, _DOUBT = 0.9, 0.99, 0.95, 0.85, 0.6
 _FILLER = "<"
 
 
@@ -84,5 +85,8 @@ def _joined(name: str, zone: Value, printed: Value, verdict: str | None) -> Valu
         shorter = replace(printed, confidence=min(printed.confidence, _DOUBT if ocr else printed.confidence))
         return shorter if not ocr or printed.confidence >= zone.confidence else zone
     if verdict == "different":
-        return zone if zone.confidence >= min(_SURE, printed.confidence) else replace(printed, confidence=_DOUBT)
+        # Both stand there exactly in a text layer: the print is what a person reads. OCR may have misread it.
+        proved = ocr and zone.confidence >= min(_SURE, printed.confidence)
+        near = distance_within(zone.read.value, printed.read.value, 1) is not None
+        return replace(zone if proved else printed, confidence=_MISREAD if proved and near else _DOUBT)
     return zone if zone.confidence >= printed.confidence else printed

@@ -1,5 +1,6 @@
 """Goal: what a person reads on pixels is read, and where it stands. Method: made and real pages in the real sandbox."""
 
+import base64
 import io
 from pathlib import Path
 from typing import Any
@@ -94,3 +95,13 @@ async def test_real_documents_are_read_as_a_person_reads_them(
     if "qr_bill" in name:
         (code,) = page["barcodes"]
         assert (code["symbology"], code["text"].splitlines()[3]) == ("QR Code", "CH5800791123000889012")
+
+
+@pytest.mark.parametrize(("name", "media_type"), [("PDF", types.PDF), ("JPEG", types.JPEG)])
+async def test_a_page_is_shown_within_its_width(sandbox: Sandbox, name: str, media_type: str) -> None:
+    target = "ecosystem.services.creditx.reading.images.rendering:render_page"
+    answer = await sandbox.run(target, as_file(a_page(), name), {"media_type": media_type, "page": 1, "width_max": 300})
+
+    shown = Image.open(io.BytesIO(base64.b64decode(answer["png_base64"])))
+    assert (shown.format, shown.width) == ("PNG", 300)
+    assert shown.height == pytest.approx(300 * SIZE[1] / SIZE[0], abs=2)

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from ecosystem.services.creditx.reading.images.barcodes import barcodes_on
 from ecosystem.services.creditx.reading.images.decoding import Picture, pictures, prepare
-from ecosystem.services.creditx.reading.images.recognition import Corners, Engine, Letter, cut_out
+from ecosystem.services.creditx.reading.images.recognition import Corners, Engine, Letter, Pixels, cut_out
 from ecosystem.services.creditx.reading.images.straightening import (
     Matrix,
     lies_on_its_side,
@@ -40,8 +41,7 @@ def prepare_sandbox() -> None:
     if _engine is None:
         prepare()
         _engine = Engine()
-        blank = np.full((64, 64, 3), 255, np.uint8)
-        _read(_engine, Picture(1, blank, 64.0, 64.0, "pixel"))
+        _read(_engine, Picture(1, Image.new("RGB", (64, 64), "white"), 64.0, 64.0, "pixel"))
 
 
 def read_pages(payload: bytes, *, media_type: str, pages: Sequence[int], engine: str = "auto") -> list[dict[str, Any]]:
@@ -58,8 +58,9 @@ def read_pages(payload: bytes, *, media_type: str, pages: Sequence[int], engine:
 
 def _read(engine: Engine, picture: Picture) -> dict[str, Any]:
     started = time.perf_counter()
-    found = sorted(engine.detect(picture.pixels), key=lambda line: -_length(line))[:_LINES_MAX]
-    rotation, lines = _read_upright(engine, picture, found)
+    pixels = np.asarray(picture.image, np.uint8)
+    found = sorted(engine.detect(pixels), key=lambda line: -_length(line))[:_LINES_MAX]
+    rotation, lines = _read_upright(engine, pixels, found)
     skew = skew_of([line for line, _ in lines], rotation)
     upright, width, height = upright_from(picture.width, picture.height, rotation, skew)
     place = _Place(picture.scale, upright)
@@ -79,30 +80,30 @@ def _read(engine: Engine, picture: Picture) -> dict[str, Any]:
         "lines": written,
         "barcodes": [
             {"symbology": symbology, "text": text, "box": place.box(corners)}
-            for symbology, text, corners in barcodes_on(picture.pixels)
+            for symbology, text, corners in barcodes_on(pixels)
         ],
         "seconds": round(time.perf_counter() - started, 2),
     }  # fmt: skip
 
 
 def _read_upright(
-    engine: Engine, picture: Picture, found: Sequence[Corners]
+    engine: Engine, pixels: Pixels, found: Sequence[Corners]
 ) -> tuple[int, list[tuple[Corners, list[Letter]]]]:
     """How far the page must be turned, and each line read that way up."""
     if not found:
         return 0, []
     first = 90 if lies_on_its_side(found) else 0
     probed = found[len(found) // 4 :][:_PROBED_LINES]
-    sure = _confidence(engine, picture, probed, first)
+    sure = _confidence(engine, pixels, probed, first)
     rotation = first
-    if sure < _PROBE_CONFIDENCE and _confidence(engine, picture, probed, first + 180) > sure:
+    if sure < _PROBE_CONFIDENCE and _confidence(engine, pixels, probed, first + 180) > sure:
         rotation = first + 180
     lines = [turned(line, rotation) for line in found]
-    return rotation, list(zip(lines, engine.read([cut_out(picture.pixels, line) for line in lines]), strict=True))
+    return rotation, list(zip(lines, engine.read([cut_out(pixels, line) for line in lines]), strict=True))
 
 
-def _confidence(engine: Engine, picture: Picture, lines: Sequence[Corners], rotation: int) -> float:
-    read = engine.read([cut_out(picture.pixels, turned(line, rotation)) for line in lines])
+def _confidence(engine: Engine, pixels: Pixels, lines: Sequence[Corners], rotation: int) -> float:
+    read = engine.read([cut_out(pixels, turned(line, rotation)) for line in lines])
     letters = [letter.confidence for line in read for letter in line]
     return float(np.mean(letters)) if letters else 0.0
 

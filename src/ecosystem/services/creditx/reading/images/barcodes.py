@@ -6,7 +6,7 @@ import numpy as np
 import zxingcpp
 from numpy.typing import NDArray
 
-from ecosystem.services.creditx.reading.images.decoding import Pixels
+from ecosystem.services.creditx.reading.images.recognition import Pixels
 
 _CODES_MAX = 20
 _TEXT_CHARACTERS_MAX = 4000

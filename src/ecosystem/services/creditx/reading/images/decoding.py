@@ -1,4 +1,4 @@
-"""One page as pixels, as a person sees it: PDF pages rendered, images turned as their EXIF says, on white paper."""
+"""One page as an image, as a person sees it: PDF pages rendered, images turned as their EXIF says, on white paper."""
 
 import io
 import math
@@ -6,16 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pypdfium2
 import pypdfium2.raw as pdfium
-from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps
 
 from ecosystem.services.creditx.reading import types
-
-Pixels = NDArray[np.uint8]
-"""Rows, columns, and red, green, blue."""
 
 PIXELS_MAX = 9_000_000
 """A4 at 300 dpi. What is larger is scaled down: no print becomes more readable beyond that."""
@@ -28,10 +23,10 @@ _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 
 @dataclass(frozen=True)
 class Picture:
-    """Pixels of one page and the size of the page as shown, in `unit` (`point` or `pixel`)."""
+    """An RGB image of one page and the size of the page as shown, in `unit` (`point` or `pixel`)."""
 
     page: int
-    pixels: Pixels
+    image: Image.Image
     width: float
     height: float
     unit: str
@@ -39,7 +34,7 @@ class Picture:
     @property
     def scale(self) -> float:
         """Units of the page for one pixel."""
-        return self.width / float(self.pixels.shape[1])
+        return self.width / self.image.width
 
 
 def prepare() -> None:
@@ -80,10 +75,10 @@ def _rendered(page: Any, number: int, pixels_max: int, width_max: int | None) ->
         (width_max or _SIDE_PIXELS_MAX) / width,
     )
     bitmap = page.render(scale=scale, rev_byteorder=True)
-    pixels = np.array(bitmap.to_pil().convert("RGB"))
+    image = bitmap.to_pil().convert("RGB")
     bitmap.close()
     page.close()
-    return Picture(number, pixels, width, height, "point")
+    return Picture(number, image, width, height, "point")
 
 
 def _dots_per_inch(page: Any, points: float) -> float:
@@ -110,9 +105,11 @@ def _decoded(image: Image.Image, number: int, pixels_max: int, width_max: int | 
     factor = _factor(turned.size, pixels_max, width_max)
     if factor < 1:
         turned = _eight_bits(turned).resize(
-            (max(1, round(turned.width * factor)), max(1, round(turned.height * factor))), Image.Resampling.BOX
+            (max(1, round(turned.width * factor)), max(1, round(turned.height * factor))),
+            Image.Resampling.BICUBIC,
+            reducing_gap=2.0,
         )
-    return Picture(number, np.array(_on_white(_eight_bits(turned))), float(width), float(height), "pixel")
+    return Picture(number, _on_white(_eight_bits(turned)), float(width), float(height), "pixel")
 
 
 def _factor(size: tuple[int, int], pixels_max: int, width_max: int | None) -> float:
@@ -125,9 +122,11 @@ def _factor(size: tuple[int, int], pixels_max: int, width_max: int | None) -> fl
 def _eight_bits(image: Image.Image) -> Image.Image:
     """A palette becomes its colours, and more than 8 bits are stretched between the darkest and the lightest."""
     if image.mode in _SIXTEEN_BITS:
-        values = np.nan_to_num(np.asarray(image, dtype=np.float32))
-        low, high = float(values.min()), float(values.max())
-        return Image.fromarray(((values - low) * (255 / max(high - low, 1.0))).astype(np.uint8))
+        values = image.convert("F")
+        extrema: Any = values.getextrema()
+        low, high = extrema
+        factor = 255 / max(high - low, 1.0)
+        return values.point(lambda value: value * factor - low * factor).convert("L")
     if image.mode in ("P", "PA"):
         return image.convert("RGBA" if image.mode == "PA" or "transparency" in image.info else "RGB")
     return image.convert("L") if image.mode == "1" else image

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecosystem.services.creditx.reading.images.decoding import Pixels
-
+Pixels = NDArray[np.uint8]
+"""Rows, columns, and red, green, blue."""
 Corners = NDArray[np.float32]
 """Four points (x, y) around a line: where it begins at its top, ends at its top, ends and begins at its bottom."""
 
@@ -109,7 +109,8 @@ class Engine:
     def _letters(self, probabilities: NDArray[np.float32], stretch: float) -> list[Letter]:
         """Greedy CTC: equal neighbours are one character, the blank parts two. `stretch`: padding behind the line."""
         best = probabilities.argmax(axis=1)
-        columns, letters = len(best), []
+        columns = len(best)
+        letters: list[Letter] = []
         begin = last = 0
         while begin < columns:
             end = begin + 1

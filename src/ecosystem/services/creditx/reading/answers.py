@@ -18,7 +18,7 @@ _YES_NO = {
 }  # fmt: skip
 _OPTION = re.compile(r"(?<![^\W_])(yes|no|oui|non|ja|nein|s[ií])(?![^\W_])", re.IGNORECASE)
 _TICKED = r"\[\s?[xX×✓✔]\s?\]|\(\s?[xX×✓✔•]\s?\)|[☒☑✓✔✗✘☓⊠⊗◉●■]|(?<![^\W_])[xX×](?![^\W_])"
-_EMPTY = r"\[\s?\]|\(\s?\)|[☐□○◯▢]"
+_EMPTY = r"\[\s?\]|\(\s?\)|[☐□○◯▢口]"
 _MARK = re.compile(rf"(?P<ticked>{_TICKED})|(?P<empty>{_EMPTY})|(?P<option>{_OPTION.pattern})", re.IGNORECASE)
 _SEX = {
     "f": "F", "m": "M", "x": "X", "w": "F", "h": "M", "female": "F", "male": "M", "feminin": "F", "masculin": "M",
@@ -36,6 +36,8 @@ def read_yes_no(text: str) -> Read | None:
     marks = [(match.lastgroup or "", match[0], match.start(), match.end()) for match in _MARK.finditer(text)]
     options = [mark for mark in marks if mark[0] == "option"]
     if not any(kind == "ticked" for kind, *_ in marks):
+        if len(options) == 2 and sum(mark[0] == "empty" for mark in marks) == 1:
+            return _without_empty_box(marks)
         first = re.match(r"([^\W\d_]{1,4})\s*[,.;:–-]", text)
         answer = _YES_NO.get(folded(first[1])) if first and len(options) == 1 else None
         return Read(answer, partial=True) if answer else None
@@ -43,6 +45,16 @@ def read_yes_no(text: str) -> Read | None:
         return None
     ticked = _ticked_option(marks)
     return Read(_YES_NO[folded(ticked)]) if ticked else None
+
+
+def _without_empty_box(marks: list[tuple[str, str, int, int]]) -> Read | None:
+    """Two words and one empty box: the other word's box could not be read as text, so it is ticked; not surely."""
+    place = next(position for position, mark in enumerate(marks) if mark[0] == "empty")
+    _, _, start, end = marks[place]
+    words = [mark for mark in marks if mark[0] == "option"]
+    nearer = min(words, key=lambda mark: min(abs(mark[2] - end), abs(start - mark[3])))
+    other = next(mark for mark in words if mark is not nearer)
+    return Read(_YES_NO[folded(other[1])], certain=False)
 
 
 def _ticked_option(marks: list[tuple[str, str, int, int]]) -> str | None:

@@ -14,7 +14,8 @@ from ecosystem.services.creditx.reading.layout import Line
 from ecosystem.services.creditx.reading.papers import join
 from ecosystem.services.creditx.reading.parts import Part
 from ecosystem.services.creditx.reading.recognising import recognise
-from ecosystem.services.creditx.reading.tables import Table, movements_of, runs_on, tables_in
+from ecosystem.services.creditx.reading.signs.balances import Movement
+from ecosystem.services.creditx.reading.tables import Table, balance_rows, movements_of, runs_on, tables_in
 from ecosystem.services.creditx.reading.typed import Habits
 from ecosystem.services.creditx.reading.values import Read
 
@@ -35,6 +36,7 @@ class Document:
     values: dict[str, Value] = field(default_factory=dict)
     tables: list[Table] = field(default_factory=list)
     movements: dict[str, Any] | None = None
+    rows: list[Movement] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
     mrz: list[dict[str, Any]] = field(default_factory=list)
     codes: list[dict[str, Any]] = field(default_factory=list)
@@ -104,6 +106,7 @@ def _move(document: Document, habits: Habits) -> Decimal | None:
     for table in document.tables:
         if table.name != "movements":
             continue
+        document.rows = balance_rows(table, habits)
         signed = movements_of(table, habits)
         if signed is None:
             return None

@@ -9,16 +9,17 @@ import pypdfium2.raw as pdfium
 
 from ecosystem.services.creditx.reading import numbers, text_layer
 from ecosystem.services.creditx.reading import page_texts as ocr_pages
-from ecosystem.services.creditx.reading.answers import country_names
+from ecosystem.services.creditx.reading.answers import alpha3_of, country_names
 from ecosystem.services.creditx.reading.bills import codes_of
 from ecosystem.services.creditx.reading.documents import Document, read_part
 from ecosystem.services.creditx.reading.kinds import SEVERAL, UNKNOWN, kinds, lexicon
 from ecosystem.services.creditx.reading.layout import CELLS_MAX, Frame, lines_of
 from ecosystem.services.creditx.reading.names import legal_form
 from ecosystem.services.creditx.reading.parts import PageText, parts_of
+from ecosystem.services.creditx.reading.signs.finding import signs_of
 
 VERSION = 2
-_PDF = "application/pdf"
+_PDF, _ALPHA2 = "application/pdf", 2
 
 
 def prepare_sandbox() -> None:
@@ -50,15 +51,22 @@ def extract(
 ) -> dict[str, Any]:
     """The reading of a document (version 2), as `docs/guides/reading.md` shows it.
 
-    `date_order` (`DMY`, `MDY`) and `country` (alpha-3) are the company's habit where the document shows none.
+    `date_order` (`DMY`, `MDY`) and `country` (ISO 3166-1) are the company's habit where the document shows none.
     `page_texts` are pages that OCR has read (`reading.ocr.read_pages`); where a page has a text layer, that is read.
     """
     pages, readings, without = _pages(payload, media_type, page_texts)
+    country = alpha3_of(country) if country and len(country) == _ALPHA2 else country
     documents = [
         read_part(number, part, date_order=date_order, country=country)
         for number, part in enumerate(parts_of(pages), 1)
     ]
-    return _answer(documents, pages, readings, without)
+    answer = _answer(documents, pages, readings, without)
+    answer["signs"] = signs_of(
+        payload, media_type=media_type, values=answer["values"], mrz=answer["mrz"], parts=answer["parts"],
+        movements={document.part: document.rows for document in documents if document.rows},
+        pages_by_ocr=[page.page for page in pages if page.ocr],
+    )  # fmt: skip
+    return answer
 
 
 def _pages(

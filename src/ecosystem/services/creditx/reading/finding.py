@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ecosystem.services.creditx.reading.kinds import KindOf
-from ecosystem.services.creditx.reading.labels import forms, label_before, nearest
+from ecosystem.services.creditx.reading.labels import folded, forms, label_before, nearest
 from ecosystem.services.creditx.reading.layout import Box, Cell, Line, joined, union
 
 Way = Literal["colon", "beside", "below", "run_on", "block", "head", "sentence"]
 _BELOW_HEIGHTS, _NEXT_LINE_HEIGHTS = 2.6, 1.9
 _SAME_EDGE_HEIGHTS = 0.5
 _ZONE_HEIGHTS = 8.0
+_BLURRED = 0.97
 _CONTINUED_LINES_MAX = 4
 _LABEL_CHARACTERS_MAX = 90
 _COLONS = ":："
@@ -74,7 +75,7 @@ def sheet_of(lines: list[Line], kind: KindOf, *, ocr: bool) -> Sheet:
     for line in lines:
         cells: Line = []
         for whole in line:
-            for cell in _parted(whole, kind):
+            for cell in _parted(whole, kind, ocr=ocr):
                 label = _label(cell, kind, ocr=ocr)
                 if label:
                     sheet.labels[id(cell)] = label
@@ -83,19 +84,20 @@ def sheet_of(lines: list[Line], kind: KindOf, *, ocr: bool) -> Sheet:
     return sheet
 
 
-def _parted(cell: Cell, kind: KindOf) -> list[Cell]:
+def _parted(cell: Cell, kind: KindOf, *, ocr: bool) -> list[Cell]:
     """Labels of neighbouring columns that stand so close that they were taken for one text."""
     text = cell.text
     if ":" in text or not 8 < len(text) <= 2 * _LABEL_CHARACTERS_MAX:
         return [cell]
     # A label in two languages belongs together ("Sex / Sexe"); so the shortest rest that is a label is parted first.
+    begins = label_before(text, kind.labels) is not None
     for start in reversed(range(4, len(text) - 2)):
         if not _may_begin(text, start):
             continue
-        fields = _fields(kind, text[start:])
+        fields = _fields(kind, text[start:], ocr=ocr and begins)
         if fields:
-            before = _parted(cell.part(0, start), kind)
-            others = _fields(kind, before[-1].text)
+            before = _parted(cell.part(0, start), kind, ocr=ocr)
+            others = _fields(kind, before[-1].text, ocr=ocr)
             if others and not others & fields:
                 return [*before, cell.part(start)]
     return [cell]
@@ -108,17 +110,18 @@ def _may_begin(text: str, start: int) -> bool:
     return text[:start].rstrip()[-1:] not in "/|-–·('’"
 
 
-def _fields(kind: KindOf, text: str) -> Meaning:
+def _fields(kind: KindOf, text: str, *, ocr: bool) -> Meaning:
     """What a text means that is nothing but a label, in one language or several."""
-    meanings = [
-        next((kind.labels[form] for form in forms(part) if form in kind.labels), _NOTHING)
-        for part in text.split(" / ")[:4]
-    ]  # fmt: skip
+    meanings = []
+    for part in text.split(" / ")[:4]:
+        known = next((kind.labels[form] for form in forms(part) if form in kind.labels), _NOTHING)
+        near = nearest(folded(part), kind.labels) if ocr and not known else None
+        meanings.append(known or near or _NOTHING)
     return frozenset.intersection(*meanings)
 
 
 def _label(cell: Cell, kind: KindOf, *, ocr: bool) -> Label | None:
-    text, labels = cell.text, kind.labels
+    text, labels, blurred = cell.text, kind.labels, cell.confidence < _BLURRED
     position = _colon_in(text)
     if position is None and len(text) <= _LABEL_CHARACTERS_MAX:
         for form in forms(text):
@@ -129,14 +132,14 @@ def _label(cell: Cell, kind: KindOf, *, ocr: bool) -> Label | None:
         for form in head:
             if form in labels:
                 return Label(labels[form], form, cell, position + 1, colon=True)
-        if ocr and head and (meaning := nearest(head[0], labels)):
+        if ocr and head and (meaning := nearest(head[0], labels, blurred=blurred)):
             return Label(meaning, "", cell, position + 1, colon=True, exact=False)
     begun = label_before(text, labels)
     if begun and _may_be_value(text[begun[0] :]):
         return Label(begun[1], forms(text[: begun[0]])[0], cell, begun[0])
     if ocr and len(text) <= _LABEL_CHARACTERS_MAX and not any(character.isdigit() for character in text):
         for form in forms(text)[:2]:
-            if meaning := nearest(form, labels):
+            if meaning := nearest(form, labels, blurred=blurred):
                 return Label(meaning, "", cell, exact=False)
     return None
 
@@ -230,15 +233,29 @@ def _below(sheet: Sheet, number: int, label: Cell, zone: float) -> Iterator[tupl
             level = abs(cell.left - label.left) <= slack or abs(cell.right - label.right) <= slack
             if level or abs(cell.left + cell.right - label.left - label.right) <= 2 * slack:
                 if not sheet.is_label(cell):
-                    yield row, [cell, *(other for other in _beside(sheet, line, line.index(cell)) if other.left < zone)]
+                    beside = (other for other in _beside(sheet, line, line.index(cell)) if other.left < zone - slack)
+                    yield row, [*_in_column(cell, label, zone), *beside]
                 return
-        inside = [
-            cell for cell in near if label.left <= cell.left < min(zone, label.left + _ZONE_HEIGHTS * label.height)
-        ]
+        end = min(zone, label.left + _ZONE_HEIGHTS * label.height)
+        inside = [cell for cell in near if label.left <= cell.left < end]
+        inside = inside or [part for cell in near for part in _in_column(cell, label, zone) if part is not cell]
         if inside:
             if not sheet.is_label(inside[0]):
                 yield row, inside
             return
+
+
+def _in_column(cell: Cell, label: Cell, zone: float) -> list[Cell]:
+    """The words of a cell that stand in a label's column, where it grew together with its neighbours."""
+    slack = _SAME_EDGE_HEIGHTS * max(label.height, cell.height)
+    if cell.left >= label.left - slack and cell.right <= zone:
+        return [cell]
+    begins = [0, *(place + 1 for place, character in enumerate(cell.text) if character == " ")]
+    inside = [start for start in begins if label.left - slack <= cell.lefts[start] < zone - slack]
+    if not inside or abs(cell.lefts[inside[0]] - label.left) > 2 * slack:
+        return [cell] if cell.left >= label.left - slack else []
+    after = [start for start in begins if start > inside[-1]]
+    return [cell.part(inside[0], after[0] if after else None)]
 
 
 def _is_near(label: Cell, cell: Cell) -> bool:

@@ -118,6 +118,12 @@ def _all(words: Words) -> Iterator[str]:
         yield from texts
 
 
+def _texts(known: tuple[KindOf, ...]) -> Iterator[str]:
+    for kind in known:
+        for field in kind.fields.values():
+            yield from _all(field.labels)
+
+
 class Lexicon:
     """All kinds' titles and labels, for finding the kind and the language of a text."""
 
@@ -141,9 +147,12 @@ class Lexicon:
                         for heading in headings:
                             self._speaks(heading, language)
 
-        # A label that stands for many things ("Date", "Name") does not say which.
+        words = {folded(text) for text in _texts(known) if " " not in text}
+        # One word that stands for many things ("Date", "Name") does not say which.
         self.generic = frozenset(
-            form for form, meant in self.fields.items() if len({name for _, name in meant}) >= _GENERIC_FIELDS_MIN
+            form
+            for form, meant in self.fields.items()
+            if len({name for _, name in meant}) >= _GENERIC_FIELDS_MIN and form in words
         )
 
     def _speaks(self, word: str, language: str) -> None:

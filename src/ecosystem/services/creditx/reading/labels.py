@@ -15,7 +15,7 @@ _LITTLE = frozenset({
     "las", "y", "e",
 })  # fmt: skip
 _CHARACTERS_MAX = 120
-_NEAR_CHARACTERS_MIN = 5
+_NEAR_CHARACTERS_MIN, _BLURRED_CHARACTERS_MIN = 5, 10
 
 
 @lru_cache(maxsize=8192)
@@ -75,11 +75,11 @@ class Known(dict[str, frozenset[Any]]):
         return frozenset(label[:length] for label in self for length in range(1, len(label) + 1))
 
 
-def nearest(form: str, known: Known) -> frozenset[Any] | None:
+def nearest(form: str, known: Known, *, blurred: bool = False) -> frozenset[Any] | None:
     """The meaning of the known label that `form` misreads: near, and nearer than any label of another meaning."""
     if len(form) < _NEAR_CHARACTERS_MIN:
         return None
-    most = 1 if len(form) < 9 else 2 if len(form) < 18 else 3
+    most = (1 if len(form) < 9 else 2 if len(form) < 18 else 3) + (blurred and len(form) >= _BLURRED_CHARACTERS_MIN)
     distances: dict[frozenset[Any], int] = {}
     for label, meaning in known.items():
         if len(label) >= _NEAR_CHARACTERS_MIN:

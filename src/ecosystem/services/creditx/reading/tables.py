@@ -10,6 +10,7 @@ from ecosystem.services.creditx.reading import amounts
 from ecosystem.services.creditx.reading.kinds import KindOf, TableOf
 from ecosystem.services.creditx.reading.labels import folded, forms, label_before
 from ecosystem.services.creditx.reading.layout import Cell, Line, joined, union
+from ecosystem.services.creditx.reading.signs.balances import Movement
 from ecosystem.services.creditx.reading.typed import Habits, read_as
 
 _ROWS_MAX = 20_000
@@ -263,6 +264,15 @@ def _signed(row: Row, habits: Habits) -> Decimal | None:
     if (debit is None) == (credit is None):
         return None
     return credit if credit is not None else -abs(debit or Decimal(0))
+
+
+def balance_rows(table: Table, habits: Habits) -> list[Movement]:
+    """The rows as signs of tampering are looked for in them."""
+    rows = []
+    for row in table.rows:
+        cell = row.cells.get("balance") or next(iter(row.cells.values()))
+        rows.append(Movement(_signed(row, habits), row.amount("balance", habits), cell.page, cell.box))
+    return rows
 
 
 def runs_on(table: Table, signed: Sequence[Decimal], habits: Habits) -> bool:

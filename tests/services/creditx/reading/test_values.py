@@ -69,9 +69,7 @@ def test_a_date_among_words_is_read_as_such(text: str, expected: str) -> None:
     assert (read.value, read.partial) == (expected, True)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "32/01/2026", "2026-02-30", "13/13/2026", "12 Foo 2026", "2026", "1.234,56"]
-)
+@pytest.mark.parametrize("text", ["", "32/01/2026", "2026-02-30", "13/13/2026", "12 Foo 2026", "2026", "1.234,56"])
 def test_what_is_no_date_is_none(text: str) -> None:
     assert dates.read_date(text, "DMY") is None
 
@@ -226,8 +224,10 @@ def test_wrong_check_digits_are_never_repaired_away() -> None:
 @pytest.mark.parametrize(
     ("text", "answer"),
     [
-        ("Yes", "yes"), ("Nein", "no"), ("Sí", "yes"), ("Oui", "yes"), ("[x] Yes [ ] No", "yes"), ("☒ Ja ☐ Nein", "yes"),
-        ("Yes ☐ No ☑", "no"), ("( ) Oui (X) Non", "no"), ("☐ Sí ☒ No", "no"), ("Oui   ■ Non", "no"), ("No, never", "no"),
+        ("Yes", "yes"), ("Nein", "no"), ("Sí", "yes"), ("Oui", "yes"), ("[x] Yes [ ] No", "yes"),
+        ("☒ Ja ☐ Nein", "yes"), ("☐ Ja   Nein", "no"),
+        ("Yes ☐ No ☑", "no"), ("( ) Oui (X) Non", "no"), ("☐ Sí ☒ No", "no"), ("Oui   ■ Non", "no"),
+        ("No, never", "no"),
         ("☒ Yes ☒ No", None), ("Yes No", None), ("perhaps", None),
     ],
 )  # fmt: skip

@@ -97,8 +97,9 @@ def _parted(cell: Cell, kind: KindOf, *, ocr: bool) -> list[Cell]:
         fields = _fields(kind, text[start:], ocr=ocr and begins)
         if fields:
             before = _parted(cell.part(0, start), kind, ocr=ocr)
-            others = _fields(kind, before[-1].text, ocr=ocr)
-            if others and not others & fields:
+            others = _any_of(kind, before[-1].text, ocr=ocr)
+            # Two languages of one label after another text: that is a label too, whatever it means.
+            if not others & fields and (others or " / " in text[start:]):
                 return [*before, cell.part(start)]
     return [cell]
 
@@ -110,14 +111,23 @@ def _may_begin(text: str, start: int) -> bool:
     return text[:start].rstrip()[-1:] not in "/|-–·('’"
 
 
-def _fields(kind: KindOf, text: str, *, ocr: bool) -> Meaning:
-    """What a text means that is nothing but a label, in one language or several."""
-    meanings = []
+def _meanings(kind: KindOf, text: str, *, ocr: bool) -> list[Meaning]:
+    """What each language of a text means as a label."""
+    found = []
     for part in text.split(" / ")[:4]:
         known = next((kind.labels[form] for form in forms(part) if form in kind.labels), _NOTHING)
         near = nearest(folded(part), kind.labels) if ocr and not known else None
-        meanings.append(known or near or _NOTHING)
-    return frozenset.intersection(*meanings)
+        found.append(known or near or _NOTHING)
+    return found
+
+
+def _fields(kind: KindOf, text: str, *, ocr: bool) -> Meaning:
+    """What a text means that is nothing but a label, in one language or several."""
+    return frozenset.intersection(*_meanings(kind, text, ocr=ocr))
+
+
+def _any_of(kind: KindOf, text: str, *, ocr: bool) -> Meaning:
+    return frozenset.union(*_meanings(kind, text, ocr=ocr))
 
 
 def _label(cell: Cell, kind: KindOf, *, ocr: bool) -> Label | None:
@@ -199,7 +209,7 @@ def _grown(sheet: Sheet, number: int, cells: list[Cell], way: Way, kind: str) ->
     if not cells:
         return
     if kind in ("address", "names"):
-        label = _label_edge(sheet, number, cells[0]) if way == "beside" else None
+        label = _label_before(sheet, number, cells[0]) if way == "beside" else None
         rest = _continued(sheet, number, cells[0], label)
         yield Found([cells[0], *rest], way, between="; " if kind == "names" else ", ")
         return
@@ -263,16 +273,16 @@ def _is_near(label: Cell, cell: Cell) -> bool:
     return 0.3 * height <= cell.middle - label.middle <= _BELOW_HEIGHTS * height
 
 
-def _label_edge(sheet: Sheet, number: int, cell: Cell) -> float | None:
-    """The left edge of the label before a cell on its line."""
-    before = [other.left for other in sheet.lines[number] if other.left < cell.left and sheet.is_label(other)]
+def _label_before(sheet: Sheet, number: int, cell: Cell) -> Cell | None:
+    """The label before a cell on its line."""
+    before = [other for other in sheet.lines[number] if other.left < cell.left and sheet.is_label(other)]
     return before[-1] if before else None
 
 
-def _continued(sheet: Sheet, number: int, first: Cell, labels_at: float | None) -> Iterator[Cell]:
+def _continued(sheet: Sheet, number: int, first: Cell, label: Cell | None) -> Iterator[Cell]:
     """Lines below at the same left edge, as close as lines of one text, up to the next label.
 
-    `labels_at`: the left edge of the labels' column; what stands beside any text there belongs to that text.
+    What stands beside a text in the column of the `label` belongs to that text.
     """
     last = first
     taken = 0
@@ -288,7 +298,7 @@ def _continued(sheet: Sheet, number: int, first: Cell, labels_at: float | None) 
             beside = before is not None and (
                 sheet.is_label(before)
                 or before.text.rstrip()[-1:] in _COLONS
-                or (labels_at is not None and abs(before.left - labels_at) <= slack)
+                or (label is not None and before.overlap(label) > 0)
             )
             if id(cell) in sheet.labels or beside or taken >= _CONTINUED_LINES_MAX:
                 return

@@ -147,12 +147,12 @@ class Lexicon:
                         for heading in headings:
                             self._speaks(heading, language)
 
-        words = {folded(text) for text in _texts(known) if " " not in text}
+        single = {folded(text) for text in _texts(known) if " " not in text}
         # One word that stands for many things ("Date", "Name") does not say which.
         self.generic = frozenset(
             form
             for form, meant in self.fields.items()
-            if len({name for _, name in meant}) >= _GENERIC_FIELDS_MIN and form in words
+            if len({name for _, name in meant}) >= _GENERIC_FIELDS_MIN and form in single
         )
 
     def _speaks(self, word: str, language: str) -> None:

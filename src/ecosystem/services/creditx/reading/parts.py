@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ecosystem.services.creditx.reading.kinds import kind_of
-from ecosystem.services.creditx.reading.labels import forms
+from ecosystem.services.creditx.reading.finding import candidates, sheet_of
+from ecosystem.services.creditx.reading.kinds import KindOf, kind_of
+from ecosystem.services.creditx.reading.labels import folded
 from ecosystem.services.creditx.reading.layout import Line
 from ecosystem.services.creditx.reading.papers import Zone, zone_on
 from ecosystem.services.creditx.reading.recognising import titles_in
@@ -19,7 +20,8 @@ _NUMBERED = re.compile(
 _BARE = re.compile(r"[-–(]?\s*(\d{1,3})\s*/\s*(\d{1,3})\s*[)–-]?")
 _CELL_CHARACTERS_MAX = 160
 _TOP_SHARE, _EDGE_SHARE = 0.45, 0.12
-_TITLED, _LABELS_SHARE = 0.9, 0.5
+_TITLED = 0.9
+_TELLING = ("date", "date_range", "amount", "iban", "number", "tax_number", "year", "name", "document_number")
 
 
 @dataclass
@@ -100,24 +102,23 @@ def _begins(page: PageText, titles: dict[str, float], before: Part, kinds: set[s
         return bool(titles) or any(other.zone for other in before.pages) or bool(kinds - _with_mrz())
     if not titles:
         return False
-    return not set(titles) & kinds or _labelled(page, set(titles) & kinds)
+    return not set(titles) & kinds or any(_another(page, before, name) for name in set(titles) & kinds)
 
 
 def _with_mrz() -> set[str]:
     return {name for name in ("passport", "identity_card", "visa") if kind_of(name)}
 
 
-def _labelled(page: PageText, kinds: set[str]) -> bool:
-    """Whether a page that repeats the title repeats the labels too: then it is another document of the same kind."""
-    for name in kinds:
-        kind = kind_of(name)
-        if kind is None:
-            continue
-        fields: set[str] = set()
-        for line in page.lines:
-            for cell in line:
-                for form in forms(cell.text.partition(":")[0][:_CELL_CHARACTERS_MAX]):
-                    fields |= kind.labels.get(form, frozenset())
-        if len(fields & set(kind.required)) >= _LABELS_SHARE * len(kind.required):
-            return True
-    return False
+def _another(page: PageText, before: Part, name: str) -> bool:
+    """Whether a page that repeats the title says something else at the labels that it repeats too."""
+    kind = kind_of(name)
+    if kind is None:
+        return False
+    ours, theirs = _said(page, kind), _said(before.pages[0], kind)
+    return any(ours[field] != theirs[field] for field in ours.keys() & theirs.keys())
+
+
+def _said(page: PageText, kind: KindOf) -> dict[str, str]:
+    """The text at the first label of each field, as far as it tells documents apart."""
+    found = candidates(sheet_of(page.lines, kind, ocr=page.ocr))
+    return {name: folded(texts[0].text) for name, texts in found.items() if kind.fields[name].type in _TELLING}

@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ecosystem.services.creditx.reading.finding import sheet_of
 from ecosystem.services.creditx.reading.kinds import KindOf, kind_of, kinds, lexicon
 from ecosystem.services.creditx.reading.labels import Known, folded, forms, label_before, nearest
 from ecosystem.services.creditx.reading.layout import Cell, Line
 
 _TITLE_CHARACTERS_MAX = 90
 _SHARE_TITLED, _SHARE_ALONE = 0.2, 0.6
-_TITLE_ALONE = 1.0
+_WELL_TITLED, _TITLE_ALONE = 0.8, 1.0
 _BILL_ALONE = 0.7
 BILL = "invoice"
 """A code to pay by stands on bills only."""
@@ -38,6 +39,8 @@ def recognise(lines: Sequence[Line], *, ocr: bool, mrz_format: str | None = None
         hits = fields.get(kind.kind, {})
         share = sum(1 for name in hits if name in wanted) / len(wanted)
         title = titled.get(kind.kind, 0.0)
+        if ocr and title >= _WELL_TITLED and share < _SHARE_TITLED:
+            share = max(share, _share_of_misread(lines, kind))
         if not (title and share >= _SHARE_TITLED) and share < _SHARE_ALONE and title <= _TITLE_ALONE:
             continue
         # Labels that other kinds do not have say more.
@@ -45,10 +48,16 @@ def recognise(lines: Sequence[Line], *, ocr: bool, mrz_format: str | None = None
         proof = title + own + 0.3 * share
         if proof > best[0]:
             best = (proof, round(0.5 * min(title, 1.0) + 0.5 * min(1.0, share + 0.1), 2), kind)
-    kind, confidence = best[2], best[1]
-    if kind is None and bill:
-        kind, confidence = kind_of(BILL), _BILL_ALONE
-    return Recognised(kind, confidence, _language(languages))
+    if best[2] is None and bill:
+        return Recognised(kind_of(BILL), _BILL_ALONE, _language(languages))
+    return Recognised(best[2], best[1], _language(languages))
+
+
+def _share_of_misread(lines: Sequence[Line], kind: KindOf) -> float:
+    """The share of required fields at labels that OCR may have misread."""
+    sheet = sheet_of(list(lines), kind, ocr=True)
+    named = {name for label in sheet.labels.values() for name in label.fields}
+    return len(named & set(kind.required)) / len(kind.required)
 
 
 def _labels_in(lines: Sequence[Line], *, ocr: bool) -> tuple[dict[str, dict[str, float]], Counter[str]]:

@@ -319,7 +319,7 @@ class TestOcr:
             [("Name:", "Anna Keller"), ("Adresse:", "Weg 1, 8008 Zürich"), ("Datum:", "3. Mai 2026"),
              ("Aussteller:", "Stadt Zürich"), *((f"Zeile {number} mit", "vielen Worten darin") for number in range(6))]
         ):  # fmt: skip
-            top = 200 + 40 * number
+            top = 200.0 + 40 * number
             slope = 0.01 + top / 12_000
             lines.append((f"{label}", 60.0, top, slope))
             lines.append((value, 700.0, top, slope))

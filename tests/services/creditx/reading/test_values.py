@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ecosystem.services.creditx.reading import amounts, answers, dates, names, numbers
 from ecosystem.services.creditx.reading.kinds import Type
 from ecosystem.services.creditx.reading.typed import Habits, read_as, read_range
+from ecosystem.services.creditx.reading.values import Read
 
 ENGLISH, AMERICAN, SCANNED = Habits("DMY"), Habits("MDY"), Habits("DMY", ocr=True)
 TYPES = [name for name in Type.__args__ if name not in ("date_range", "mrz")]  # type: ignore[attr-defined]
@@ -218,7 +219,7 @@ def test_letters_that_ocr_takes_for_others_are_taken_back(kind: str, text: str, 
 def test_wrong_check_digits_are_never_repaired_away() -> None:
     read = read_as("iban", "CH94 0076 2011 6238 5295 7", SCANNED)
 
-    assert read == numbers.Read("CH9400762011623852957", certain=False)
+    assert read == Read("CH9400762011623852957", certain=False)
 
 
 @pytest.mark.parametrize(

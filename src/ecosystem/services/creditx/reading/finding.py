@@ -89,6 +89,8 @@ def _parted(cell: Cell, kind: KindOf, *, ocr: bool) -> list[Cell]:
     text = cell.text
     if ":" in text or not 8 < len(text) <= 2 * _LABEL_CHARACTERS_MAX:
         return [cell]
+    if _fields(kind, text, ocr=False):
+        return [cell]
     # A label in two languages belongs together ("Sex / Sexe"); so the shortest rest that is a label is parted first.
     begins = label_before(text, kind.labels) is not None
     for start in reversed(range(4, len(text) - 2)):
@@ -133,6 +135,9 @@ def _any_of(kind: KindOf, text: str, *, ocr: bool) -> Meaning:
 def _label(cell: Cell, kind: KindOf, *, ocr: bool) -> Label | None:
     text, labels, blurred = cell.text, kind.labels, cell.confidence < _BLURRED
     position = _colon_in(text)
+    if position is not None and ocr and any(form in labels for form in forms(text[position + 1 :])):
+        # The mark between the two languages of a label, misread.
+        position = None
     if position is None and len(text) <= _LABEL_CHARACTERS_MAX:
         for form in forms(text):
             if form in labels:

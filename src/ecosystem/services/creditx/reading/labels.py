@@ -8,7 +8,7 @@ from typing import Any
 _MARKS = re.compile(r"[^\w#]+")
 _NUMBERED = re.compile(r"^\(?(?:\d{1,2}[.)]?|[a-z][.)]|\d{1,2}[a-z][.)]?)\s+(?=\D)")
 _PARENTHESES = re.compile(r"[(\[][^()\[\]]*[)\]]")
-_PARTS = re.compile(r"\s*[/|·•]\s*|\s+[-–—]\s+")
+_PARTS = re.compile(r"\s*[/|·•]\s*|\s+[-–—:;,.¿]\s+")
 _LITTLE = frozenset({
     "of", "the", "for", "and", "on", "in", "to", "a", "de", "du", "des", "d", "la", "le", "l", "les", "und", "et", "en",
     "au", "aux", "der", "die", "das", "dem", "den", "zu", "zum", "zur", "im", "am", "von", "vom", "del", "el", "los",

@@ -20,7 +20,7 @@ from stdnum.iso11649 import is_valid as creditor_reference_is_valid
 
 from ecosystem.services.creditx.reading.values import Read
 
-_TEXT_CHARACTERS_MAX = 120
+_TEXT_CHARACTERS_MAX, _VAT_CHARACTERS_MAX = 120, 20
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
 _BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
 _LEI = re.compile(r"[A-Z0-9]{18}\d{2}")
@@ -175,6 +175,7 @@ def _vat_is_right(compact: str) -> bool | None:
 
 
 def repaired_vat(text: str, country: str | None) -> Read | None:
+    """A VAT number with one character taken for its double, where only one then holds."""
     compact = re.sub(r"[\s.\-–]", "", text[:_TEXT_CHARACTERS_MAX]).upper()
     head = 3 if compact.startswith("CHE") else 2
     tail = re.search(r"(?:MWST|TVA|IVA|HR)$", compact)
@@ -183,7 +184,15 @@ def repaired_vat(text: str, country: str | None) -> Read | None:
     for candidate in (plain, compact):
         read = read_vat(candidate, country)
         if read and read.proved:
-            return Read(read.value, proved=True, repaired=_differences(candidate, compact))
+            return replace(read, repaired=_differences(candidate, compact))
+    rights = {
+        candidate
+        for place in range(head, min(end, _VAT_CHARACTERS_MAX))
+        for double in _DOUBLES.get(plain[place], "")
+        if (read := read_vat(candidate := plain[:place] + double + plain[place + 1 :], country)) and read.proved
+    }
+    if len(rights) == 1:
+        return Read(rights.pop(), certain=False, proved=True, repaired=1)
     return read_vat(compact, country)
 
 

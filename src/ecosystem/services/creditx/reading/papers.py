@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ecosystem.services.creditx.reading.choosing import Value
+from ecosystem.services.creditx.reading.dates import read_date
 from ecosystem.services.creditx.reading.labels import distance_within
 from ecosystem.services.creditx.reading.layout import Box, Cell, Line, union
 from ecosystem.services.creditx.reading.mrz.building import MachineReadableZone
@@ -17,6 +18,8 @@ from ecosystem.services.creditx.reading.values import Read
 
 _NAMES = ("surname", "given_names")
 _SURE, _AGREED, _AGREED_OCR, _MISREAD, _DOUBT = 0.9, 0.99, 0.95, 0.85, 0.6
+_BY_ZONE, _GUESSED = 0.93, 0.75
+_CELLS_MAX, _NAME_CHARACTERS_MAX = 200, 60
 _FILLER = "<"
 
 
@@ -56,13 +59,47 @@ def join(zone: Zone, best: dict[str, Value]) -> dict[str, Any]:
     """Take over what the zone proves into `best`; the answer is the zone as in a reading, with what print says."""
     values = {value["name"]: value for value in values_of(zone.mrz, today=datetime.now(UTC).date())}
     texts = {name: str(value["value"]) for name, value in values.items()}
-    printed = {name: value.read.value for name, value in best.items()}
-    verdicts = compare(zone.mrz, texts, printed)
+    verdicts = compare(zone.mrz, texts, {name: value.read.value for name, value in best.items()})
+    for name in _NAMES:
+        if name in texts and verdicts[name] != "same" and (found := _printed(zone, name, texts)):
+            best[name], verdicts[name] = found, "same"
+    _issue_date(zone, best, texts)
     for name, value in values.items():
         ours = _value(zone, value)
         best[name] = _joined(name, ours, best[name], verdicts.get(name)) if name in best else ours
     reading = zone.mrz.as_reading()
     return reading | {"box": list(zone.shown(zone.mrz.box)), "against_print": dict(verdicts)}
+
+
+def _printed(zone: Zone, name: str, texts: Mapping[str, str]) -> Value | None:
+    """A name that no label led to: the only text on the page that the zone writes so."""
+    found = [
+        cell
+        for cell in zone.cells[:_CELLS_MAX]
+        if len(cell.text) <= _NAME_CHARACTERS_MAX
+        and _FILLER not in cell.text
+        and compare(zone.mrz, texts, {name: cell.text})[name] == "same"
+    ]
+    if len(found) != 1:
+        return None
+    cell = found[0]
+    read, method = Read(" ".join(cell.text.split())), cell.frame.method
+    sure = _BY_ZONE * cell.confidence if method == "ocr" else _AGREED
+    return Value(name, read, cell.text, cell.page, cell.box, sure, method)
+
+
+def _issue_date(zone: Zone, best: dict[str, Value], texts: Mapping[str, str]) -> None:
+    """Without a label: the only date of the page that is neither that of birth nor the last day, between the two."""
+    born, ends = texts.get("birth_date"), texts.get("expiry_date")
+    if "issue_date" in best or not born or not ends:
+        return
+    read = [(cell, read_date(cell.text, "DMY")) for cell in zone.cells[:_CELLS_MAX]]
+    others = [(cell, date) for cell, date in read if date and not date.partial and born < date.value < ends]
+    if len({date.value for _, date in others}) == 1:
+        cell, date = others[0]
+        best["issue_date"] = Value(
+            "issue_date", date, cell.text, cell.page, cell.box, _GUESSED * cell.confidence, cell.frame.method
+        )
 
 
 def _value(zone: Zone, value: Mapping[str, Any]) -> Value:

@@ -22,7 +22,7 @@ from ecosystem.services.creditx.reading.mrz.values import values_of
 from ecosystem.services.creditx.reading.mrz.zones import find_mrz
 from ecosystem.services.creditx.reading.signs.balances import Movement, breaks
 from ecosystem.services.creditx.reading.signs.finding import signs_of
-from specimens.maker import everything
+from specimens.selections import everything
 from tests.services.creditx.conftest import AS_OF
 from tests.services.creditx.reading.mrz.writer import a_paper, as_lines, written
 

@@ -16,6 +16,7 @@ _BLURRED = 0.97
 _CONTINUED_LINES_MAX = 4
 _LABEL_CHARACTERS_MAX = 90
 _COLONS = ":："
+_MARKS_AFTER = " .:：#°º–—"
 Meaning = frozenset[str]
 _NOTHING: Meaning = frozenset()
 
@@ -150,7 +151,7 @@ def _label(cell: Cell, kind: KindOf, *, ocr: bool) -> Label | None:
         if ocr and head and (meaning := nearest(head[0], labels, blurred=blurred)):
             return Label(meaning, "", cell, position + 1, colon=True, exact=False)
     begun = label_before(text, labels)
-    if begun and _may_be_value(text[begun[0] :]):
+    if begun and _may_be_value(text[begun[0] :].lstrip(_MARKS_AFTER)):
         return Label(begun[1], forms(text[: begun[0]])[0], cell, begun[0])
     if ocr and len(text) <= _LABEL_CHARACTERS_MAX and not any(character.isdigit() for character in text):
         for form in forms(text)[:2]:
@@ -193,7 +194,11 @@ def _texts(sheet: Sheet, number: int, position: int, label: Label, name: str) ->
     line, kind = sheet.lines[number], sheet.kind.fields[name].type
     beside = list(_beside(sheet, line, position))
     if label.value_from is not None:
-        inside = label.cell.part(label.value_from)
+        text = label.cell.text
+        start = label.value_from
+        while start < len(text) and text[start] in _MARKS_AFTER:
+            start += 1
+        inside = label.cell.part(start)
         way: Way = "colon" if label.colon else "run_on"
         yield from _grown(sheet, number, [inside, *beside], way, kind)
         return

@@ -2,11 +2,13 @@
 
 import ctypes
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pypdfium2.raw as pdfium
 
-from ecosystem.services.creditx.reading.layout import APART, Cell, Frame, Turn
+from ecosystem.services.creditx.reading import form_fields
+from ecosystem.services.creditx.reading.layout import APART, Box, Cell, Frame, Turn
 
 _CHARACTERS_MAX = 200_000
 _WORD_GAP = 0.18
@@ -19,7 +21,8 @@ def cells_of(page: Any, number: int) -> tuple[Frame, list[Cell]]:
     try:
         count = min(text_page.count_chars(), _CHARACTERS_MAX)
         frame = Frame(number, *_shown_size(page), turn=_turn(page, text_page.raw, count))
-        return frame, _cells(page, text_page.raw, count, frame)
+        shown = _shown_box(page)
+        return frame, [*_cells(text_page.raw, count, frame, shown), *form_fields.cells_of(page, frame, shown)]
     finally:
         text_page.close()
 
@@ -43,8 +46,8 @@ def _turn(page: Any, text_page: Any, count: int) -> Turn:
     return best if votes[best] > votes[0] else 0  # type: ignore[return-value]
 
 
-def _cells(page: Any, text_page: Any, count: int, frame: Frame) -> list[Cell]:
-    shown, rectangle = _shown_box(page), pdfium.FS_RECTF()
+def _cells(text_page: Any, count: int, frame: Frame, shown: Callable[[Any], Box]) -> list[Cell]:
+    rectangle = pdfium.FS_RECTF()
     unicode_of, box_of, reference = pdfium.FPDFText_GetUnicode, pdfium.FPDFText_GetLooseCharBox, ctypes.byref(rectangle)
     plain = frame.turn == 0
     cells: list[Cell] = []
@@ -91,7 +94,7 @@ def _cells(page: Any, text_page: Any, count: int, frame: Frame) -> list[Cell]:
     return cells
 
 
-def _shown_box(page: Any) -> Any:
+def _shown_box(page: Any) -> Callable[[Any], Box]:
     """From a box in the page's own space (origin at the bottom left) to the page as shown."""
     left, bottom, right, top = page.get_cropbox()
     width, height = right - left, top - bottom

@@ -22,7 +22,7 @@ from specimens.kinds.papers import (
     tax_form,
     unknown,
 )
-from specimens.model import IDENTITY, Fault, Kind, TableTruth
+from specimens.model import IDENTITY, Fault, Kind, Quality, TableTruth
 from specimens.setting.paper import Pages, set_paper
 from specimens.setting.pen import HELVETICA, TIMES, VERA, Traits
 from specimens.setting.style import Layout, Style
@@ -68,8 +68,7 @@ class Order:
     fault: Fault | None = None
     locale: str | None = None
     layout: Layout | None = None
-    on_paper: bool = False
-    """It will be scanned, photographed or faxed."""
+    quality: Quality = Quality.TEXT
 
 
 @dataclass(frozen=True)
@@ -129,8 +128,10 @@ def _identity(order: Order, brief: Brief, traits: Traits) -> Piece:
     rng = brief.rng
     traits = replace(traits, created=order.as_of, software=rng.choice(_SOFTWARE))
     paper = identity(order.kind, brief, rng.choice(STATES[order.language]))
-    sheet = rng.random() < (0.5 if order.on_paper else 0.6)
-    pages = set_identity(paper, order.language, rng, sheet=sheet, traits=traits)
+    # People photograph the document itself; what goes through a fax is a copy.
+    sheet = rng.random() < {Quality.PHOTO: 0.25, Quality.FAX: 1.0}.get(order.quality, 0.55)
+    drawn = order.quality is not Quality.TEXT and rng.random() < 0.75
+    pages = set_identity(paper, order.language, rng, sheet=sheet, drawn_zone=drawn, traits=traits)
     return Piece(order.kind, paper.state, pages, dict(paper.fields))
 
 

@@ -79,8 +79,7 @@ def make(
         rotated=rotated if text else 0,
     )
     pieces = [
-        composing.compose(Order(one, language, as_of, fault, locale, layout, on_paper=not text), rng, traits)
-        for one in kinds
+        composing.compose(Order(one, language, as_of, fault, locale, layout, quality), rng, traits) for one in kinds
     ]
     pdf = composing.joined([piece.pages.pdf for piece in pieces], as_of)
     if text:

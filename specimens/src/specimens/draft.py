@@ -93,6 +93,8 @@ class Draft:
     lost_pages: int = 0
     """Annexes that page numbers count and nobody finds."""
     slip: Slip | None = None
+    code: tuple[str, str] | None = None
+    """Payload of a QR code and what stands beside it."""
     fields: dict[str, str] = field(default_factory=dict)
     conflicts: list[str] = field(default_factory=list)
     tables: list[TableTruth] = field(default_factory=list)
@@ -119,7 +121,9 @@ class Brief:
         return Decimal(self.rng.randint(least * 100, most * 100)) * CENT
 
     def title(self, kind: Kind) -> str:
-        return str(self.rng.choice(self.words["titles"][kind]))
+        titles = self.words["titles"][kind]
+        # Kbis is what France alone calls it.
+        return str(self.rng.choice([one for one in titles if "Kbis" not in one or self.world.country == "FR"]))
 
     def opening(self, kind: Kind) -> str:
         return str(self.rng.choice(self.words["openings"][kind]))

@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from reportlab.lib.colors import Color, HexColor
 from reportlab.lib.pagesizes import A4
@@ -60,7 +60,7 @@ class _Drawing:
     ) -> None:
         self._pen, self._paper, self._rng, self._scale = pen, paper, rng, scale
         words = texts.words(language)["labels"]["identity"]
-        self._labels = {name: str(rng.choice(labels)) for name, labels in words.items()}
+        self._labels = {name: str(rng.choice(_fitting(name, labels, paper.kind))) for name, labels in words.items()}
         second = rng.choice([other for other in ("en", "fr", "de") if other != language])
         self._second = texts.words(second)["labels"]["identity"] if rng.random() < 0.6 else None
         self._ground = HexColor(rng.choice(_GROUNDS))
@@ -149,8 +149,9 @@ class _Drawing:
         key = _label(self._paper.kind, name)
         label, small = self._labels[key], (4.4 if self._small else 5.0) * scale
         if self._second:
-            both = f"{label} / {self._second[key][0]}"
-            if self._second[key][0] != label and width_of(both, "Helvetica", small) < width - 2:
+            other = _fitting(key, self._second[key], self._paper.kind)[0]
+            both = f"{label} / {other}"
+            if other != label and width_of(both, "Helvetica", small) < width - 2:
                 label = both
         pen.text(x, y, label, "Helvetica", small, GREY)
         size, text = (6.8 if self._small else 8.4) * scale, self._paper.printed[name]
@@ -201,6 +202,14 @@ def _rows(kind: Kind, printed: Mapping[str, str]) -> list[tuple[str, ...]]:
             ("birth_place", "personal_number"), ("issue_date", "expiry_date"),
         )  # fmt: skip
     return [tuple(name for name in row if name in printed) for row in wanted]
+
+
+def _fitting(name: str, labels: Sequence[str], kind: Kind) -> list[str]:
+    """Only a passport calls its number that of a passport."""
+    alien = ("card", "ausweis") if kind is Kind.PASSPORT else ("pas",)
+    if name != "document_number":
+        return list(labels)
+    return [label for label in labels if not label.lower().startswith(alien)]
 
 
 def _label(kind: Kind, name: str) -> str:

@@ -10,12 +10,14 @@ from specimens.draft import Draft, Letterhead
 from specimens.model import Place
 from specimens.setting import cells, slip, tables
 from specimens.setting.cells import Flow
+from specimens.setting.codes import draw_qr
 from specimens.setting.pen import BLACK, GREY, PLAIN, WHITE, Pen, Traits, width_of
 from specimens.setting.style import Banner, Style
 
 _WIDTH, _HEIGHT = A4
 _FOOT = 76.0
 _PAGE_TOP = 70.0
+_QR_SIDE = 78.0
 _AFTER_LETTERHEAD = 118.0
 
 
@@ -91,6 +93,12 @@ class _Paper:
         if draft.closing:
             flow.down(style.leading * 0.8)
             flow.paragraph(draft.closing, size=style.size - 1)
+        if draft.code:
+            flow.down(style.leading)
+            flow.room(_QR_SIDE + 10)
+            draw_qr(self._pen, draft.code[0], style.left, flow.y, _QR_SIDE)
+            self._pen.text(style.left + _QR_SIDE + 12, flow.y + 20, draft.code[1], style.fonts.plain, style.size - 1)
+            flow.down(_QR_SIDE + 10)
         if draft.signed_by:
             self._signature(flow, draft.signed_by)
 

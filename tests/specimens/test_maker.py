@@ -54,7 +54,8 @@ class TestFaults:
     def test_each_has_a_consequence_and_can_be_made(self) -> None:
         assert set(CONSEQUENCES) == set(Fault)
         for fault in Fault:
-            for kind in KINDS_OF_FAULT.get(fault, (Kind.BANK_STATEMENT,)):
+            kinds = KINDS_OF_FAULT.get(fault, (Kind.BANK_STATEMENT,))
+            for kind in kinds[:1] if fault is Fault.UNREADABLE else kinds:
                 truth = make(kind, seed=2, as_of=AS_OF, fault=fault).truth
                 assert (truth.fault, truth.outcome) == (fault, CONSEQUENCES[fault].outcome)
 

@@ -22,7 +22,7 @@ from specimens.kinds.papers import (
     tax_form,
     unknown,
 )
-from specimens.model import IDENTITY, Fault, Kind, TableTruth
+from specimens.model import IDENTITY, Fault, Kind, Quality, TableTruth
 from specimens.setting.paper import Pages, set_paper
 from specimens.setting.pen import HELVETICA, TIMES, VERA, Traits
 from specimens.setting.style import Layout, Style
@@ -45,6 +45,15 @@ _COUNTRIES = {
     "de": ("DE", "CH", "AT", "LI"),
     "es": ("ES",),
 }
+_SOFTWARE = (
+    ("Crystal Reports", "Powered By Crystal"),
+    ("JasperReports Library 6.20", "OpenPDF 1.3"),
+    ("Microsoft Word", "Microsoft: Print To PDF"),
+    ("Form Composer 4", "Apache FOP Version 2.9"),
+    ("Writer", "LibreOffice 24.2"),
+    ("Core Banking Output", "iText 7.2"),
+)
+_DATED = ("statement_date", "issue_date", "invoice_date", "signature_date", "extract_date")
 _WITH_ACCOUNT = (Kind.BANK_STATEMENT, Kind.INVOICE)
 """Kinds that print an IBAN, which nobody in the United States has."""
 
@@ -59,8 +68,7 @@ class Order:
     fault: Fault | None = None
     locale: str | None = None
     layout: Layout | None = None
-    on_paper: bool = False
-    """It will be scanned, photographed or faxed."""
+    quality: Quality = Quality.TEXT
 
 
 @dataclass(frozen=True)
@@ -86,18 +94,25 @@ def compose(order: Order, rng: random.Random, traits: Traits) -> Piece:
     if order.fault is Fault.ALTERED_AMOUNT and style.fonts is VERA:
         style = replace(style, fonts=rng.choice((HELVETICA, TIMES)), size=10.0)
     if order.fault is Fault.MISSING_PAGE:
-        draft.annex_pages = 2
+        draft.annex_pages, draft.lost_pages = 2, 1
     elif order.kind is not Kind.UNKNOWN and rng.random() < 0.12:
         draft.annex_pages = 1
+    traits = replace(
+        traits, created=_created(draft, order), author=draft.letterhead.name, software=rng.choice(_SOFTWARE)
+    )
     pages = set_paper(draft, style, order.language, rng, traits)
-    if order.fault is Fault.MISSING_PAGE:
-        pages = _without_page(pages)
     fields = dict(draft.fields)
     if order.fault is Fault.ALTERED_AMOUNT:
-        pages = _altered(pages, fields, rng, style.fonts.plain)
+        pages = _altered(pages, fields, rng, style.fonts.plain, order.as_of)
     tables = tuple(replace(table, page=pages.table_page) for table in draft.tables)
     places = {name: place for name, place in pages.places.items() if name in fields}
     return Piece(order.kind, brief.world.alpha3, replace(pages, places=places), fields, tuple(draft.conflicts), tables)
+
+
+def _created(draft: Draft, order: Order) -> date:
+    """The day of the document, or today where it bears none or one to come."""
+    days = [date.fromisoformat(draft.fields[name]) for name in _DATED if name in draft.fields]
+    return min([*days, order.as_of])
 
 
 def _countries(order: Order) -> Sequence[str]:
@@ -111,36 +126,30 @@ def _countries(order: Order) -> Sequence[str]:
 
 def _identity(order: Order, brief: Brief, traits: Traits) -> Piece:
     rng = brief.rng
+    traits = replace(traits, created=order.as_of, software=rng.choice(_SOFTWARE))
     paper = identity(order.kind, brief, rng.choice(STATES[order.language]))
-    sheet = rng.random() < (0.5 if order.on_paper else 0.6)
-    pages = set_identity(paper, order.language, rng, sheet=sheet, traits=traits)
+    # People photograph the document itself; what goes through a fax is a copy.
+    sheet = rng.random() < {Quality.PHOTO: 0.25, Quality.FAX: 1.0}.get(order.quality, 0.55)
+    drawn = order.quality is not Quality.TEXT and rng.random() < 0.75
+    pages = set_identity(paper, order.language, rng, sheet=sheet, drawn_zone=drawn, traits=traits)
     return Piece(order.kind, paper.state, pages, dict(paper.fields))
 
 
-def _without_page(pages: Pages) -> Pages:
-    """The last page but one is gone; page numbers still count it."""
-    reader = pypdf.PdfReader(io.BytesIO(pages.pdf))
-    kept = [page for number, page in enumerate(reader.pages) if number != len(reader.pages) - 2]
-    sizes = pages.sizes[:-2] + pages.sizes[-1:]
-    return replace(pages, pdf=_written(kept), sizes=sizes)
-
-
-def joined(pdfs: Sequence[bytes]) -> bytes:
-    """One file of several."""
+def joined(pdfs: Sequence[bytes], day: date) -> bytes:
+    """One file of several, put together on `day`."""
     if len(pdfs) == 1:
         return pdfs[0]
-    return _written([page for pdf in pdfs for page in pypdf.PdfReader(io.BytesIO(pdf)).pages])
-
-
-def _written(kept: Sequence[pypdf.PageObject]) -> bytes:
     writer, buffer = pypdf.PdfWriter(), io.BytesIO()
-    for page in kept:
-        writer.add_page(page)
+    for pdf in pdfs:
+        for page in pypdf.PdfReader(io.BytesIO(pdf)).pages:
+            writer.add_page(page)
+    stamp = f"D:{day:%Y%m%d}100000+00'00'"
+    writer.add_metadata({"/Producer": "Post Room 3", "/CreationDate": stamp, "/ModDate": stamp})
     writer.write(buffer)
     return buffer.getvalue()
 
 
-def _altered(pages: Pages, fields: dict[str, str], rng: random.Random, font: str) -> Pages:
+def _altered(pages: Pages, fields: dict[str, str], rng: random.Random, font: str, on: date) -> Pages:
     """A digit of the amount becomes another: the document shows, and the truth says, what is printed now."""
     name = next(name for name in ("total_amount", "tax_due") if name in fields)
     place = pages.places[name]
@@ -152,4 +161,4 @@ def _altered(pages: Pages, fields: dict[str, str], rng: random.Random, font: str
     value[[place for place, character in enumerate(value) if character.isdigit()][digits.index(at)]] = digit
     fields[name] = "".join(value)
     changed = {**pages.places, name: replace(place, text=altered)}
-    return replace(pages, pdf=tampering.alter(pages.pdf, place.text, altered, font), places=changed)
+    return replace(pages, pdf=tampering.alter(pages.pdf, place.text, altered, font, on), places=changed)

@@ -58,6 +58,8 @@ class Letterhead:
     lines: tuple[str, ...]
     """Street, town, country and the like."""
     footer: tuple[str, ...] = ()
+    reference: tuple[tuple[str, str], ...] = ()
+    """Beside the address: whom to ask, under which number."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,11 @@ class Draft:
     closing: str = ""
     signed_by: str | None = None
     annex_pages: int = 0
+    lost_pages: int = 0
+    """Annexes that page numbers count and nobody finds."""
     slip: Slip | None = None
+    code: tuple[str, str] | None = None
+    """Payload of a QR code and what stands beside it."""
     fields: dict[str, str] = field(default_factory=dict)
     conflicts: list[str] = field(default_factory=list)
     tables: list[TableTruth] = field(default_factory=list)
@@ -115,18 +121,38 @@ class Brief:
         return Decimal(self.rng.randint(least * 100, most * 100)) * CENT
 
     def title(self, kind: Kind) -> str:
-        return str(self.rng.choice(self.words["titles"][kind]))
+        titles = self.words["titles"][kind]
+        # Kbis is what France alone calls it.
+        return str(self.rng.choice([one for one in titles if "Kbis" not in one or self.world.country == "FR"]))
 
     def opening(self, kind: Kind) -> str:
         return str(self.rng.choice(self.words["openings"][kind]))
 
     def closing(self, kind: Kind) -> str:
-        return str(self.rng.choice(self.words["closings"][kind])) if self.rng.random() < 0.8 else ""
+        """Small print with a date, an amount and a number that are none of the document's values."""
+        rng, hand = self.rng, self.hand
+        text = str(rng.choice(self.words["closings"][kind])).format(
+            date=hand.date(self.day_ago(400, 3000)),
+            amount=hand.number(self.money(10, 3000)),
+            rate=hand.number(Decimal(rng.randint(200, 1400)) / 100),
+            number=f"{rng.randint(0, 99_999):05d}-{rng.randint(10, 99)}",
+        )
+        return text if rng.random() < 0.8 else ""
 
     def letterhead(self, name: str, *footer: str) -> Letterhead:
         address = self.world.address()
         phone = f"{self.words['extras']['phone']} {self.world.phone()}"
-        return Letterhead(name, (*address.lines, phone), footer)
+        return Letterhead(name, (*address.lines, phone), footer, self._reference() if self.rng.random() < 0.55 else ())
+
+    def _reference(self) -> tuple[tuple[str, str], ...]:
+        rng, words = self.rng, self.words["extras"]
+        entries = [
+            (str(words["contact"]), self.world.person().name),
+            (str(words["phone"]), self.world.phone()),
+            (str(words["our_reference"]), f"{rng.choice('ABKMT')}{rng.randint(100, 999)}/{rng.randint(10, 99)}"),
+            (str(words["branch"]), str(rng.randint(100, 999))),
+        ]
+        return tuple(rng.sample(entries, rng.randint(1, 3)))
 
     def recipient(self, person: Person, address: Address) -> tuple[str, ...]:
         title = self.words["recipient_titles"][person.sex]

@@ -79,15 +79,16 @@ def make(
         rotated=rotated if text else 0,
     )
     pieces = [
-        composing.compose(Order(one, language, as_of, fault, locale, layout, on_paper=not text), rng, traits)
-        for one in kinds
+        composing.compose(Order(one, language, as_of, fault, locale, layout, quality), rng, traits) for one in kinds
     ]
-    pdf = composing.joined([piece.pages.pdf for piece in pieces])
+    pdf = composing.joined([piece.pages.pdf for piece in pieces], as_of)
     if text:
         content = pdf[: int(len(pdf) * rng.uniform(0.4, 0.8))] if fault is Fault.TRUNCATED else pdf
         truth = _truth(pieces, _text_views(pieces, rotated), fault, language, quality)
         return Specimen(f"{name}.pdf", content, truth, seed, as_of)
-    delivery = deliver(pdf, quality, rng, rotated=rotated, container=container, unreadable=fault is Fault.UNREADABLE)
+    delivery = deliver(
+        pdf, quality, rng, as_of, rotated=rotated, container=container, unreadable=fault is Fault.UNREADABLE
+    )
     truth = _truth(pieces, _image_views(delivery), fault, language, quality)
     ending = delivery.container
     return Specimen(f"{name}.{ending}", delivery.content, truth, seed, as_of, ending.media_type)

@@ -46,8 +46,8 @@ def _french_account(rng: random.Random) -> str:
 
 
 def _belgian_account(rng: random.Random) -> str:
-    """Ten digits, then their remainder by 97, or 97 where it is 0."""
-    body = digits(rng, 10)
+    """Three digits of a bank that the register knows, seven more, then the remainder by 97, or 97 where it is 0."""
+    body = rng.choice(("001", "310", "363", "733")) + digits(rng, 7)
     return f"{body}{int(body) % 97 or 97:02d}"
 
 

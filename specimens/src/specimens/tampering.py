@@ -3,6 +3,7 @@
 import base64
 import re
 import zlib
+from datetime import date
 
 _OBJECT = re.compile(rb"(\d+) 0 obj\n<<(?:(?!endobj).)*?>>\nstream\n(.*?)endstream", re.DOTALL)
 _OTHER_FONT = {"Helvetica": "Times-Roman", "Times": "Helvetica", "Courier": "Helvetica"}
@@ -12,10 +13,11 @@ class NotPrinted(ValueError):
     """The text to alter is not in the file as one piece of a font that every reader knows."""
 
 
-def alter(pdf: bytes, printed: str, altered: str, font: str) -> bytes:
+def alter(pdf: bytes, printed: str, altered: str, font: str, day: date) -> bytes:
     """Replace `printed` by `altered` of the same length as an editor does: in an update behind the end of the file.
 
-    What differs is set in another font, the rest stays. `font` is the family in which `printed` is set.
+    What differs is set in another font, the rest stays. `font` is the family in which `printed` is set, `day` that of
+    the alteration.
 
     Raises:
         NotPrinted: it is not there.
@@ -28,7 +30,7 @@ def alter(pdf: bytes, printed: str, altered: str, font: str) -> bytes:
         at = stream.index(was)
         setting = re.findall(rb"(/F\d+\+?\d*) ([\d.]+) Tf", stream[:at])[-1]
         pieces = _pieces(printed, altered, setting[0].decode(), setting[1].decode())
-        return _updated(pdf, number, stream.replace(was, pieces, 1), _other(font))
+        return _updated(pdf, number, stream.replace(was, pieces, 1), _other(font), day)
     raise NotPrinted(f"{len(printed)} characters are not in the file as one piece.")
 
 
@@ -56,7 +58,7 @@ def _pieces(printed: str, altered: str, font: str, size: str) -> bytes:
     return f"({texts[0]}) Tj /Falt {size} Tf ({texts[1]}) Tj {font} {size} Tf ({texts[2]}) Tj".encode("cp1252")
 
 
-def _updated(pdf: bytes, content: int, stream: bytes, font: str) -> bytes:
+def _updated(pdf: bytes, content: int, stream: bytes, font: str, day: date) -> bytes:
     """An incremental save: new versions of the content, of the fonts, and of what is said about the file."""
     size = int(_last(rb"/Size (\d+)", pdf))
     before = int(_last(rb"startxref\s+(\d+)", pdf))
@@ -66,7 +68,8 @@ def _updated(pdf: bytes, content: int, stream: bytes, font: str) -> bytes:
     packed = zlib.compress(stream)
     about = re.search(rb"\n%d 0 obj\n(<<.*?>>)\nendobj" % int(info), pdf, re.DOTALL)
     assert about is not None
-    changed = re.sub(rb"/ModDate \(.*?\)", b"/ModDate (D:20260301101500+00'00')", about[1])
+    stamp = f"/ModDate (D:{day:%Y%m%d}101500+00'00')".encode()
+    changed = re.sub(rb"/ModDate \(.*?\)", stamp, about[1])
     changed = re.sub(rb"/Producer \(.*?\)\s*(?=/|>>)", b"/Producer (PDF Editor 7.2)", changed, flags=re.DOTALL)
     objects = {
         content: b"<< /Filter /FlateDecode /Length %d >>\nstream\n%s\nendstream" % (len(packed), packed),

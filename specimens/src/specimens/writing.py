@@ -63,6 +63,13 @@ class Hand:
             case _:
                 return f"{day.day} {month} {day.year}"
 
+    def column_date(self, day: date) -> str:
+        """In a table, where there is no room for the name of a month."""
+        if self.date_style not in ("long", "short", "american"):
+            return self.date(day)
+        styles = texts.countries()[self.country]["dates"][self.language]
+        return _NUMERIC[next(style for style in styles if style not in ("long", "short", "american"))](day)
+
     def number(self, amount: Decimal, places: int = 2) -> str:
         thousands, decimal = _SEPARATORS[self.numbers]
         return f"{amount:,.{places}f}".replace(",", "\0").replace(".", decimal).replace("\0", thousands)

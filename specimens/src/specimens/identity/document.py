@@ -19,6 +19,7 @@ STATES: Mapping[str, tuple[str, ...]] = {
 }
 """Utopia is the state that ICAO 9303 itself takes for its specimens."""
 
+_UTOPIAN_TOWNS = ["Zenith", "Amberfield", "Northport", "Saint Brendan", "Lake Verity", "Old Harbour"]
 _CODES = {Kind.PASSPORT: ("P",), Kind.IDENTITY_CARD: ("I", "ID"), Kind.VISA: ("V", "VC")}
 _FORMATS = {
     Kind.PASSPORT: (Format.TD3,),
@@ -66,7 +67,8 @@ def identity(kind: Kind, brief: Brief, state: str) -> Identity:
     if kind is Kind.VISA:
         values["visa_type"] = rng.choice(("C", "D", "TOURIST", "BUSINESS"))
     else:
-        values["birth_place"] = rng.choice(_towns(world.language, world.country)).upper()
+        towns = _UTOPIAN_TOWNS if state == "UTO" else _towns(world.language, world.country)
+        values["birth_place"] = rng.choice(towns).upper()
         if bearer.personal_number:
             values["personal_number"] = bearer.personal_number
     printed = {name: _printed(name, value, brief) for name, value in values.items()}

@@ -52,13 +52,13 @@ def draw(pen: Pen, rng: random.Random, x: float, y: float, width: float, height:
 
 def _face(pen: Pen, rng: random.Random, centre: float, chin: float, width: float, height: float) -> None:
     canvas, eyes = pen.canvas, chin + height * 0.52
-    gap = width * rng.uniform(0.19, 0.23)
+    gap, iris = width * rng.uniform(0.19, 0.23), HexColor(rng.choice((0x3A2A1A, 0x3F5F7A, 0x4A5A3A)))
     for side in (-1, 1):
         canvas.setFillColor(HexColor(0xFFFFFF))
         canvas.ellipse(
             centre + side * gap - width * 0.09, eyes - 1.4, centre + side * gap + width * 0.09, eyes + 1.4, 0, 1
         )
-        canvas.setFillColor(HexColor(rng.choice((0x3A2A1A, 0x3F5F7A, 0x4A5A3A))))
+        canvas.setFillColor(iris)
         canvas.circle(centre + side * gap, eyes, width * 0.045, 0, 1)
     canvas.setStrokeColor(HexColor(0x3A2A20))
     canvas.setLineWidth(width * 0.025)

@@ -124,7 +124,7 @@ def _table(
     rows, running = [], opening
     for day, text, amount in movements:
         running += amount
-        texts = [brief.hand.date(day), text, *_amounts(brief, ledger, amount)]
+        texts = [brief.hand.column_date(day), text, *_amounts(brief, ledger, amount)]
         if ledger.balances:
             texts.append(brief.hand.number(running))
         rows.append([Run(text) for text in texts])

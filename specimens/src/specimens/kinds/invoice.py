@@ -1,6 +1,6 @@
 """Invoices, in Switzerland and Liechtenstein at times with the payment part of a QR bill."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -23,7 +23,9 @@ class _Payment:
     iban: str
     reference: str
     kind: str
-    slip: bool
+    slip: bool = False
+    coded: bool = False
+    """With a QR code after the European Payments Council, for apps of banks in the euro area."""
 
 
 def invoice(brief: Brief) -> Draft:
@@ -56,6 +58,12 @@ def invoice(brief: Brief) -> Draft:
     sheet.stir()
     if payment.slip:
         draft.slip = _slip(brief, payment, issuer.name, sender, buyer.name, home, total, currency, number)
+    elif payment.coded:
+        epc = ("BCD", "002", "1", "SCT", "", issuer.name, payment.iban, f"EUR{total:.2f}", "", "", number, "")
+        draft.code = ("\n".join(epc), str(brief.words["scan_to_pay"]))
+    if rng.random() < 0.4:
+        footer = f"{issuer.name} · {world.bank().name} · {grouped(payment.iban)}"
+        draft.letterhead = replace(draft.letterhead, footer=(footer,))
     return draft
 
 
@@ -64,11 +72,12 @@ def _payment(brief: Brief) -> _Payment:
     country = "GB" if brief.world.country == "US" else brief.world.country
     account = numbers.iban(rng, country)
     if brief.fault is Fault.WRONG_IBAN_CHECK_DIGITS:
-        return _Payment(numbers.with_wrong_check_digits(rng, account), "", "NON", slip=False)
+        return _Payment(numbers.with_wrong_check_digits(rng, account), "", "NON")
     # A QR code with the amount in it would contradict an amount that was altered, or printed twice.
-    slip = country in ("CH", "LI") and brief.fault not in (Fault.ALTERED_AMOUNT, Fault.CONTRADICTS_ITSELF)
-    if not slip or rng.random() < 0.2:
-        return _Payment(account, "", "NON", slip=False)
+    if brief.fault in (Fault.ALTERED_AMOUNT, Fault.CONTRADICTS_ITSELF) or rng.random() < 0.2:
+        return _Payment(account, "", "NON")
+    if country not in ("CH", "LI"):
+        return _Payment(account, "", "NON", coded=brief.world.currency == "EUR" and rng.random() < 0.5)
     if rng.random() < 0.5:
         return _Payment(numbers.qr_iban(rng, country), numbers.qr_reference(rng), "QRR", slip=True)
     return _Payment(account, numbers.creditor_reference(rng), "SCOR", slip=True)

@@ -2,9 +2,9 @@
 
 import io
 import random
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
 
 from PIL import Image
@@ -20,8 +20,6 @@ _PHOTO_DPI = 200.0
 """What a PDF says of a photograph in it."""
 _SENSORS = ((6, Image.Transpose.ROTATE_90), (8, Image.Transpose.ROTATE_270), (3, Image.Transpose.ROTATE_180))
 """Orientations of EXIF, each with the turn that it undoes."""
-_DAY = time.gmtime(1_700_000_000)
-"""A time of making that does not change, so that the seed alone decides the bytes."""
 
 
 class Container(StrEnum):
@@ -35,6 +33,8 @@ class Container(StrEnum):
         return {"pdf": "application/pdf", "jpg": "image/jpeg"}.get(self.value, f"image/{self.value}")
 
 
+_BOUND = (Container.PDF, Container.TIFF)
+"""Those that hold several pages."""
 _CONTAINERS = {
     Quality.SCAN_300: (Container.PDF, Container.PDF, Container.TIFF, Container.PNG, Container.JPEG),
     Quality.SCAN_200: (Container.PDF, Container.PDF, Container.TIFF, Container.PNG, Container.JPEG),
@@ -54,17 +54,21 @@ class Delivery:
 
 
 def deliver(
-    pdf: bytes, quality: Quality, rng: random.Random, *, rotated: int = 0, container: Container | None = None,
-    unreadable: bool = False,
+    pdf: bytes, quality: Quality, rng: random.Random, day: date, *, rotated: int = 0,
+    container: Container | None = None, unreadable: bool = False,
 ) -> Delivery:  # fmt: skip
-    """The pages of `pdf` in this quality; `rotated` turns them clockwise, several pages never go into a JPEG."""
+    """The pages of `pdf` in this quality, made on `day`; `rotated` turns them clockwise.
+
+    Several pages go into a PDF or a TIFF, whatever `container` says.
+    """
     pages = rendered(pdf, _dpi(pdf, quality))
     if unreadable:
         pages = [effects.unreadable(page, rng) for page in pages]
     pictures = [picture.turned(rotated) for picture in _pictures(pages, quality, rng)]
-    options = [one for one in _CONTAINERS[quality] if len(pictures) == 1 or one in (Container.PDF, Container.TIFF)]
-    container = container or rng.choice(options or [Container.PDF])
-    content = _packed(pictures, quality, container, rng)
+    options = [one for one in _CONTAINERS[quality] if len(pictures) == 1 or one in _BOUND]
+    by_chance = rng.choice(options)
+    container = container if container and (len(pictures) == 1 or container in _BOUND) else by_chance
+    content = _packed(pictures, quality, container, rng, day)
     if container is not Container.PDF:
         return Delivery(
             content, container, tuple(pictures), tuple((float(one.width), float(one.height)) for one in pictures)
@@ -95,7 +99,9 @@ def _pictures(pages: Sequence[Picture], quality: Quality, rng: random.Random) ->
             return [scanner.scan(page, rng) for page in pages]
 
 
-def _packed(pictures: Sequence[Picture], quality: Quality, container: Container, rng: random.Random) -> bytes:
+def _packed(
+    pictures: Sequence[Picture], quality: Quality, container: Container, rng: random.Random, day: date
+) -> bytes:
     images = [_image(picture) for picture in pictures]
     buffer, first, others = io.BytesIO(), images[0], images[1:]
     strength = rng.randint(62, 88)
@@ -111,8 +117,8 @@ def _packed(pictures: Sequence[Picture], quality: Quality, container: Container,
             first.save(buffer, "TIFF", save_all=True, append_images=others, compression=packing, dpi=dpi, **options)
         case Container.PDF:
             first.save(
-                buffer, "PDF", save_all=True, append_images=others, dpi=dpi, creationDate=_DAY, modDate=_DAY,
-                producer="Scanner", **options,
+                buffer, "PDF", save_all=True, append_images=others, dpi=dpi, creationDate=day.timetuple(),
+                modDate=day.timetuple(), producer="Scanner", **options,
             )  # fmt: skip
     return buffer.getvalue()
 

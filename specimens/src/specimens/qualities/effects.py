@@ -11,6 +11,7 @@ from specimens.qualities.picture import Matrix, Picture, Pixels, scaling
 _PHOTO_LONG_PIXELS, _PHOTO_SHORT_PIXELS = 3264, 2448
 """Eight megapixels, the least that a phone of today makes."""
 _FAX_DPI = (204.0, 196.0)
+_SHADE = (96, 96, 96)
 _WHITE = (255, 255, 255)
 
 
@@ -29,6 +30,8 @@ class Scanner:
     darkest: float
     lightest: float
     noise: float
+    holes: bool
+    """The sheets were punched for a folder."""
 
     @classmethod
     def of(cls, rng: random.Random, *, clean: bool) -> "Scanner":
@@ -42,6 +45,7 @@ class Scanner:
             darkest=rng.uniform(0, 30),
             lightest=rng.uniform(238, 255),
             noise=rng.uniform(1.5, 3) if clean else rng.uniform(3, 8),
+            holes=rng.random() < 0.3,
         )
 
     def scan(self, page: Picture, rng: random.Random) -> Picture:
@@ -54,9 +58,20 @@ class Scanner:
             pixels = cv2.GaussianBlur(pixels, (0, 0), self.blur)
         contrast = (self.lightest - self.darkest) / 255
         pixels = _noisy(cv2.convertScaleAbs(pixels, alpha=contrast, beta=self.darkest), self.noise, rng)
+        _mark_sheet(pixels, page.dpi[0], rng, holes=self.holes)
         if self.bitonal:
             pixels = _black_and_white(pixels, rng)
         return replace(page.moved(pixels, step), bitonal=self.bitonal)
+
+
+def _mark_sheet(pixels: Pixels, dpi: float, rng: random.Random, *, holes: bool) -> None:
+    """What paper and glass leave beside the print: punched holes, and at times a dark edge."""
+    height = pixels.shape[0]
+    if holes and height > 8 * dpi:
+        for down in (-1.575, 1.575):
+            cv2.circle(pixels, (round(0.47 * dpi), round(height / 2 + down * dpi)), round(0.118 * dpi), _SHADE, -1)
+    if rng.random() < 0.25:
+        pixels[:, -rng.randint(2, round(0.03 * dpi)) :] = rng.randint(40, 120)
 
 
 def faxed(page: Picture, rng: random.Random) -> Picture:

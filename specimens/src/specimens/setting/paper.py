@@ -10,12 +10,14 @@ from specimens.draft import Draft, Letterhead
 from specimens.model import Place
 from specimens.setting import cells, slip, tables
 from specimens.setting.cells import Flow
+from specimens.setting.codes import draw_qr
 from specimens.setting.pen import BLACK, GREY, PLAIN, WHITE, Pen, Traits, width_of
 from specimens.setting.style import Banner, Style
 
 _WIDTH, _HEIGHT = A4
 _FOOT = 76.0
 _PAGE_TOP = 70.0
+_QR_SIDE = 78.0
 _AFTER_LETTERHEAD = 118.0
 
 
@@ -44,17 +46,22 @@ class _Paper:
         self._words, self._rng = texts.words(language), random.Random(seed)  # noqa: S311 a seed is wanted
         self._pen = Pen(_WIDTH, _HEIGHT, draft.title, traits)
         self.table_page = 1
+        self._lost = 0
 
     def draw(self) -> Pen:
         draft, style = self._draft, self._style
         self._letterhead(draft.letterhead)
         flow = Flow(self._pen, style, _AFTER_LETTERHEAD, _HEIGHT - _FOOT, self._turn)
-        if draft.recipient:
+        for number, (label, text) in enumerate(draft.letterhead.reference):
+            y = _AFTER_LETTERHEAD + 14 + number * style.size * 1.3
+            self._pen.text(style.right - 165, y, label, style.fonts.plain, style.size - 1.5, GREY)
+            self._pen.text(style.right, y, text, style.fonts.plain, style.size - 1.5, right=True)
+        if draft.recipient or draft.letterhead.reference:
             flow.down(14)
             for line in draft.recipient:
                 self._pen.text(style.left, flow.y, line, style.fonts.plain, style.size)
                 flow.down(style.size * 1.35)
-            flow.down(style.size * 1.5)
+            flow.down(style.size * (1.5 + max(0, len(draft.letterhead.reference) - len(draft.recipient)) * 1.3))
         flow.down(20)
         self._pen.text(style.left, flow.y, draft.title, style.heading.bold, style.size + 6, style.colour)
         flow.down(style.leading * 1.4)
@@ -67,7 +74,10 @@ class _Paper:
         else:
             self._footer()
         for number in range(draft.annex_pages):
-            self._annex(number)
+            if number < draft.lost_pages:
+                self._lost += 1
+            else:
+                self._annex(number)
         return self._pen
 
     def _body(self, flow: Flow) -> None:
@@ -83,6 +93,12 @@ class _Paper:
         if draft.closing:
             flow.down(style.leading * 0.8)
             flow.paragraph(draft.closing, size=style.size - 1)
+        if draft.code:
+            flow.down(style.leading)
+            flow.room(_QR_SIDE + 10)
+            draw_qr(self._pen, draft.code[0], style.left, flow.y, _QR_SIDE)
+            self._pen.text(style.left + _QR_SIDE + 12, flow.y + 20, draft.code[1], style.fonts.plain, style.size - 1)
+            flow.down(_QR_SIDE + 10)
         if draft.signed_by:
             self._signature(flow, draft.signed_by)
 
@@ -150,9 +166,11 @@ class _Paper:
         pen, style, size = self._pen, self._style, 7.0
         for line in self._draft.letterhead.footer:
             pen.text(style.left, y, line, style.fonts.plain, size, GREY)
-        if self._pages > 1 or style.page_words % 2:
+        if self._pages + self._draft.lost_pages > 1 or style.page_words % 2:
             forms = self._words["page"]
-            text = str(forms[style.page_words % len(forms)]).format(page=pen.page, pages=self._pages)
+            text = str(forms[style.page_words % len(forms)]).format(
+                page=pen.page + self._lost, pages=self._pages + self._draft.lost_pages
+            )
             pen.text(style.right, y, text, style.fonts.plain, size + 0.5, GREY, right=True)
 
     def _turn(self) -> float:

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import reportlab
@@ -49,6 +50,10 @@ class Traits:
     script: str | None = None
     rotated: int = 0
     """Degrees clockwise by which a viewer shows every page turned."""
+    created: date | None = None
+    author: str = ""
+    software: tuple[str, str] = ("", "")
+    """What wrote the document, and what made a PDF of it."""
 
 
 PLAIN = Traits()
@@ -56,15 +61,25 @@ PLAIN = Traits()
 
 class Pen:
     def __init__(self, width: float, height: float, title: str, traits: Traits = PLAIN) -> None:
-        self._buffer, self._script = io.BytesIO(), traits.script
+        self._buffer, self._traits = io.BytesIO(), traits
         encryption = StandardEncryption(traits.password, strength=128) if traits.password else None
+        # reportlab exchanges width and height of pages that are shown turned; their paper stays what it is.
+        paper = (height, width) if traits.rotated in (90, 270) else (width, height)
         # `invariant` fixes the time stamps and the document's id, so that the seed alone decides the bytes.
-        self.canvas = Canvas(self._buffer, pagesize=(width, height), invariant=1, encrypt=encryption)
+        self.canvas = Canvas(self._buffer, pagesize=paper, invariant=1, encrypt=encryption)
         self.canvas.setTitle(title)
+        self.canvas.setAuthor(traits.author)
+        self.canvas.setSubject("")
+        self.canvas.setCreator(traits.software[0])
+        self.canvas.setProducer(traits.software[1])
+        if traits.created:
+            stamp = f"D:{traits.created:%Y%m%d}093000+00'00'"
+            self.canvas.setDateFormatter(lambda *moment: stamp)
         self.canvas.setPageRotation(traits.rotated)
         self.width, self.height = width, height
         self.page = 1
         self.places: dict[str, Place] = {}
+        self._within: set[str] = set()
 
     def text(
         self, x: float, y: float, text: str, font: str, size: float, colour: Color = BLACK, *, right: bool = False
@@ -89,6 +104,7 @@ class Pen:
                 self._remember(run.name, run.text, start, width, y, font, size)
             for name, begin, end in run.inside:
                 if name not in self.places:
+                    self._within.add(name)
                     before, inside = width_of(run.text[:begin], font, size), run.text[begin:end]
                     self._remember(name, inside, start + before, width_of(inside, font, size), y, font, size)
             start += width
@@ -101,7 +117,7 @@ class Pen:
         before = self.places.get(name)
         if before is None:
             self.places[name] = Place(self.page, box, text)
-        elif before.page == self.page and 0 < y - before.box[3] + descent < 2.5 * size:
+        elif name not in self._within and before.page == self.page and 0 < y - before.box[3] + descent < 2.5 * size:
             left, top, right, bottom = before.box
             whole = (min(left, box[0]), min(top, box[1]), max(right, box[2]), max(bottom, box[3]))
             self.places[name] = Place(self.page, whole, f"{before.text}\n{text}")
@@ -129,11 +145,12 @@ class Pen:
 
     def next_page(self) -> None:
         self.canvas.showPage()
+        self.canvas.setPageRotation(self._traits.rotated)
         self.page += 1
 
     def finish(self) -> bytes:
-        if self._script:
-            action = PDFDictionary({"S": PDFName("JavaScript"), "JS": PDFString(self._script)})
+        if self._traits.script:
+            action = PDFDictionary({"S": PDFName("JavaScript"), "JS": PDFString(self._traits.script)})
             self.canvas.setCatalogEntry("OpenAction", action)
         self.canvas.save()
         return self._buffer.getvalue()

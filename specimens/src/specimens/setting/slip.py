@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-import segno
 from reportlab.lib.units import mm
 
 from specimens.draft import Slip
+from specimens.setting.codes import draw_qr
 from specimens.setting.pen import BLACK, WHITE, Pen
 
 HEIGHT = 105 * mm
@@ -69,17 +69,8 @@ def _money(pen: Pen, slip: Slip, words: Mapping[str, str], x: float, y: float, s
 
 
 def _code(pen: Pen, payload: str, x: float, y: float) -> None:
-    """46 × 46 mm, error correction M, the Swiss cross of 7 mm in the middle."""
-    matrix = segno.make(payload, error="m", encoding="utf-8", micro=False, boost_error=False, eci=False).matrix
-    module = _CODE / len(matrix)
-    pen.box(x, y, _CODE, _CODE, fill=WHITE)
-    path = pen.canvas.beginPath()
-    for row, cells in enumerate(matrix):
-        for column, dark in enumerate(cells):
-            if dark:
-                path.rect(x + column * module, pen.height - y - (row + 1) * module, module, module)
-    pen.canvas.setFillColor(BLACK)
-    pen.canvas.drawPath(path, stroke=0, fill=1)
+    """46 × 46 mm with the Swiss cross of 7 mm in the middle."""
+    draw_qr(pen, payload, x, y, _CODE)
     side, left, top = 7 * mm, x + _CODE / 2, y + _CODE / 2
     pen.box(left - side / 2, top - side / 2, side, side, fill=WHITE)
     pen.box(left - 3 * mm, top - 3 * mm, 6 * mm, 6 * mm, fill=BLACK)

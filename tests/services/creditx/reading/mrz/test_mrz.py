@@ -6,7 +6,7 @@ import time
 from datetime import date
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ecosystem.services.creditx.reading.mrz.comparison import compare
@@ -93,6 +93,7 @@ class TestNoise:
 
     @given(paper=papers(), seed=st.integers(0, 2**16))
     def test_lines_in_pieces_are_put_together(self, paper: Paper, seed: int) -> None:
+        assume(not set("GL") & set(paper.number + paper.personal))
         pieces = in_pieces(as_lines(written(paper)), random.Random(seed))
 
         (zone,) = find_mrz(pieces)

@@ -14,7 +14,7 @@ from ecosystem.services.creditx.reading.mrz.characters import FILLER, as_digits,
 _DIGIT = "0-9OQDILZSGTBA"
 _SEX = "MFNHWPEXKCL<"
 _DATES = (
-    rf"(?P<birth>[{_DIGIT}<]{{6}})(?P<birth_check>[{_DIGIT}<])(?P<sex>[{_SEX}])"
+    rf"(?P<birth>[{_DIGIT}<]{{6}})(?P<birth_check>[{_DIGIT}<])(?P<sex>[{_SEX}]|<{{2,3}})"
     rf"(?P<expiry>[{_DIGIT}]{{6}})(?P<expiry_check>[{_DIGIT}])"
 )
 _PAIR = re.compile(rf"(?=(?P<all>(?P<nationality>[A-Z0-9<]{{3}}){_DATES}))")
@@ -47,13 +47,13 @@ def _core(match: re.Match[str]) -> Core:
     read = match.groupdict()
     digits = "".join(read[name] for name in ("birth", "birth_check", "expiry", "expiry_check"))
     nationality = read["nationality"]
-    cost = float(changes(digits, as_digits(digits)) + (read["sex"] not in "MF<"))
+    cost = float(changes(digits, as_digits(digits)) + (read["sex"] not in ("M", "F", FILLER)))
     cost += 0.5 * digits.count(FILLER) + changes(nationality, as_letters(nationality))
     cost += 0 if states.repaired(nationality) else 2
     cost += sum(not 1 <= int(month) <= 12 for month in _months(read)) + _LENGTH * abs(len(nationality) - 3)
     elements = {
         "nationality": nationality[:3].ljust(3, FILLER), "birth_date": read["birth"],
-        "birth_date_check": read["birth_check"], "sex": read["sex"], "expiry_date": read["expiry"],
+        "birth_date_check": read["birth_check"], "sex": read["sex"][0], "expiry_date": read["expiry"],
         "expiry_date_check": read["expiry_check"],
     }  # fmt: skip
     return Core(match.start("all"), match.end("all"), elements, cost)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from ecosystem.services.creditx.reading.mrz.lines import Line
+from tests.services.creditx.reading.mrz.writer import Paper, written
 
 Noise = Callable[[list[str], random.Random], list[str]]
 
@@ -76,6 +77,15 @@ def spaces_between(lines: list[str], chance: random.Random) -> list[str]:
 
 def joined(lines: list[str], chance: random.Random) -> list[str]:
     return ["".join(lines)]
+
+
+def forged(paper: Paper, chance: random.Random) -> list[str]:
+    """A clean zone in which one digit that a check digit covers, or a check digit, is another digit."""
+    lines = written(paper)
+    covered = 28 if paper.format.startswith("MRV") else len(lines[0])
+    places = [(row, at) for row, line in enumerate(lines) for at, char in enumerate(line[:covered]) if char.isdigit()]
+    row, at = chance.choice(places)
+    return _replaced(lines, row, at, chance.choice([digit for digit in "0123456789" if digit != lines[row][at]]))
 
 
 def in_pieces(lines: list[Line], chance: random.Random) -> list[Line]:

@@ -20,6 +20,9 @@ from ecosystem.services.creditx.reading.mrz.characters import (
 )  # fmt: skip
 
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[GL](?=\d)")
+_SUSPECT = re.compile(r"(?<=[A-Z])[61](?=[A-Z])|(?:CC|XX)$|\d[A-Z0-9]*[OQDISBZ][A-Z0-9]*[OQDISBZ]")
+"""A digit among letters that has the value of its like; fillers read as letters; two letters that digits are read as,
+behind a digit: their mistakes may cancel each other out."""
 _LETTERS_FIRST = re.compile(r"[A-Z]{0,3}\d{4,}[A-Z]?")
 
 
@@ -59,7 +62,7 @@ def prove_number(raw: str, raw_digit: str, *, exact: bool, empty_allowed: bool =
     repaired = changes(raw_digit, digit)
     if agrees(raw, digit):
         text = _among_digits(_ending_in_fillers(raw))
-        untellable = bool(UNTELLABLE & set(raw)) or text.rstrip(FILLER)[-2:] in ("CC", "XX")
+        untellable = bool(UNTELLABLE & set(raw)) or _SUSPECT.search(text.rstrip(FILLER)) is not None
         return Proved(text, digit, True, repaired + changes(raw, text), untellable=untellable)
     explaining = {_among_digits(text) for text in _likenesses(raw) if agrees(text, digit)}
     if len(explaining) == 1:

@@ -2,6 +2,11 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+
+from ecosystem.services.creditx.reading.mrz.lines import Line
+from tests.services.creditx.reading.mrz.writer import Paper, written
 
 Noise = Callable[[list[str], random.Random], list[str]]
 
@@ -72,6 +77,32 @@ def spaces_between(lines: list[str], chance: random.Random) -> list[str]:
 
 def joined(lines: list[str], chance: random.Random) -> list[str]:
     return ["".join(lines)]
+
+
+def forged(paper: Paper, chance: random.Random) -> list[str]:
+    """A clean zone in which one digit that a check digit covers, or a check digit, is another digit."""
+    lines = written(paper)
+    covered = 28 if paper.format.startswith("MRV") else len(lines[0])
+    places = [(row, at) for row, line in enumerate(lines) for at, char in enumerate(line[:covered]) if char.isdigit()]
+    row, at = chance.choice(places)
+    return _replaced(lines, row, at, chance.choice([digit for digit in "0123456789" if digit != lines[row][at]]))
+
+
+def in_pieces(lines: list[Line], chance: random.Random) -> list[Line]:
+    """Each line cut into up to four pieces with boxes of their own, a little askew, in no order, with dust between."""
+    pieces = []
+    for line in lines:
+        left, top, right, bottom = line.box
+        each = (right - left) / len(line.text)
+        cuts = sorted({0, len(line.text), *(chance.randrange(1, len(line.text)) for _ in range(chance.randint(0, 3)))})
+        for start, end in pairwise(cuts):
+            lower = chance.uniform(-3, 3)
+            box = (left + start * each, top + lower, left + end * each, bottom + lower)
+            pieces.append(replace(line, text=line.text[start:end], box=box))
+    pieces.append(Line("Unterschrift des Inhabers", 1, (100.0, 600.0, 400.0, 625.0), 0.99))
+    pieces.append(Line(".", 1, (60.0, 700.0, 64.0, 704.0), 0.5))
+    chance.shuffle(pieces)
+    return pieces
 
 
 NOISES: dict[str, Noise] = {

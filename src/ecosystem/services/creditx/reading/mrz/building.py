@@ -1,18 +1,19 @@
 """A zone from its elements: each repaired and proved, the lines as they should read, the value of each element."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ecosystem.services.creditx.reading.mrz import states
-from ecosystem.services.creditx.reading.mrz.characters import FILLER, LIKE_FILLER, as_digits, changes, digit_for
+from ecosystem.services.creditx.reading.mrz.arranging import Arrangement
+from ecosystem.services.creditx.reading.mrz.characters import FILLER, LIKE_FILLER, changes, digit_for
 from ecosystem.services.creditx.reading.mrz.fitting import sex_of
 from ecosystem.services.creditx.reading.mrz.formats import TD1, Format, Place
 from ecosystem.services.creditx.reading.mrz.formats import Name as FormatName
 from ecosystem.services.creditx.reading.mrz.lines import Box, Row
 from ecosystem.services.creditx.reading.mrz.names import Names, names_of
-from ecosystem.services.creditx.reading.mrz.proving import Proved, agrees, prove_composite, prove_date, prove_number
+from ecosystem.services.creditx.reading.mrz.proving import Proved, prove_composite, prove_date, prove_number
 
-Element = str
+_CHECK_NAMES = {"optional": "personal_number"}
 _SAME = re.compile(r"(?:K{3,}|X{3,}|C{3,}|L{3,})$")
 _OPTIONAL = ("optional", "optional_2")
 
@@ -21,9 +22,10 @@ _OPTIONAL = ("optional", "optional_2")
 class MachineReadableZone:
     """A zone after repair.
 
-    `lines` have the format's length. `checks`: each check digit by name, true where it agrees after repair. `doubts`
-    names the checks that agree only after a repair that the element's type did not force: they may as well be
-    forgeries. `repaired` counts the characters that were changed, added or removed. `exact`: from a text layer.
+    `lines` have the format's length; one that was not read is empty. `checks`: each check digit by name, true where it
+    agrees after repair. `doubts` names the checks that agree only after a repair that the element's type did not force:
+    they may as well be forgeries. `repaired` counts the characters that were changed, added or removed. `exact`: from a
+    text layer.
     """
 
     format: FormatName
@@ -40,7 +42,7 @@ class MachineReadableZone:
     names: Names
     proofs: dict[str, Proved]
     document_number: str
-    raw: dict[str, str]
+    raw_sex: str
     number_guessed: bool
 
     def as_reading(self) -> dict[str, object]:
@@ -60,56 +62,61 @@ class Reading:
     score: float
 
 
-def build(
-    format_: Format, raw: dict[Element, str], rows: tuple[Row, ...], numbers: tuple[int, ...], cost: float,
-    *, number_guessed: bool,
-) -> Reading | None:  # fmt: skip
+def build(arranged: Arrangement) -> Reading | None:
     """The zone that these elements make, or None where too little speaks for there being one."""
-    exact = all(row.exact for row in rows)
+    format_, raw, rows = arranged.format, arranged.elements, arranged.rows
+    exact, lost = all(row.exact for row in rows), not raw["names"]
     names_length = format_.places["names"].end - format_.places["names"].start
     names = names_of(raw["names"], names_length)
-    if not names.surname or _mostly_digits(raw["names"]):
+    if not lost and (not names.surname or _mostly_digits(raw["names"])):
         return None
     proofs, number, optional = _proofs(format_, raw, exact=exact)
-    nationality = states.repaired(raw["nationality"], raw["issuing_state"].rstrip(FILLER))
-    text = {
-        "code": raw["code"][0] + (FILLER if raw["code"][1:] in LIKE_FILLER - {"C"} else raw["code"][1:]),
-        "issuing_state": raw["issuing_state"], "names": names.written(names_length),
-        "nationality": (nationality or raw["nationality"]).ljust(3, FILLER), "sex": sex_of(raw["sex"]), **optional,
-    }  # fmt: skip
+    text = _unproved(raw, names.written(names_length)) | optional
     for name, proof in proofs.items():
         text |= {name: proof.text, f"{name}_check": proof.digit}
     text, composite = _with_composite(format_, text, raw, exact=exact)
     if composite:
         proofs["composite"] = composite
         text["composite_check"] = composite.digit
-    checks = {{"optional": "personal_number"}.get(name, name): proof.right for name, proof in proofs.items()}
-    if number is not None:
-        checks["document_number"] = number[1]
-    doubts = tuple({"optional": "personal_number"}.get(name, name) for name, proof in proofs.items() if proof.doubted)
+    checks = {_CHECK_NAMES.get(name, name): proof.right for name, proof in proofs.items()}
+    doubts = tuple(_CHECK_NAMES.get(name, name) for name, proof in proofs.items() if proof.doubted)
     rights = sum(checks[name] for name in ("document_number", "birth_date", "expiry_date"))
-    cost += names.repaired * 0.25 + (0 if FILLER in raw["names"] else 2)
+    cost = arranged.cost + 0.25 * min(names.repaired, 4) + (0 if lost or FILLER in raw["names"] else 2)
+    if lost and not (all(checks.values()) and composite and not doubts):
+        return None
     if not (rights >= 2 or (rights == 1 and cost <= 4) or cost <= 1.5):
         return None
-    lines = _lines(format_, text)
-    repaired = names.repaired + sum(proof.repaired for proof in proofs.values()) + sum(
-        changes(raw[name], text[name]) for name in ("code", "issuing_state", "nationality", "sex")
-    )  # fmt: skip
+    repaired = names.repaired + sum(proof.repaired for proof in proofs.values())
+    repaired += sum(changes(raw[name], text[name]) for name in ("code", "issuing_state", "nationality", "sex"))
+    lost_line = format_.places["names"].line if lost else None
     zone = MachineReadableZone(
-        format=format_.name, kind=_kind(format_, text["code"]), page=rows[0].page, box=_union(rows), lines=lines,
+        format=format_.name, kind=_kind(format_, text["code"]), page=rows[0].page, box=_union(rows),
+        lines=tuple("" if at == lost_line else line for at, line in enumerate(_lines(format_, text))),
         line_boxes=tuple(row.box for row in rows), checks=checks, doubts=doubts, repaired=repaired,
         confidence=min(row.confidence for row in rows), exact=exact, names=names, proofs=proofs,
-        document_number=number[0] if number else text["document_number"].rstrip(FILLER), raw=raw,
-        number_guessed=number_guessed,
+        document_number=number or text["document_number"].rstrip(FILLER), raw_sex=raw["sex"],
+        number_guessed=arranged.guessed,
     )  # fmt: skip
-    score = 3.0 * rights + 1.5 * sum(checks.values()) - cost - 0.3 * repaired - 1.5 * len(doubts)
-    return Reading(zone, numbers, score)
+    score = 3.0 * rights + 1.5 * sum(checks.values()) - cost - 1.5 * len(doubts)
+    score -= 0.3 * (repaired - names.repaired)
+    return Reading(zone, arranged.numbers, score)
+
+
+def _unproved(raw: dict[str, str], names: str) -> dict[str, str]:
+    """The elements that no check digit covers."""
+    nationality = states.repaired(raw["nationality"], raw["issuing_state"].rstrip(FILLER))
+    second = raw["code"][1:]
+    return {
+        "code": raw["code"][:1] + (FILLER if second in LIKE_FILLER - {"C"} else second),
+        "issuing_state": raw["issuing_state"], "names": names, "sex": sex_of(raw["sex"]),
+        "nationality": (nationality or raw["nationality"]).ljust(3, FILLER),
+    }  # fmt: skip
 
 
 def _proofs(
-    format_: Format, raw: dict[Element, str], *, exact: bool
-) -> tuple[dict[str, Proved], tuple[str, bool] | None, dict[str, str]]:
-    """The elements with check digits; the extended number with its proof where there is one; optional data."""
+    format_: Format, raw: dict[str, str], *, exact: bool
+) -> tuple[dict[str, Proved], str | None, dict[str, str]]:
+    """The elements with check digits; the document number where it is longer than its place; optional data."""
     optional: dict[str, str] = {
         name: raw[name] if exact else _fillers(raw[name]) for name in _OPTIONAL if name in format_.places
     }
@@ -121,27 +128,27 @@ def _proofs(
     if "optional_check" in format_.places:
         personal = optional.pop("optional")
         proofs["optional"] = prove_number(personal, raw["optional_check"], exact=exact, empty_allowed=True)
-    number = _extended(format_, raw, optional.get("optional", ""))
-    if number is not None:
-        proofs["document_number"] = Proved(raw["document_number"], FILLER, number[1])
-    return proofs, number, optional
+    rest = _rest_of_number(format_, raw, optional.get("optional", ""))
+    if not rest:
+        return proofs, None, optional
+    whole = prove_number(raw["document_number"] + rest[:-1], rest[-1], exact=exact)
+    proofs["document_number"] = replace(whole, text=whole.text[:9], digit=FILLER)
+    optional["optional"] = whole.text[9:] + whole.digit + optional["optional"][len(rest) :]
+    return proofs, whole.text.rstrip(FILLER), optional
 
 
-def _extended(format_: Format, raw: dict[Element, str], optional: str) -> tuple[str, bool] | None:
+def _rest_of_number(format_: Format, raw: dict[str, str], optional: str) -> str:
     """A number of more than nine characters goes on in the optional data: the rest, its check digit and a filler
     (Doc 9303-5 and 9303-6, 4.2, note on the document number); a filler stands where its check digit would be."""
     digit = raw["document_number_check"]
     if format_.name not in ("TD1", "TD2") or (digit != FILLER and digit not in LIKE_FILLER):
-        return None
+        return ""
     rest, filler, _ = optional.partition(FILLER)
-    if FILLER in raw["document_number"] or len(rest) < 2 or not filler:
-        return None
-    number = raw["document_number"] + rest[:-1]
-    return number, agrees(number, as_digits(rest[-1]))
+    return rest if filler and len(rest) >= 2 and FILLER not in raw["document_number"] else ""
 
 
 def _with_composite(
-    format_: Format, text: dict[str, str], raw: dict[Element, str], *, exact: bool
+    format_: Format, text: dict[str, str], raw: dict[str, str], *, exact: bool
 ) -> tuple[dict[str, str], Proved | None]:
     """The composite check; optional data that no other digit covers is repaired where only one reading agrees."""
     if not format_.composite:

@@ -51,7 +51,9 @@ def in_alphabet(text: str, *, space_is_filler: bool = False) -> str:
 def _among_small_letters(text: str, at: int) -> bool:
     """Where a line lost its capitals an l is an L; among capitals it is a misread I or 1."""
     beside = (text[:at].rstrip("l")[-1:], text[at + 1 :].lstrip("l")[:1])
-    return any(char.islower() for char in beside)
+    if any(char.isalpha() for char in beside):
+        return any(char.islower() for char in beside)
+    return sum(char.islower() and char != "l" for char in text) > sum(char.isupper() for char in text)
 
 
 def likeness(text: str) -> float:

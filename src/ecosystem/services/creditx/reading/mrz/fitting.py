@@ -14,7 +14,7 @@ from ecosystem.services.creditx.reading.mrz.characters import FILLER, as_digits,
 _DIGIT = "0-9OQDILZSGTBA"
 _SEX = "MFNHWPEXKCL<"
 _DATES = (
-    rf"(?P<birth>[{_DIGIT}<]{{6}})(?P<birth_check>[{_DIGIT}<])(?P<sex>[{_SEX}])"
+    rf"(?P<birth>[{_DIGIT}<]{{6}})(?P<birth_check>[{_DIGIT}<])(?P<sex>[{_SEX}]|<{{2,3}})"
     rf"(?P<expiry>[{_DIGIT}]{{6}})(?P<expiry_check>[{_DIGIT}])"
 )
 _PAIR = re.compile(rf"(?=(?P<all>(?P<nationality>[A-Z0-9<]{{3}}){_DATES}))")
@@ -47,13 +47,13 @@ def _core(match: re.Match[str]) -> Core:
     read = match.groupdict()
     digits = "".join(read[name] for name in ("birth", "birth_check", "expiry", "expiry_check"))
     nationality = read["nationality"]
-    cost = float(changes(digits, as_digits(digits)) + (read["sex"] not in "MF<"))
+    cost = float(changes(digits, as_digits(digits)) + (read["sex"] not in ("M", "F", FILLER)))
     cost += 0.5 * digits.count(FILLER) + changes(nationality, as_letters(nationality))
     cost += 0 if states.repaired(nationality) else 2
     cost += sum(not 1 <= int(month) <= 12 for month in _months(read)) + _LENGTH * abs(len(nationality) - 3)
     elements = {
         "nationality": nationality[:3].ljust(3, FILLER), "birth_date": read["birth"],
-        "birth_date_check": read["birth_check"], "sex": read["sex"], "expiry_date": read["expiry"],
+        "birth_date_check": read["birth_check"], "sex": read["sex"][0], "expiry_date": read["expiry"],
         "expiry_date_check": read["expiry_check"],
     }  # fmt: skip
     return Core(match.start("all"), match.end("all"), elements, cost)
@@ -71,19 +71,29 @@ def sex_of(raw: str) -> str:
     return _SEX_READ.get(raw, FILLER)
 
 
-def head_of(text: str) -> tuple[str, str, float, bool] | None:
-    """Document number, check digit, cost and whether a filler had to be guessed, from what stands before the core."""
+@dataclass(frozen=True)
+class Head:
+    """Document number (nine characters) and its check digit. `guessed`: a filler was put where none was read."""
+
+    number: str
+    digit: str
+    cost: float
+    guessed: bool
+
+
+def head_of(text: str) -> Head | None:
+    """The document number from what stands before the core, or None where that is too little or too much."""
     if not 4 <= len(text) <= 10 + _EDITS_MAX:
         return None
     number, digit = text[:-1], text[-1]
     missing = 9 - len(number)
     if missing >= 0:
-        return number.ljust(9, FILLER), digit, _GAP * missing, missing > 0
+        return Head(number.ljust(9, FILLER), digit, _GAP * missing, missing > 0)
     body = number.rstrip(FILLER)
     if len(body) <= 9:
-        return body.ljust(9, FILLER), digit, -_LENGTH * missing, False
+        return Head(body.ljust(9, FILLER), digit, -_LENGTH * missing, False)
     # What goes before is dust of the page.
-    return number[-9:], digit, float(-missing), False
+    return Head(number[-9:], digit, float(-missing), False)
 
 
 def tail_of(text: str, length: int, checks: int) -> tuple[str, float]:
@@ -104,41 +114,50 @@ def tail_of(text: str, length: int, checks: int) -> tuple[str, float]:
     return body.ljust(length - checks, FILLER)[: length - checks] + end.rjust(checks, FILLER), -_LENGTH * excess
 
 
-def code_and_state(text: str, nationality: str | None) -> Iterator[tuple[str, str, str, float]]:
-    """Code, issuing state (three characters), what follows, and cost: each way to read the beginning of a zone."""
+@dataclass(frozen=True)
+class Start:
+    """The beginning of a zone: two characters of code, three of the issuing state, and what follows."""
+
+    code: str
+    state: str
+    rest: str
+    cost: float
+
+
+def starts(text: str, nationality: str | None) -> Iterator[Start]:
+    """Each way to read the beginning of a zone: as it stands, or with a filler lost or gained, or dust before it."""
     seen = set()
-    for code, rest, start_cost in (
+    for code, rest, shift_cost in (
         (text[:2], text[2:], 0.0), (text[:1] + FILLER, text[1:], 1.0), (text[:1] + FILLER, text[3:], 1.0),
         (text[1:3], text[3:], 1.5),
     ):  # fmt: skip
         if len(rest) < 5 or (code, rest) in seen:
             continue
         seen.add((code, rest))
-        raw = rest[:3]
+        raw, after = rest[:3], rest[3:]
         state = states.repaired(raw, nationality)
-        cost = start_cost + changes(raw, as_letters(raw)) + (3.0 if state is None else 0.0)
+        cost = shift_cost + changes(raw, as_letters(raw)) + (3.0 if state is None else 0.0)
         cost += 0.0 if state == nationality else 0.5
-        after = rest[3:]
         if state == "D" and not all(char in "<KXCL" for char in rest[1:3]):
             # One of Germany's two fillers is missing.
             after = rest[1:].lstrip(FILLER)
-        yield code, (state or as_letters(raw)).ljust(3, FILLER)[:3], after, cost
+        yield Start(code, (state or as_letters(raw)).ljust(3, FILLER)[:3], after, cost)
         if cost < 1:
             # What stands where it should is not moved, or a forged digit might find a place where it is right.
             return
 
 
-def card_number(rest: str) -> Iterator[tuple[str, str, str, float, bool]]:
-    """Document number, check digit, optional data, cost and whether a filler was guessed, of TD1's first line."""
+def card_heads(rest: str) -> Iterator[tuple[Head, str]]:
+    """The document number and the optional data of TD1's first line, from what stands behind the issuing state."""
     fitted, cost = tail_of(rest, 25, 0)
-    yield fitted[:9], fitted[9], fitted[10:], cost, False
+    yield Head(fitted[:9], fitted[9], cost, False), fitted[10:]
     if len(rest) == 25:
         return
     run = re.match(r"([A-Z0-9]{3,9}?)(<+)([A-Z0-9])(?=<|$)", rest)
     if run:
         optional, more = tail_of(rest[run.end() :], 15, 0)
-        yield run[1].ljust(9, FILLER)[:9], run[3], optional, cost + more, False
-    for number_length in range(8, 5, -1):
-        optional, more = tail_of(rest[number_length + 1 :], 15, 0)
-        guessed = rest[:number_length].ljust(9, FILLER)
-        yield guessed, rest[number_length], optional, cost + more + _GAP * (9 - number_length), True
+        yield Head(run[1].ljust(9, FILLER)[:9], run[3], cost + more, False), optional
+    for length in range(8, 5, -1):
+        optional, more = tail_of(rest[length + 1 :], 15, 0)
+        number = rest[:length].ljust(9, FILLER)
+        yield Head(number, rest[length], cost + more + _GAP * (9 - length), True), optional

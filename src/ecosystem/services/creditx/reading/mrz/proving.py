@@ -5,6 +5,7 @@ digits) is proved by the check digit. One that the type does not force, in a num
 a wrong check digit as well as a forgery does: it is kept as a doubt. Source: ICAO Doc 9303-3, 4.9.
 """
 
+import re
 from dataclasses import dataclass
 
 from ecosystem.services.creditx.reading.mrz.characters import (
@@ -17,6 +18,12 @@ from ecosystem.services.creditx.reading.mrz.characters import (
     digit_for,
     letter_for,
 )  # fmt: skip
+
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)[GL](?=\d)")
+_SUSPECT = re.compile(r"(?<=[A-Z])[61](?=[A-Z])|(?:CC|XX)$|\d[A-Z0-9]*[OQDISBZ][A-Z0-9]*[OQDISBZ]")
+"""A digit among letters that has the value of its like; fillers read as letters; two letters that digits are read as,
+behind a digit: their mistakes may cancel each other out."""
+_LETTERS_FIRST = re.compile(r"[A-Z]{0,3}\d{4,}[A-Z]?")
 
 
 @dataclass(frozen=True)
@@ -54,10 +61,10 @@ def prove_number(raw: str, raw_digit: str, *, exact: bool, empty_allowed: bool =
     digit = as_digits(raw_digit)
     repaired = changes(raw_digit, digit)
     if agrees(raw, digit):
-        text = _ending_in_fillers(raw)
-        untellable = bool(UNTELLABLE & set(raw)) or text.rstrip(FILLER)[-2:] in ("CC", "XX")
+        text = _among_digits(_ending_in_fillers(raw))
+        untellable = bool(UNTELLABLE & set(raw)) or _SUSPECT.search(text.rstrip(FILLER)) is not None
         return Proved(text, digit, True, repaired + changes(raw, text), untellable=untellable)
-    explaining = {text for text in _likenesses(raw) if agrees(text, digit)}
+    explaining = {_among_digits(text) for text in _likenesses(raw) if agrees(text, digit)}
     if len(explaining) == 1:
         text = explaining.pop()
         return Proved(text, digit, True, repaired + changes(raw, text), doubted=True)
@@ -72,6 +79,13 @@ def _ending_in_fillers(raw: str) -> str:
     """K at the end, behind a filler, is a filler: their values are the same."""
     head = raw.rstrip(FILLER + "K")
     return head.ljust(len(raw), FILLER) if raw[len(head) :].lstrip("K").startswith(FILLER + "K") else raw
+
+
+def _among_digits(raw: str) -> str:
+    """G and L between digits, in a number that has letters at its beginning only, are 6 and 1: their values agree."""
+    body = raw.rstrip(FILLER)
+    likely = _BETWEEN_DIGITS.sub(lambda match: as_digits(match.group()), body)
+    return likely.ljust(len(raw), FILLER) if _LETTERS_FIRST.fullmatch(likely) else raw
 
 
 def _likenesses(raw: str) -> set[str]:

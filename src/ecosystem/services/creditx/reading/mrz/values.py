@@ -38,7 +38,7 @@ def values_of(zone: MachineReadableZone, *, today: date) -> list[dict[str, Any]]
         _value(zone, "expiry_date", _expiry(zone, today), _place(zone, "expiry_date"), _of(zone, "expiry_date")),
         _value(zone, "issuing_state", *_state(zone, "issuing_state")),
         _personal_number(zone),
-        _value(zone, "mrz", "\n".join(zone.lines), None, _of_zone(zone)),
+        _value(zone, "mrz", "\n".join(zone.lines) if all(zone.lines) else None, None, _of_zone(zone)),
     ]
     return [value for value in found if value is not None]
 
@@ -102,9 +102,9 @@ def _of_number(zone: MachineReadableZone) -> float:
 
 
 def _of_names(zone: MachineReadableZone) -> float:
-    if zone.exact and zone.names.sure:
-        return _EXACT
-    return min(_NAMES_SURE if zone.names.sure else _NAMES_UNSURE, zone.confidence)
+    if zone.names.truncated or not zone.names.sure:
+        return min(_NAMES_UNSURE, zone.confidence)
+    return _EXACT if zone.exact else min(_NAMES_SURE, zone.confidence)
 
 
 def _of_zone(zone: MachineReadableZone) -> float:
@@ -113,7 +113,7 @@ def _of_zone(zone: MachineReadableZone) -> float:
 
 
 def _of_sex(zone: MachineReadableZone) -> float:
-    if zone.raw["sex"] not in "MF":
+    if zone.raw_sex not in "MF":
         return _NAMES_UNSURE if not zone.exact else _EXACT
     return _EXACT if zone.exact else min(_ONE_LETTER, zone.confidence)
 

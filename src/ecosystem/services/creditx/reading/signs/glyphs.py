@@ -25,7 +25,6 @@ _SIZE_CHANGE, _BASELINE_CHANGE = 0.03, 0.08
 class _Digit:
     """`height` is where its baseline runs, across the direction of writing."""
 
-    index: int
     font: str
     size: float
     height: float
@@ -36,17 +35,19 @@ def numbers_of_two_fonts(page: Any, number: int) -> list[Sign]:
     text_page = page.get_textpage()
     try:
         count = min(text_page.count_chars(), _CHARACTERS_MAX)
-        unicode_of = pdfium.FPDFText_GetUnicode
-        codes = (unicode_of(text_page.raw, index) for index in range(count))
+        unicode_of, object_of, raw = pdfium.FPDFText_GetUnicode, pdfium.FPDFText_GetTextObject, text_page.raw
+        codes = (unicode_of(raw, index) for index in range(count))
         text = "".join(chr(code) if 32 < code <= 0xFFFF else " " for code in codes)
         found: list[Sign] = []
         for seen, match in enumerate(_NUMBER.finditer(text)):
             if seen >= _NUMBERS_MAX or len(found) >= _SIGNS_MAX:
                 break
-            digits = [_digit(text_page.raw, at) for at in range(*match.span()) if text[at].isdigit()]
-            change = _change(digits)
+            places = [at for at in range(*match.span()) if text[at].isdigit()]
+            # What was drawn at once is set alike.
+            drawn = {ctypes.cast(object_of(raw, at), ctypes.c_void_p).value for at in places}
+            change = _change([_digit(raw, at) for at in places]) if len(drawn) > 1 else None
             if change:
-                box = shown_box(page, text_page.raw, range(*match.span()))
+                box = shown_box(page, raw, range(*match.span()))
                 found.append(Sign("number_set_in_two_ways", f"The digits of a number change {change}.", number, box))
         return found
     finally:
@@ -63,7 +64,7 @@ def _digit(text_page: Any, index: int) -> _Digit:
     size = pdfium.FPDFText_GetFontSize(text_page, index) * (math.hypot(matrix.c, matrix.d) or 1.0)
     height = (y.value * matrix.a - x.value * matrix.b) / along
     font = _SUBSET.sub("", name.value.decode("utf-8", "replace"))
-    return _Digit(index, font, size, height)
+    return _Digit(font, size, height)
 
 
 def _change(digits: Sequence[_Digit]) -> str | None:

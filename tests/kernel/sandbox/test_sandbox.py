@@ -26,6 +26,7 @@ from ecosystem.kernel.sandbox.errors import (
 from ecosystem.kernel.sandbox.sandbox import Sandbox
 from ecosystem.kernel.sandbox.settings import SandboxSettings
 from ecosystem.kernel.sandbox.shared import SharedBytes
+from ecosystem.kernel.telemetry.metrics import METRICS
 from tests.support.poll import eventually_now
 
 HOSTILE = "tests.kernel.sandbox.hostile"
@@ -41,6 +42,13 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 @pytest.fixture
 async def own_sandbox() -> AsyncIterator[Sandbox]:
     sandbox = Sandbox(SandboxSettings(workers_warm=1))
+    yield sandbox
+    await sandbox.close()
+
+
+@pytest.fixture
+async def heavy_sandbox() -> AsyncIterator[Sandbox]:
+    sandbox = Sandbox(SandboxSettings(workers_warm=1, heavy_workers_max=1, heavy_idle_seconds=0.1))
     yield sandbox
     await sandbox.close()
 
@@ -153,6 +161,39 @@ class TestHostile:
         await asyncio.to_thread(eventually_now, lambda: not any(busy(child) for child in workers_of(own_sandbox)))
 
 
+class TestHeavy:
+    async def test_small_jobs_never_wait_behind_heavy_ones(self, heavy_sandbox: Sandbox) -> None:
+        jobs = [
+            asyncio.ensure_future(heavy_sandbox.run(f"{HOSTILE}:loop", b"", timeout_seconds=60, heavy=True))
+            for _ in range(3)
+        ]
+        await asyncio.to_thread(eventually_now, lambda: any(busy(worker) for worker in heavy_workers(heavy_sandbox)))
+
+        assert (await heavy_sandbox.run(f"{HOSTILE}:echo", b"abc"))["size"] == 3
+        assert len(heavy_workers(heavy_sandbox)) == 1
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+
+    async def test_what_heavy_jobs_loaded_is_let_go_when_none_comes_and_loaded_again(
+        self, heavy_sandbox: Sandbox
+    ) -> None:
+        first = await heavy_sandbox.run(f"{HOSTILE}:echo", b"abc", heavy=True)
+        guardian = heavy_sandbox._heavy.spawning._process
+        assert guardian is not None
+        await asyncio.to_thread(eventually_now, lambda: not psutil.Process(guardian.pid).children())
+
+        assert await heavy_sandbox.run(f"{HOSTILE}:echo", b"abc", heavy=True) == first
+        assert heavy_sandbox.restarts == 0
+
+    async def test_what_a_job_took_of_memory_is_shown(self, sandbox: Sandbox) -> None:
+        taken = METRICS.sandbox_job_memory_bytes.labels(f"{HOSTILE}:echo")
+        before = taken._sum.get()
+        await sandbox.run(f"{HOSTILE}:echo", b"x" * (20 << 20))
+
+        assert 20 << 20 < taken._sum.get() - before < 64 << 20
+
+
 class TestLoss:
     @pytest.mark.parametrize("lost", ["spawner", "guardian", "both"])
     async def test_a_killed_spawner_is_replaced(self, own_sandbox: Sandbox, lost: str) -> None:
@@ -260,14 +301,13 @@ class TestPrefork:
 import asyncio, json, os, psutil
 from ecosystem.kernel.sandbox import prefork
 from ecosystem.kernel.sandbox.sandbox import Sandbox
-prefork.start_spawner({account!r})
+prefork.start_spawners({account!r})
 if {account!r}:
     os.setgid({account!r}[1]); os.setuid({account!r}[0])
 async def main():
     sandbox = Sandbox()
     first = await sandbox.run("ecosystem.kernel.sandbox.echo:size", b"abc")
-    (guardian,) = psutil.Process().children()
-    (spawner,) = guardian.children()
+    (spawner,) = [spawner for guardian in psutil.Process().children() for spawner in guardian.children()]
     users = {{child.uids().real for child in spawner.children()}} | {{spawner.uids().real}}
     spawner.kill()
     second = await sandbox.run("ecosystem.kernel.sandbox.echo:size", b"abcd")
@@ -288,7 +328,7 @@ def environment() -> dict[str, str]:
 
 
 def guardian_of(sandbox: Sandbox) -> psutil.Process:
-    process = sandbox._spawning._process
+    process = sandbox._quick.spawning._process
     assert process is not None
     return psutil.Process(process.pid)
 
@@ -296,6 +336,13 @@ def guardian_of(sandbox: Sandbox) -> psutil.Process:
 def workers_of(sandbox: Sandbox) -> Iterator[psutil.Process]:
     for spawner in guardian_of(sandbox).children():
         yield from spawner.children()
+
+
+def heavy_workers(sandbox: Sandbox) -> list[psutil.Process]:
+    guardian = sandbox._heavy.spawning._process
+    return [] if guardian is None else [
+        worker for spawner in psutil.Process(guardian.pid).children() for worker in spawner.children()
+    ]  # fmt: skip
 
 
 def gone(process: psutil.Process) -> bool:

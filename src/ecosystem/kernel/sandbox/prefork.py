@@ -11,16 +11,21 @@ import socket
 from ecosystem.kernel.sandbox import seccomp
 from ecosystem.kernel.sandbox.spawner import Account, guard
 
-_started: int | None = None
+_LANES = 2
+_started: list[int] = []
 
 
-def start_spawner(account: Account | None) -> int:
-    """Fork the guardian of this process's sandbox; its control socket's descriptor is returned and remembered.
+def start_spawners(account: Account | None) -> None:
+    """Fork a guardian for each lane of this process's sandbox; their control sockets' descriptors are remembered.
 
     `account` is the (uid, gid) that workers run as; None leaves them as this process is. The guardian itself keeps
     the rights of this moment, so that it can import our code for a new spawner, but it reads nothing from anybody.
     """
-    global _started
+    for _ in range(_LANES):
+        _started.append(_start_guardian(account))
+
+
+def _start_guardian(account: Account | None) -> int:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     parent = os.getpid()
     if os.fork() == 0:
@@ -36,15 +41,12 @@ def start_spawner(account: Account | None) -> int:
         finally:
             os._exit(1)
     theirs.close()
-    _started = ours.detach()
-    return _started
+    return ours.detach()
 
 
 def take() -> int | None:
-    """The descriptor from `start_spawner`, once."""
-    global _started
-    taken, _started = _started, None
-    return taken
+    """One of the descriptors from `start_spawners`, each once."""
+    return _started.pop() if _started else None
 
 
 def _forget_descriptors(keep: socket.socket) -> None:

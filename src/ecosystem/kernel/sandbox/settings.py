@@ -22,3 +22,13 @@ class SandboxSettings(Settings):
         default=10, gt=0, le=60, description="How long a worker may take to stand ready, imports included."
     )
     niceness: int = Field(default=5, ge=0, le=19, description="Jobs give way to services by this much.")
+    heavy_workers_max: int = Field(
+        default=2, ge=1, le=64, description="Jobs that run at the same time and load much, such as reading pictures."
+    )
+    heavy_start_timeout_seconds: float = Field(
+        default=30, gt=0, le=120, description="How long a worker of heavy jobs may take to stand ready."
+    )
+    heavy_idle_seconds: float = Field(
+        default=180, gt=0, le=86_400, description="What heavy jobs loaded is let go after so long without one."
+    )
+    heavy_niceness: int = Field(default=10, ge=0, le=19, description="Heavy jobs give way to all else by this much.")

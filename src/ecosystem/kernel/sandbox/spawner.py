@@ -6,7 +6,8 @@ forks a worker for each request. Both end when the service's end of the control 
 
 A request is one packet `{"id", "modules", "niceness"}`; its answer `{"id"}` carries two descriptors: the channel to
 the worker and its pidfd. `{"id", "again"}`: ask the next spawner. `{"id", "error"}`: the modules cannot be imported.
-`{"restarted": true}`: everything asked of the spawner before is void.
+The request `{"rest"}` ends the spawner until a worker is asked for again. `{"restarted": true}`: everything asked of
+the spawner before is void.
 """
 
 import gc
@@ -40,6 +41,8 @@ def guard(control: socket.socket, account: Account | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.environ.clear()
+    # A pool of threads, made on import, would be missing in forked workers, which compute alone anyway.
+    os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})
     setproctitle("ecosystem sandbox guardian")
     while True:
         select.select([control], [], [])
@@ -75,6 +78,9 @@ def _spawn_workers(control: socket.socket, account: Account | None) -> None:
         dropped = account is None
         while packet := control.recv(PACKET_BYTES_MAX):
             request = orjson.loads(packet)
+            if request.get("rest"):
+                status = _ASK_ANOTHER
+                return
             answer = {"id": request["id"]}
             try:
                 # While the spawner still has its privileges, nobody but our own code is imported.

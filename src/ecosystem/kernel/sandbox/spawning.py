@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +80,15 @@ class Spawning:
     @property
     def known(self) -> frozenset[str]:
         return self._known
+
+    def rest(self) -> None:
+        """Let the spawner end with all it has loaded; the guardian starts another when a worker is asked for.
+
+        Only while no worker is there: workers end with their spawner.
+        """
+        if self._control is not None and not self._asked:
+            with suppress(OSError):
+                self._control.send(orjson.dumps({"rest": True}))
 
     def close(self) -> None:
         """Let spawner and guardian end, and give up every worker asked for."""

@@ -28,9 +28,9 @@ def enter(channel: socket.socket, niceness: int) -> None:
     status = 1
     try:
         ours = _isolate(channel, niceness)
-        base_bytes = _address_space_bytes()
+        base_bytes, begun_with_bytes = _memory_bytes()
         seccomp.lock()
-        _serve(ours, base_bytes)
+        _serve(ours, base_bytes, begun_with_bytes)
         status = 0
     finally:
         os._exit(status)
@@ -53,12 +53,14 @@ def _isolate(channel: socket.socket, niceness: int) -> socket.socket:
     return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=CHANNEL)
 
 
-def _address_space_bytes() -> int:
+def _memory_bytes() -> tuple[int, int]:
+    """Address space, and what of it is in memory."""
     with open("/proc/self/statm", "rb") as file:
-        return int(file.read().split()[0]) * resource.getpagesize()
+        size, resident = file.read().split()[:2]
+    return int(size) * resource.getpagesize(), int(resident) * resource.getpagesize()
 
 
-def _serve(channel: socket.socket, base_bytes: int) -> None:
+def _serve(channel: socket.socket, base_bytes: int, begun_with_bytes: int) -> None:
     received = _receive_job(channel)
     if received is None:
         return
@@ -69,15 +71,17 @@ def _serve(channel: socket.socket, base_bytes: int) -> None:
     # The parent's wall clock is the limit; this one holds if the parent is gone.
     resource.setrlimit(resource.RLIMIT_CPU, (job["cpu_seconds"], job["cpu_seconds"] + 1))
     os.write(CHANNEL, BEGUN)
-    _send(_answer(job, payload_fd))
+    _send(_answer(job, payload_fd, begun_with_bytes))
 
 
-def _answer(job: dict[str, Any], payload_fd: int) -> bytes:
+def _answer(job: dict[str, Any], payload_fd: int, begun_with_bytes: int) -> bytes:
     try:
         payload = _read_payload(payload_fd, job["payload_bytes"])
         value = _function(job["target"])(payload, **job["arguments"])
         # Not orjson: it crashes where memory ends, this one says so.
-        answer = json.dumps({"value": value}, ensure_ascii=False, allow_nan=False).encode()
+        memory_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - begun_with_bytes
+        whole = {"value": value, "memory_bytes": max(memory_bytes, 0)}
+        answer = json.dumps(whole, ensure_ascii=False, allow_nan=False).encode()
     except MemoryError:
         return orjson.dumps({"error": "memory"})
     except BaseException as error:

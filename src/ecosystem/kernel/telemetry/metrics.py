@@ -42,6 +42,10 @@ class Metrics:
         self.job_runs_total = Counter(
             "job_runs_total", "Ticks of timed work, by outcome.", ("job", "outcome"), registry=registry
         )
+        self.sandbox_job_memory_bytes = Histogram(
+            "sandbox_job_memory_bytes", "What one job of the sandbox took at its peak, payload included.", ("target",),
+            registry=registry, buckets=tuple(float(size << 20) for size in (8, 32, 128, 256, 512, 1024, 2048)),
+        )  # fmt: skip
         self.certificate_expires_timestamp_seconds = Gauge(
             "certificate_expires_timestamp_seconds", "When the certificate in use ends.", registry=registry
         )

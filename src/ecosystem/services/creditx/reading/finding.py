@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ecosystem.services.creditx.reading.answers import country_names
 from ecosystem.services.creditx.reading.kinds import KindOf
 from ecosystem.services.creditx.reading.labels import folded, forms, label_before, nearest
 from ecosystem.services.creditx.reading.layout import Box, Cell, Line, joined, union
 
 Way = Literal["colon", "beside", "below", "run_on", "block", "head", "sentence"]
-_BELOW_HEIGHTS, _NEXT_LINE_HEIGHTS = 2.6, 1.9
+_BELOW_HEIGHTS, _NEXT_LINE_HEIGHTS, _SAME_PITCH = 2.6, 1.9, 1.3
 _SAME_EDGE_HEIGHTS = 0.5
 _ZONE_HEIGHTS = 8.0
 _BLURRED = 0.97
@@ -290,16 +291,16 @@ def _label_before(sheet: Sheet, number: int, cell: Cell) -> Cell | None:
 
 
 def _continued(sheet: Sheet, number: int, first: Cell, label: Cell | None) -> Iterator[Cell]:
-    """Lines below at the same left edge, as close as lines of one text, up to the next label.
+    """Lines below at the same left edge, as close as lines of one text, up to the next label or a country's name.
 
     What stands beside a text in the column of the `label` belongs to that text.
     """
-    last = first
-    taken = 0
+    last, taken = first, 0
+    pitch = _NEXT_LINE_HEIGHTS * first.height
     for line in sheet.lines[number + 1 : number + 12]:
         for position, cell in enumerate(line):
             gap = cell.middle - last.middle
-            if cell.page != last.page or not 0.3 * last.height < gap <= _NEXT_LINE_HEIGHTS * last.height:
+            if cell.page != last.page or not 0.3 * last.height < gap <= pitch:
                 continue
             slack = _SAME_EDGE_HEIGHTS * max(first.height, cell.height)
             if abs(cell.left - first.left) > slack:
@@ -313,5 +314,9 @@ def _continued(sheet: Sheet, number: int, first: Cell, label: Cell | None) -> It
             if id(cell) in sheet.labels or beside or taken >= _CONTINUED_LINES_MAX:
                 return
             yield cell
+            if folded(cell.text) in country_names():
+                return
+            # The lines of one text are equally far apart.
+            pitch = min(pitch, _SAME_PITCH * gap)
             last, taken = cell, taken + 1
             break

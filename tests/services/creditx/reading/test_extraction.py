@@ -4,6 +4,7 @@ Method: specimens with their truth, small documents set by hand, and page texts 
 """
 
 import io
+import sys
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from pypdf import PdfWriter
 from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
-from ecosystem.services.creditx.reading.extraction import extract
+from ecosystem.services.creditx.reading.extraction import extract, prepare_sandbox
 from ecosystem.services.creditx.reading.kinds import kinds
 from specimens.maker import make
 from specimens.model import KINDS_OF_FAULT, Fault, Kind, Quality, Specimen
@@ -125,6 +126,24 @@ class TestSpecimens:
             if truth["fault"] == Fault.MISSING_PAGE:
                 numbering = reading["parts"][0]["page_numbering"]
                 assert numbering["stated"] > len(numbering["present"]), specimen.name
+
+    def test_nothing_is_opened_after_the_sandbox_is_prepared(self, texts: list[Specimen]) -> None:
+        """A worker may not open files: everything that is lazy was loaded before."""
+        opened: list[str] = []
+        watching = False
+
+        def watch(event: str, arguments: tuple[Any, ...]) -> None:
+            if watching and event == "open":
+                opened.append(str(arguments[0]))
+
+        prepare_sandbox()
+        sys.addaudithook(watch)
+        watching = True
+        for specimen in texts:
+            read(specimen.content)
+        watching = False
+
+        assert opened == []
 
 
 def _touch(one: Sequence[float], other: Sequence[float]) -> bool:

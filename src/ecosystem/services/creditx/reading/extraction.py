@@ -2,24 +2,34 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any
+from itertools import product
+from typing import Any, get_args
 
 import pypdfium2
-import pypdfium2.raw as pdfium
 
-from ecosystem.services.creditx.reading import numbers, text_layer
-from ecosystem.services.creditx.reading import page_texts as ocr_pages
+from ecosystem.services.creditx.reading import numbers
 from ecosystem.services.creditx.reading.answers import alpha3_of, country_names
 from ecosystem.services.creditx.reading.bills import codes_of
 from ecosystem.services.creditx.reading.documents import Document, read_part
-from ecosystem.services.creditx.reading.kinds import SEVERAL, UNKNOWN, kinds, lexicon
-from ecosystem.services.creditx.reading.layout import CELLS_MAX, Frame, lines_of
+from ecosystem.services.creditx.reading.kinds import SEVERAL, UNKNOWN, Type, kinds, lexicon
+from ecosystem.services.creditx.reading.labels import forms
+from ecosystem.services.creditx.reading.layout import CELLS_MAX, lines_of
 from ecosystem.services.creditx.reading.names import legal_form
 from ecosystem.services.creditx.reading.parts import PageText, parts_of
 from ecosystem.services.creditx.reading.signs.finding import signs_of
+from ecosystem.services.creditx.reading.signs.sign import Sign
+from ecosystem.services.creditx.reading.sources import PDF, sources
+from ecosystem.services.creditx.reading.typed import Habits, read_as
 
 VERSION = 2
-_PDF, _ALPHA2 = "application/pdf", 2
+_ALPHA2 = 2
+_EVERYTHING = (
+    "Bank statement", "IBAN: DE89370400440532013000", "FR1420041010050500013M02606", "BIC: DEUTDEFF", "Swiss francs",
+    "LEI: 213800KUD8LAJWSQ9D15", "DE136695976", "CHE-123.456.788 MWST", "210000000003139471430009017", "1.234,56 EUR",
+    "Statement date: 12. Marz2026", "01/02/2026 - 03/04/2026", "[x] Yes [ ] No", "Date Description Amount EUR",
+    "12.03.2026 Rent 1.234,56", "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<",
+    "L898902C36UTO7408122F1204159ZE184226B<<<<<10",
+)  # fmt: skip
 
 
 def prepare_sandbox() -> None:
@@ -27,18 +37,31 @@ def prepare_sandbox() -> None:
     for kind in kinds():
         _ = kind.labels.beginnings, kind.ranks, [table.headings for table in kind.tables.values()]
     _ = lexicon().titles.beginnings, lexicon().languages.beginnings
+    for label in lexicon().texts:
+        forms(label)
     country_names(), legal_form("Example GmbH")
-    for iban in ("DE89370400440532013000", "FR1420041010050500013M02606"):
-        numbers.read_iban(iban)
-    numbers.read_bic("DEUTDEFF"), numbers.read_lei("213800KUD8LAJWSQ9D15"), numbers.read_vat("DE136695976", None)
+    for habits in (Habits("DMY"), Habits("DMY", ocr=True)):
+        for name, text in product(get_args(Type), _EVERYTHING):
+            read_as(name, text, habits)
     for country in numbers.TAX_MODULES:
         numbers.read_tax_number("123456789", country)
-    numbers.read_reference("210000000003139471430009017")
     empty = pypdfium2.PdfDocument.new()
     empty.new_page(100, 100)
     buffer = io.BytesIO()
     empty.save(buffer)
-    extract(buffer.getvalue(), media_type=_PDF, date_order="DMY")
+    extract(buffer.getvalue(), media_type=PDF, date_order="DMY")
+    extract(b"", media_type="image/png", date_order="DMY", page_texts=[_a_page()])
+
+
+def _a_page() -> dict[str, Any]:
+    lines = []
+    for number, text in enumerate(_EVERYTHING):
+        box = [10.0, 20.0 * number, 10.0 + 8 * len(text), 20.0 * number + 14]
+        lines.append({"text": text, "box": box, "confidence": 1.0, "words": []})
+    return {
+        "page": 1, "width": 600.0, "height": 800.0, "unit": "pixel", "engine": "none", "rotation_degrees": 0,
+        "skew_degrees": 0.0, "confidence": 1.0, "lines": lines, "barcodes": [],
+    }  # fmt: skip
 
 
 def extract(
@@ -49,13 +72,30 @@ def extract(
     country: str | None = None,
     page_texts: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """The reading of a document (version 2), as `docs/guides/reading.md` shows it.
+    """The reading of a document, version 2.
 
-    `date_order` (`DMY`, `MDY`) and `country` (ISO 3166-1) are the company's habit where the document shows none.
-    `page_texts` are pages that OCR has read (`reading.ocr.read_pages`); where a page has a text layer, that is read.
+    `{"version", "kind", "kind_confidence", "language", "country", "values", "tables", "movements", "conflicts", "mrz",
+    "barcodes", "signs", "parts", "pages", "pages_without_text", "characters", "page_readings"}`. `values` are as in
+    `contracts.creditx.Value`, with the part (from 1) that each belongs to; `kind` is `several` where there are more
+    parts than one. `date_order` (`DMY`, `MDY`) and `country` (ISO 3166-1) are the company's habit where the document
+    shows none. `page_texts` are pages that OCR has read (`reading.ocr.read_pages`); a page's own text is preferred.
     """
-    pages, readings, without = _pages(payload, media_type, page_texts)
+    texts = {int(text["page"]): text for text in page_texts}
     country = alpha3_of(country) if country and len(country) == _ALPHA2 else country
+    pages: list[PageText] = []
+    readings: list[dict[str, Any]] = []
+    signs: list[Sign] = []
+    without, cells_left = 0, CELLS_MAX
+    for source in sources(payload, media_type, texts):
+        cells = source.cells[:cells_left]
+        cells_left -= len(cells)
+        readings.append(source.as_json(media_type))
+        signs += source.signs
+        without += source.shows and not cells
+        if cells:
+            number, ocr = source.frame.page, source.text is not None
+            codes = codes_of(texts.get(number))
+            pages.append(PageText(number, source.frame.upright_height, lines_of(cells), ocr=ocr, codes=codes))
     documents = [
         read_part(number, part, date_order=date_order, country=country)
         for number, part in enumerate(parts_of(pages), 1)
@@ -64,66 +104,9 @@ def extract(
     answer["signs"] = signs_of(
         payload, media_type=media_type, values=answer["values"], mrz=answer["mrz"], parts=answer["parts"],
         movements={document.part: document.rows for document in documents if document.rows},
-        pages_by_ocr=[page.page for page in pages if page.ocr],
+        pages_by_ocr=[page.page for page in pages if page.ocr], on_pages=signs,
     )  # fmt: skip
     return answer
-
-
-def _pages(
-    payload: bytes, media_type: str, texts: Sequence[Mapping[str, Any]]
-) -> tuple[list[PageText], list[dict[str, Any]], int]:
-    """Pages that show text, how each page was read, and the number of pages that nothing could be read from."""
-    by_number = {int(text["page"]): text for text in texts}
-    pages: list[PageText] = []
-    readings: list[dict[str, Any]] = []
-    without, cells_left = 0, CELLS_MAX
-    for number, frame, every, shows in _sources(payload, media_type, by_number):
-        cells = every[:cells_left]
-        cells_left -= len(cells)
-        readings.append(_reading(number, frame, by_number.get(number), bool(cells), media_type))
-        if cells:
-            pages.append(PageText(number, frame.upright_height, lines_of(cells), ocr=frame.method == "ocr"))
-            pages[-1].codes = codes_of(by_number.get(number))
-        elif shows:
-            without += 1
-    return pages, readings, without
-
-
-def _sources(payload: bytes, media_type: str, by_number: Mapping[int, Mapping[str, Any]]) -> Any:
-    """For each page: number, frame, cells, and whether it shows anything."""
-    if media_type != _PDF:
-        for number in range(1, max(by_number, default=1) + 1):
-            yield number, *_ocr(by_number.get(number), number), True
-        return
-    document = pypdfium2.PdfDocument(payload)
-    try:
-        for index in range(len(document)):
-            page = document[index]
-            frame, cells = text_layer.cells_of(page, index + 1)
-            shows = len(document) == 1 or pdfium.FPDFPage_CountObjects(page.raw) > 0
-            page.close()
-            if not cells and index + 1 in by_number:
-                frame, cells = _ocr(by_number[index + 1], index + 1)
-            yield index + 1, frame, cells, shows
-    finally:
-        document.close()
-
-
-def _ocr(text: Mapping[str, Any] | None, number: int) -> tuple[Frame, list[Any]]:
-    return ocr_pages.cells_of(text) if text else (Frame(number, 0.0, 0.0, "ocr"), [])
-
-
-def _reading(number: int, frame: Frame, text: Mapping[str, Any] | None, found: bool, media_type: str) -> dict[str, Any]:
-    by_ocr = frame.method == "ocr" and text is not None
-    return {
-        "page": number, "width": frame.width, "height": frame.height,
-        "unit": text["unit"] if by_ocr and text else "point" if media_type == _PDF else "pixel",
-        "method": "ocr" if by_ocr and found else "text_layer" if found else "none",
-        "engine": text["engine"] if by_ocr and text else None,
-        "rotation_degrees": text["rotation_degrees"] if by_ocr and text else frame.turn,
-        "skew_degrees": text["skew_degrees"] if by_ocr and text else 0.0,
-        "confidence": text["confidence"] if by_ocr and text else 1.0 if found else 0.0,
-    }  # fmt: skip
 
 
 def _answer(

@@ -89,7 +89,9 @@ def sheet_of(lines: list[Line], kind: KindOf, *, ocr: bool) -> Sheet:
 def _parted(cell: Cell, kind: KindOf, *, ocr: bool) -> list[Cell]:
     """Labels of neighbouring columns that stand so close that they were taken for one text."""
     text = cell.text
-    if ":" in text or not 8 < len(text) <= 2 * _LABEL_CHARACTERS_MAX:
+    if ":" in text or " " not in text or not 8 < len(text) <= 2 * _LABEL_CHARACTERS_MAX:
+        return [cell]
+    if sum(map(str.isdigit, text)) > 1:
         return [cell]
     if _fields(kind, text, ocr=False):
         return [cell]

@@ -129,6 +129,7 @@ class Lexicon:
 
     def __init__(self, known: tuple[KindOf, ...]) -> None:
         self.titles, self.fields, self.languages = Known(), Known(), Known()
+        self.texts = tuple(_texts(known))
         self.generic: frozenset[str] = frozenset()
         for kind in known:
             for language, titles in kind.titles.items():
@@ -147,7 +148,7 @@ class Lexicon:
                         for heading in headings:
                             self._speaks(heading, language)
 
-        single = {folded(text) for text in _texts(known) if " " not in text}
+        single = {folded(text) for text in self.texts if " " not in text}
         # One word that stands for many things ("Date", "Name") does not say which.
         self.generic = frozenset(
             form

@@ -14,7 +14,7 @@ _LITTLE = frozenset({
     "au", "aux", "der", "die", "das", "dem", "den", "zu", "zum", "zur", "im", "am", "von", "vom", "del", "el", "los",
     "las", "y", "e",
 })  # fmt: skip
-_CHARACTERS_MAX = 120
+_CHARACTERS_MAX, _BAG_WORDS_MAX = 120, 12
 _NEAR_CHARACTERS_MIN, _BLURRED_CHARACTERS_MIN = 5, 10
 
 
@@ -37,17 +37,24 @@ def forms(text: str) -> tuple[str, ...]:
         return ()
     text = text.strip()
     found = [folded(text)]
+    if text.replace(" ", "").isalpha():
+        in_any_order = bag(text)
+        return (found[0], in_any_order) if in_any_order else tuple(found)
     plain = _NUMBERED.sub("", _PARENTHESES.sub(" ", text).strip())
     found.append(folded(plain))
     parts = _PARTS.split(plain)
     found += [folded(_NUMBERED.sub("", part)) for part in parts]
-    found += [form for part in parts if (form := bag(part))]
+    if not any(map(str.isdigit, plain)):
+        found += [form for part in parts if (form := bag(part))]
     return tuple(dict.fromkeys(form for form in found if form))
 
 
 def bag(text: str) -> str | None:
     """The words of a label in one order, without little ones: `Date of issue` and `Issue date` are one."""
-    words = [word for piece in _MARKS.split(_without_accents(text).casefold()) if (word := piece.strip("_"))]
+    plain = text if text.isascii() else _without_accents(text)
+    words = [word for piece in _MARKS.split(plain.casefold()) if (word := piece.strip("_"))]
+    if not 1 < len(words) <= _BAG_WORDS_MAX:
+        return None
     telling = sorted(word for word in words if word not in _LITTLE)
     return f"~{' '.join(telling)}" if len(telling) > 1 else None
 

@@ -75,7 +75,7 @@ def parts_of(pages: Sequence[PageText]) -> list[Part]:
     kinds: set[str] = set()
     for page in pages:
         page.numbered, page.zone = number_of(page.lines, page.height), zone_on(page.lines)
-        titles = _titles(page)
+        titles = _titles(page) if len(pages) > 1 else {}
         if not parts or _begins(page, titles, parts[-1], kinds):
             parts.append(Part())
             kinds = set(titles)

@@ -86,12 +86,9 @@ def _label_forms(text: str) -> tuple[str, ...]:
     head, colon, _ = text.partition(":")
     if colon and len(head) <= _TITLE_CHARACTERS_MAX:
         return forms(head)
-    found = forms(text)
-    if any(character.isdigit() for character in text):
-        begun = label_before(text, lexicon().languages)
-        if begun:
-            return (folded(text[: begun[0]]),)
-    return found
+    if any(map(str.isdigit, text)) and (begun := label_before(text, lexicon().languages)):
+        return (folded(text[: begun[0]]),)
+    return forms(text)
 
 
 def _language(languages: Counter[str]) -> str | None:

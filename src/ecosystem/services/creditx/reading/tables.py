@@ -115,6 +115,8 @@ def _ends(line: Line, kind: KindOf, name: str) -> bool:
 
 def _headed(line: Line, kind: KindOf) -> tuple[str, list[Column], list[Cell]] | None:
     """The table and its columns where a line consists of headings, at least two and one of them for money."""
+    if any(character.isdigit() for cell in line for character in cell.text):
+        return None
     for name, table in kind.tables.items():
         columns: list[Column] = []
         for cell in line:
@@ -199,6 +201,9 @@ def _take(table: Table, line: Line, habits: Habits) -> None:
 def _parted(table: Table, line: Line, habits: Habits) -> Iterator[Cell]:
     """The cells of a line; a date or an amount that grew together with its neighbour is parted from it."""
     for cell in line:
+        if not any(character.isdigit() for character in cell.text):
+            yield cell
+            continue
         rest = cell
         words = _words(rest)
         if len(words) > 1 and "date" in {column.name for column in table.columns}:
@@ -228,7 +233,9 @@ def _amounts_parted(cell: Cell, habits: Habits) -> Iterator[Cell]:
 
 def _column(table: Table, cell: Cell, habits: Habits) -> str | None:
     """The column whose heading stands nearest, among those that the cell's content fits."""
-    if read_as("date", cell.text, habits):
+    if not any(character.isdigit() for character in cell.text):
+        fitting = []
+    elif read_as("date", cell.text, habits):
         fitting = [column for column in table.columns if column.name in _DATES]
     elif read_as("amount", cell.text, habits):
         fitting = [column for column in table.columns if column.name in (*_MONEY, "quantity")]

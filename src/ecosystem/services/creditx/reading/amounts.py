@@ -2,7 +2,7 @@
 
 import re
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 
 from babel import Locale
 from babel.numbers import get_currency_name
@@ -30,6 +30,7 @@ _MINUS = frozenset("-−–")
 _OWED = frozenset({"DR", "Dr", "S", "D"})
 
 
+@lru_cache(maxsize=1024)
 def read_amount(text: str) -> Read | None:
     """A plain decimal with two to four places, and the currency beside it.
 

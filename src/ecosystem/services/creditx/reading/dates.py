@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from functools import lru_cache
 
 from babel import Locale
 
@@ -14,6 +15,7 @@ from ecosystem.services.creditx.reading.values import Read
 _TEXT_CHARACTERS_MAX = 160
 _YEAR_FIRST, _YEAR_LAST = 1900, 2100
 _PIVOT = 69
+_DIGITS_MIN = 3
 _OTHER_MONTHS = {
     "sept": 9, "set": 9, "setiembre": 9, "janner": 1, "jaenner": 1, "feber": 2, "maerz": 3, "mrz": 3, "juill": 7,
     "fevr": 2, "aout": 8, "agos": 8, "okt": 10, "dez": 12, "octub": 10,
@@ -48,6 +50,7 @@ _ENDS_BETWEEN = re.compile(rf"{_TO}\s*$", re.IGNORECASE)
 _AROUND = re.compile(r"^[\W_]*(?:on|le|am|den|el|du|vom|from|von|del|desde)?[\W_]*$", re.IGNORECASE)
 
 
+@lru_cache(maxsize=1024)
 def read_date(text: str, order: str) -> Read | None:
     """The one date that stands in a text. `order` (`DMY` or `MDY`) decides what 01/02/2026 means.
 
@@ -96,6 +99,8 @@ def month_name(number: int) -> str:
 
 def _dates(text: str, order: str) -> Iterator[tuple[Read, int, int]]:
     """Dates from left to right, none inside another."""
+    if sum(map(str.isdigit, text)) < _DIGITS_MIN:
+        return
     matches: list[tuple[int, int, Read]] = []
     for pattern, make in _FORMS:
         for match in pattern.finditer(text):

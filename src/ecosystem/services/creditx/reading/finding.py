@@ -259,8 +259,9 @@ def _below(sheet: Sheet, number: int, label: Cell, zone: float) -> Iterator[tupl
                     beside = (other for other in _beside(sheet, line, line.index(cell)) if other.left < zone - slack)
                     yield row, [*_in_column(cell, label, zone), *beside]
                 return
-        end = min(zone, label.left + _ZONE_HEIGHTS * label.height)
-        inside = [cell for cell in near if label.left <= cell.left < end]
+        inside = [cell for cell in near if label.left <= cell.left < zone]
+        if inside and inside[0].left > label.left + _ZONE_HEIGHTS * label.height:
+            inside = []
         inside = inside or [part for cell in near for part in _in_column(cell, label, zone) if part is not cell]
         if inside:
             if not sheet.is_label(inside[0]):

@@ -204,6 +204,10 @@ def _parted(table: Table, line: Line, habits: Habits) -> Iterator[Cell]:
         if not any(character.isdigit() for character in cell.text):
             yield cell
             continue
+        whole = read_as("date", cell.text, habits)
+        if whole and not whole.partial:
+            yield cell
+            continue
         rest = cell
         words = _words(rest)
         if len(words) > 1 and "date" in {column.name for column in table.columns}:

@@ -47,6 +47,12 @@ def read_yes_no(text: str) -> Read | None:
     return Read(_YES_NO[folded(ticked)]) if ticked else None
 
 
+def place_of_answer(text: str, answer: str) -> tuple[int, int] | None:
+    """Which characters of an answer say `yes` or `no`."""
+    spans = (match.span() for match in _OPTION.finditer(text) if _YES_NO[folded(match[0])] == answer)
+    return next(spans, None)
+
+
 def _without_empty_box(marks: list[tuple[str, str, int, int]]) -> Read | None:
     """Two words and one empty box: the other word's box could not be read as text, so it is ticked; not surely."""
     place = next(position for position, mark in enumerate(marks) if mark[0] == "empty")

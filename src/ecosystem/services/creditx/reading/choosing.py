@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ecosystem.services.creditx.reading.answers import place_of_answer
 from ecosystem.services.creditx.reading.finding import Found, Sheet
 from ecosystem.services.creditx.reading.kinds import FieldOf, lexicon
 from ecosystem.services.creditx.reading.labels import folded
-from ecosystem.services.creditx.reading.layout import Box, Cell, Method
+from ecosystem.services.creditx.reading.layout import Box, Cell, Method, union
 from ecosystem.services.creditx.reading.typed import STRICT, Habits, read_as, read_range
 from ecosystem.services.creditx.reading.values import Read
 
@@ -18,6 +19,8 @@ _WAYS = {
 _RUN_ON_LOOSE = 0.7
 _WEAK = 0.75
 _RANK = 0.002
+_AGAINST_HABIT = 0.25
+"""Of a text that stands where this document does not set its values."""
 _CONTRADICTED = 0.5
 _OCR_MARGIN = 0.06
 PROVED = 0.99
@@ -59,7 +62,8 @@ def choose(
         for found in candidates.get(name, []):
             for value in _values(name, field_of, found, habits, method, order_proof):
                 if field_of.type not in STRICT and found.way in ("beside", "below") and (found.way == "below") != below:
-                    value.score -= 0.2
+                    value.score -= _AGAINST_HABIT
+                    value.confidence *= 1 - _AGAINST_HABIT
                 every.setdefault(value.name, []).append(value)
     for values in every.values():
         values.sort(key=lambda value: -value.score)
@@ -117,10 +121,12 @@ def _value(name: str, field_of: FieldOf, read: Read, found: Found, method: Metho
     elif read.proved and found.exact:
         trust = max(trust, 0.99 if read.certain else trust)
     score = trust - _RANK * min(found.rank, 20)
-    page = found.cells[0].page
+    cells = tuple(found.cells)
+    if field_of.type == "yes_no" and (span := place_of_answer(cells[0].text, read.value)):
+        cells = (cells[0].part(*span),)
     return Value(
-        name, read, found.text, page, found.box, trust, method, found.way, score, id(found.label), found.rank,
-        found.form, tuple(found.cells),
+        name, read, found.text, cells[0].page, union(cell.box for cell in cells), trust, method, found.way, score,
+        id(found.label), found.rank, found.form, cells,
     )  # fmt: skip
 
 

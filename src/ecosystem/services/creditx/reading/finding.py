@@ -7,7 +7,7 @@ from typing import Literal
 from ecosystem.services.creditx.reading.answers import country_names
 from ecosystem.services.creditx.reading.kinds import KindOf
 from ecosystem.services.creditx.reading.labels import folded, forms, label_before, nearest
-from ecosystem.services.creditx.reading.layout import Box, Cell, Line, joined, union
+from ecosystem.services.creditx.reading.layout import Cell, Line, joined
 
 Way = Literal["colon", "beside", "below", "run_on", "block", "head", "sentence"]
 _BELOW_HEIGHTS, _NEXT_LINE_HEIGHTS, _SAME_PITCH = 2.6, 1.9, 1.3
@@ -49,10 +49,6 @@ class Found:
     @property
     def text(self) -> str:
         return self.between.join(cell.text for cell in self.cells)
-
-    @property
-    def box(self) -> Box:
-        return union(cell.box for cell in self.cells)
 
     @property
     def sure(self) -> float:

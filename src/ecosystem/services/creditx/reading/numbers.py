@@ -242,7 +242,7 @@ def read_reference(text: str) -> Read | None:
     if re.fullmatch(r"RF\d{2}[A-Z0-9]{1,21}", compact):
         right = bool(creditor_reference_is_valid(compact))
         return Read(compact, certain=right, proved=right)
-    return read_number(text)
+    return None
 
 
 def repaired_reference(text: str) -> Read | None:

@@ -15,6 +15,10 @@ _LOOSE_DIGITS = re.compile(
 )
 
 
+_WORDS = ("text", "name", "company", "address")
+_SPECK = re.compile(r"(?<=[a-zà-ÿ]{4})\s?[.,·']$")
+
+
 @dataclass(frozen=True)
 class Habits:
     """How a document is read: the order of its numeric dates (`DMY`, `MDY`), its country (alpha-3), and whether OCR."""
@@ -26,6 +30,9 @@ class Habits:
 
 def read_as(kind: str, text: str, habits: Habits) -> Read | None:
     """None where the text is no value of this type."""
+    if habits.ocr and kind in _WORDS:
+        # A speck behind the last word is read as a point; abbreviations end in one.
+        text = _SPECK.sub("", text)
     plain = _PLAIN.get(kind, _read_text)(text, habits)
     if not habits.ocr or (plain and plain.proved):
         return plain

@@ -137,14 +137,19 @@ def _after_ocr(trust: float, read: Read, sure: float) -> float:
     return trust * sure * (0.85 if read.repaired else 1.0) - _OCR_MARGIN
 
 
-def conflicts_in(every: Mapping[str, list[Value]], best: Mapping[str, Value]) -> list[str]:
+def conflicts_in(
+    every: Mapping[str, list[Value]], best: Mapping[str, Value], candidates: Mapping[str, list[Found]]
+) -> list[str]:
     """Fields that stand at two labels with different values, both of them sure; their best value is doubted."""
     generic = lexicon().generic
     found = []
     for name, values in every.items():
+        beside = {id(text.label) for text in candidates.get(name, ()) if text.way == "beside"}
         at_labels: dict[int, Value] = {}
         for value in values:
-            if value.confidence > _WEAK and value.way in ("colon", "beside", "below") and value.form not in generic:
+            # What stands below a label that has a text beside it may belong to that text's neighbour.
+            told = value.way in ("colon", "beside") or (value.way == "below" and value.label not in beside)
+            if told and value.confidence > _WEAK and value.form not in generic:
                 at_labels.setdefault(value.label, value)
         if len({folded(value.read.value) for value in at_labels.values()}) > 1:
             found.append(name)

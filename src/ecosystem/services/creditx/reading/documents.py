@@ -86,7 +86,7 @@ def _read(document: Document, kind: KindOf, part: Part, date_order: str, country
     best, every = choose(sheet, found, habits, "ocr" if ocr else "text_layer", order_proof=proof)
     moved = _move(document, habits)
     proofs.apply(kind, best, every, moved)
-    document.conflicts = conflicts_in(every, best)
+    document.conflicts = conflicts_in(every, best, found)
     document.mrz = [join(page.zone, best) for page in part.pages if page.zone]
     document.conflicts = sorted({*document.conflicts, *bills.join(document.codes, kind, best)})
     _currency(document, kind, best, found)

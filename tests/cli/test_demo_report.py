@@ -76,7 +76,7 @@ class TestCases:
         (tmp_path / "own.txt").write_text("mine")
         cases = folder_cases(tmp_path)
 
-        assert len(cases) == 11
+        assert len(cases) == 15
         assert [case.name for case in cases if case.truth is None] == ["own.txt"]
         assert {case.name: case.truth for case in specimen_cases(3, AS_OF)}.keys() <= {case.name for case in cases}
 

@@ -13,6 +13,7 @@ from specimens.world import Address, Person, World
 from specimens.writing import Hand
 
 CENT = Decimal("0.01")
+_PAIRED = ("period_", "opening_", "closing_")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class Cell:
     @classmethod
     def of(cls, label: str, text: str, name: str | None = None) -> "Cell":
         return cls(label, [[Run(text, name)]])
+
+    @property
+    def paired(self) -> bool:
+        """A beginning or an end: the other stands before or behind it."""
+        return any((run.name or "").startswith(_PAIRED) for line in self.lines for run in line)
 
 
 @dataclass(frozen=True)
@@ -172,9 +178,7 @@ class Sheet:
     def label(self, name: str) -> str:
         """One of the labels of a field; fields whose labels come in pairs take the same turn."""
         labels = self._labels[name]
-        turn = self._turn + (
-            0 if name.startswith(("period_", "opening_", "closing_")) else self._brief.rng.randrange(6)
-        )
+        turn = self._turn + (0 if name.startswith(_PAIRED) else self._brief.rng.randrange(6))
         return str(labels[turn % len(labels)])
 
     def put(self, name: str, value: str, printed: str | None = None, other: str | None = None) -> None:
@@ -225,11 +229,12 @@ class Sheet:
         self.draft.cells.append(Cell.of(str(self._brief.words["extras"][name]), text))
 
     def stir(self) -> None:
-        """Exchange neighbours here and there: no two houses ask in the same order."""
+        """Exchange neighbours here and there: no two houses ask in the same order. Pairs stay together."""
         cells, rng = self.draft.cells, self._brief.rng
         for _ in range(rng.choice((0, 1, 2, 3))):
             at = rng.randrange(len(cells) - 1)
-            cells[at], cells[at + 1] = cells[at + 1], cells[at]
+            if not any(cell.paired for cell in cells[at : at + 2]):
+                cells[at], cells[at + 1] = cells[at + 1], cells[at]
 
 
 def amount_run(text: str, currency: str, name: str) -> Run:

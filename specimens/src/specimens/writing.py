@@ -48,6 +48,13 @@ class Hand:
             language, country, rng.choice(facts["dates"][language]), numbers, rng.random() < 0.5, rng.random() < 0.7
         )
 
+    def column_date(self, day: date) -> str:
+        """In a table, where there is no room for the name of a month."""
+        if self.date_style not in ("long", "short", "american"):
+            return self.date(day)
+        styles = texts.countries()[self.country]["dates"][self.language]
+        return _NUMERIC[next(style for style in styles if style not in ("long", "short", "american"))](day)
+
     def date(self, day: date) -> str:
         if self.date_style != "long":
             return _NUMERIC[self.date_style](day)
@@ -62,13 +69,6 @@ class Hand:
                 return f"{day.day} de {month} de {day.year}"
             case _:
                 return f"{day.day} {month} {day.year}"
-
-    def column_date(self, day: date) -> str:
-        """In a table, where there is no room for the name of a month."""
-        if self.date_style not in ("long", "short", "american"):
-            return self.date(day)
-        styles = texts.countries()[self.country]["dates"][self.language]
-        return _NUMERIC[next(style for style in styles if style not in ("long", "short", "american"))](day)
 
     def number(self, amount: Decimal, places: int = 2) -> str:
         thousands, decimal = _SEPARATORS[self.numbers]

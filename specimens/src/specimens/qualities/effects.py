@@ -8,8 +8,8 @@ import numpy as np
 
 from specimens.qualities.picture import Matrix, Picture, Pixels, scaling
 
-_PHOTO_LONG_PIXELS, _PHOTO_SHORT_PIXELS = 3264, 2448
-"""Eight megapixels, the least that a phone of today makes."""
+_PHOTO_PIXELS = ((3264, 2448), (3264, 2448), (4032, 3024))
+"""Eight and twelve megapixels."""
 _FAX_DPI = (204.0, 196.0)
 _SHADE = (96, 96, 96)
 _WHITE = (255, 255, 255)
@@ -92,8 +92,9 @@ def faxed(page: Picture, rng: random.Random) -> Picture:
 
 def photographed(page: Picture, rng: random.Random) -> Picture:
     """On a table, from a little aside, with a shadow over it, not quite sharp."""
-    upright = page.height >= page.width
-    width, height = (_PHOTO_SHORT_PIXELS, _PHOTO_LONG_PIXELS) if upright else (_PHOTO_LONG_PIXELS, _PHOTO_SHORT_PIXELS)
+    width, height = rng.choice(_PHOTO_PIXELS)
+    if page.height >= page.width:
+        width, height = height, width
     step = _perspective(page, width, height, rng)
     scene = _table(width, height, rng)
     # A linear filter on a page that shrinks would break its thin strokes.

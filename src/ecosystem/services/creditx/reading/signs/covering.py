@@ -10,7 +10,7 @@ from ecosystem.services.creditx.reading.signs.pages import shown
 from ecosystem.services.creditx.reading.signs.sign import Sign
 
 _OBJECTS_MAX = 5_000
-_PATCHES_MAX = 200
+_PATCHES_MAX = 50
 _SIGNS_MAX = 5
 _WHITE_MIN, _OPAQUE_MIN = 245, 250
 _PAGE_SHARE_MAX = 0.25

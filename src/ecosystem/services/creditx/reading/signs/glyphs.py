@@ -15,7 +15,7 @@ from ecosystem.services.creditx.reading.signs.sign import Sign
 _CHARACTERS_MAX = 100_000
 _NUMBERS_MAX = 2_000
 _SIGNS_MAX = 5
-_NUMBER = re.compile(r"\d[\d.,'’]*\d")
+_NUMBER = re.compile(r"\d[\d.,'’]{0,38}\d")
 _SUBSET = re.compile(r"^[A-Z]{6}\+")
 _SIZE_CHANGE, _BASELINE_CHANGE = 0.03, 0.08
 """Shares of the size."""

@@ -1,7 +1,6 @@
 """Incremental saves: a PDF keeps its older versions, each ending in its own mark. Source: ISO 32000-2, 7.5.6."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pypdfium2
@@ -14,6 +13,7 @@ _LINEARIZED_HEAD_BYTES = 1024
 _REVISIONS_MAX = 4
 _PAGES_MAX = 30
 _BYTES_MAX = 30_000_000
+_MARKS_MAX = 500_000
 
 
 def changed_pages(payload: bytes, newest: Any) -> list[Sign]:
@@ -27,35 +27,41 @@ def changed_pages(payload: bytes, newest: Any) -> list[Sign]:
         ends = ends[1:]
     if len(ends) < 2 or len(payload) > _BYTES_MAX:
         return []
-    older = ends[-1 - _REVISIONS_MAX : -1]
-    changed = sorted({page for end in older for page in _different(payload[:end], newest)})
+    now = _contents(newest)
+    changed: set[int] = set()
+    for end in ends[-1 - _REVISIONS_MAX : -1]:
+        before = _older(payload[:end])
+        changed |= {number for number, (one, other) in enumerate(zip(before, now, strict=False), 1) if one != other}
     return [
         Sign("page_changed_after_saving", f"Page {page} differs from a version saved earlier in the same file.", page)
-        for page in changed
+        for page in sorted(changed)
     ]
 
 
-def _different(older_bytes: bytes, newest: Any) -> Iterator[int]:
+def _older(payload: bytes) -> list[tuple[str, int]]:
     try:
-        older = pypdfium2.PdfDocument(older_bytes)
+        document = pypdfium2.PdfDocument(payload)
     except pypdfium2.PdfiumError:
-        return
+        return []
     try:
-        for index in range(min(len(older), len(newest), _PAGES_MAX)):
-            if _content(older, index) != _content(newest, index):
-                yield index + 1
+        return _contents(document)
     finally:
-        older.close()
+        document.close()
 
 
-def _content(document: Any, index: int) -> tuple[str, int]:
-    """The text of a page and the number of things drawn on it."""
-    try:
-        page = document[index]
-    except pypdfium2.PdfiumError:
-        return "", 0
-    text_page = page.get_textpage()
-    found = (text_page.get_text_range(), pdfium.FPDFPage_CountObjects(page.raw))
-    text_page.close()
-    page.close()
+def _contents(document: Any) -> list[tuple[str, int]]:
+    """The text of each page and the number of things drawn on it, until there is too much of it."""
+    found: list[tuple[str, int]] = []
+    for index in range(min(len(document), _PAGES_MAX)):
+        if sum(len(text) + objects for text, objects in found) > _MARKS_MAX:
+            break
+        try:
+            page = document[index]
+        except pypdfium2.PdfiumError:
+            found.append(("", 0))
+            continue
+        text_page = page.get_textpage()
+        found.append((text_page.get_text_range(), pdfium.FPDFPage_CountObjects(page.raw)))
+        text_page.close()
+        page.close()
     return found

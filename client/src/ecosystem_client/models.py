@@ -144,7 +144,10 @@ class Transition(Model):
 
 @dataclass(frozen=True, kw_only=True)
 class Step(Model):
-    """One attempt of one call to an agent; `code` is None where the agent answered."""
+    """One attempt of one call to an agent; `code` is None where the agent answered.
+
+    `pass_number` (from 1) is that of a pass of a loop.
+    """
 
     name: str
     agent: str
@@ -153,6 +156,17 @@ class Step(Model):
     ended_at: datetime
     task: str | None = None
     code: str | None = None
+    pass_number: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loop(Model):
+    """How far a loop has come: `ended` of its `passes`, one for each of what `each` names."""
+
+    name: str
+    each: str
+    passes: int
+    ended: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +188,7 @@ class Run(Model):
     ended_at: datetime | None = None
     transitions: tuple[Transition, ...] = ()
     steps: tuple[Step, ...] = ()
+    loops: tuple[Loop, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

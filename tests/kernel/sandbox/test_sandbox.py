@@ -46,13 +46,6 @@ async def own_sandbox() -> AsyncIterator[Sandbox]:
     await sandbox.close()
 
 
-@pytest.fixture
-async def heavy_sandbox() -> AsyncIterator[Sandbox]:
-    sandbox = Sandbox(SandboxSettings(workers_warm=1, heavy_workers_max=1, heavy_idle_seconds=0.1))
-    yield sandbox
-    await sandbox.close()
-
-
 class TestWork:
     async def test_a_function_answers_with_its_value(self, sandbox: Sandbox) -> None:
         answer = await sandbox.run(f"{HOSTILE}:echo", b"payload and more", {"word": "é", "number": 3})
@@ -93,6 +86,23 @@ class TestWork:
     async def test_it_is_refused_while_a_unit_of_work_is_open(self, sandbox: Sandbox) -> None:
         with context.scope(unit_of_work=True), pytest.raises(context.SlowWorkInUnitOfWork):
             await sandbox.run(f"{HOSTILE}:echo", b"")
+
+    async def test_what_a_job_took_of_memory_is_shown(self, sandbox: Sandbox) -> None:
+        taken = METRICS.sandbox_job_memory_bytes.labels(f"{HOSTILE}:echo")
+        before = taken._sum.get()
+        await sandbox.run(f"{HOSTILE}:echo", b"x" * (20 << 20))
+
+        assert 20 << 20 < taken._sum.get() - before < 64 << 20
+
+    async def test_what_heavy_jobs_loaded_is_let_go_when_none_comes_and_loaded_again(self) -> None:
+        sandbox = Sandbox(SandboxSettings(heavy_idle_seconds=0.1).heavy())
+        first = await sandbox.run(f"{HOSTILE}:echo", b"abc")
+        guardian = guardian_of(sandbox)
+        await asyncio.to_thread(eventually_now, lambda: not guardian.children())
+
+        assert await sandbox.run(f"{HOSTILE}:echo", b"abc") == first
+        assert (sandbox.restarts, guardian_of(sandbox).pid) == (0, guardian.pid)
+        await sandbox.close()
 
 
 class TestHostile:
@@ -159,39 +169,6 @@ class TestHostile:
             await task
 
         await asyncio.to_thread(eventually_now, lambda: not any(busy(child) for child in workers_of(own_sandbox)))
-
-
-class TestHeavy:
-    async def test_small_jobs_never_wait_behind_heavy_ones(self, heavy_sandbox: Sandbox) -> None:
-        jobs = [
-            asyncio.ensure_future(heavy_sandbox.run(f"{HOSTILE}:loop", b"", timeout_seconds=60, heavy=True))
-            for _ in range(3)
-        ]
-        await asyncio.to_thread(eventually_now, lambda: any(busy(worker) for worker in heavy_workers(heavy_sandbox)))
-
-        assert (await heavy_sandbox.run(f"{HOSTILE}:echo", b"abc"))["size"] == 3
-        assert len(heavy_workers(heavy_sandbox)) == 1
-        for job in jobs:
-            job.cancel()
-        await asyncio.gather(*jobs, return_exceptions=True)
-
-    async def test_what_heavy_jobs_loaded_is_let_go_when_none_comes_and_loaded_again(
-        self, heavy_sandbox: Sandbox
-    ) -> None:
-        first = await heavy_sandbox.run(f"{HOSTILE}:echo", b"abc", heavy=True)
-        guardian = heavy_sandbox._heavy.spawning._process
-        assert guardian is not None
-        await asyncio.to_thread(eventually_now, lambda: not psutil.Process(guardian.pid).children())
-
-        assert await heavy_sandbox.run(f"{HOSTILE}:echo", b"abc", heavy=True) == first
-        assert heavy_sandbox.restarts == 0
-
-    async def test_what_a_job_took_of_memory_is_shown(self, sandbox: Sandbox) -> None:
-        taken = METRICS.sandbox_job_memory_bytes.labels(f"{HOSTILE}:echo")
-        before = taken._sum.get()
-        await sandbox.run(f"{HOSTILE}:echo", b"x" * (20 << 20))
-
-        assert 20 << 20 < taken._sum.get() - before < 64 << 20
 
 
 class TestLoss:
@@ -301,7 +278,7 @@ class TestPrefork:
 import asyncio, json, os, psutil
 from ecosystem.kernel.sandbox import prefork
 from ecosystem.kernel.sandbox.sandbox import Sandbox
-prefork.start_spawners({account!r})
+prefork.start_spawner({account!r})
 if {account!r}:
     os.setgid({account!r}[1]); os.setuid({account!r}[0])
 async def main():
@@ -328,7 +305,7 @@ def environment() -> dict[str, str]:
 
 
 def guardian_of(sandbox: Sandbox) -> psutil.Process:
-    process = sandbox._quick.spawning._process
+    process = sandbox._spawning._process
     assert process is not None
     return psutil.Process(process.pid)
 
@@ -336,13 +313,6 @@ def guardian_of(sandbox: Sandbox) -> psutil.Process:
 def workers_of(sandbox: Sandbox) -> Iterator[psutil.Process]:
     for spawner in guardian_of(sandbox).children():
         yield from spawner.children()
-
-
-def heavy_workers(sandbox: Sandbox) -> list[psutil.Process]:
-    guardian = sandbox._heavy.spawning._process
-    return [] if guardian is None else [
-        worker for spawner in psutil.Process(guardian.pid).children() for worker in spawner.children()
-    ]  # fmt: skip
 
 
 def gone(process: psutil.Process) -> bool:

@@ -11,21 +11,17 @@ import socket
 from ecosystem.kernel.sandbox import seccomp
 from ecosystem.kernel.sandbox.spawner import Account, guard
 
-_LANES = 2
+SANDBOXES = 2
+"""How many a process has: `Kernel.sandbox` and `Kernel.heavy_sandbox`."""
 _started: list[int] = []
 
 
-def start_spawners(account: Account | None) -> None:
-    """Fork a guardian for each lane of this process's sandbox; their control sockets' descriptors are remembered.
+def start_spawner(account: Account | None) -> int:
+    """Fork the guardian of this process's sandbox; its control socket's descriptor is returned and remembered.
 
     `account` is the (uid, gid) that workers run as; None leaves them as this process is. The guardian itself keeps
     the rights of this moment, so that it can import our code for a new spawner, but it reads nothing from anybody.
     """
-    for _ in range(_LANES):
-        _started.append(_start_guardian(account))
-
-
-def _start_guardian(account: Account | None) -> int:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     parent = os.getpid()
     if os.fork() == 0:
@@ -41,11 +37,13 @@ def _start_guardian(account: Account | None) -> int:
         finally:
             os._exit(1)
     theirs.close()
-    return ours.detach()
+    descriptor = ours.detach()
+    _started.append(descriptor)
+    return descriptor
 
 
 def take() -> int | None:
-    """One of the descriptors from `start_spawners`, each once."""
+    """A descriptor from `start_spawner`, each once; None where there is none any more."""
     return _started.pop() if _started else None
 
 

@@ -7,12 +7,14 @@ than its work; the next one is forked while this one works.
 import asyncio
 import math
 import socket
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
 from ecosystem.kernel import context
+from ecosystem.kernel.sandbox import seccomp
 from ecosystem.kernel.sandbox.errors import (
     SandboxCrash,
     SandboxMemory,
@@ -21,10 +23,9 @@ from ecosystem.kernel.sandbox.errors import (
     SandboxTimeout,
     SandboxUnavailable,
 )
-from ecosystem.kernel.sandbox.lane import Lane, LaneLimits
 from ecosystem.kernel.sandbox.settings import SandboxSettings
 from ecosystem.kernel.sandbox.shared import SharedBytes
-from ecosystem.kernel.sandbox.spawning import Worker
+from ecosystem.kernel.sandbox.spawning import Asked, Spawning, Worker
 from ecosystem.kernel.sandbox.worker import BEGUN, HEADER
 from ecosystem.kernel.telemetry.metrics import METRICS
 
@@ -45,19 +46,12 @@ class Sandbox:
     """
 
     def __init__(self, settings: SandboxSettings | None = None) -> None:
-        self._settings = settings = settings or SandboxSettings()
-        self._quick = Lane(
-            LaneLimits(
-                settings.workers_max, settings.workers_warm, settings.waiting_max, settings.start_timeout_seconds,
-                settings.niceness,
-            )
-        )  # fmt: skip
-        self._heavy = Lane(
-            LaneLimits(
-                settings.heavy_workers_max, 0, settings.waiting_max, settings.heavy_start_timeout_seconds,
-                settings.heavy_niceness, settings.heavy_idle_seconds,
-            )
-        )  # fmt: skip
+        self._settings = settings or SandboxSettings()
+        self._spawning = Spawning(self._settings.niceness)
+        self._warm: deque[Asked] = deque()
+        self._free = asyncio.Semaphore(self._settings.workers_max)
+        self._waiting = 0
+        self._rest: asyncio.TimerHandle | None = None
 
     async def run(
         self,
@@ -68,12 +62,8 @@ class Sandbox:
         timeout_seconds: float | None = None,
         memory_bytes_max: int | None = None,
         output_bytes_max: int | None = None,
-        heavy: bool = False,
     ) -> Any:
         """What the function answers. Limits default to the settings; the context's deadline shortens the time.
-
-        `heavy`: the function's module loads much, or its work takes many seconds. Such jobs run in a lane of their
-        own, few at once, and what they loaded is let go when none came for a while.
 
         Raises:
             SandboxTimeout, SandboxMemory, SandboxOutput: a limit was reached; the worker is gone.
@@ -82,6 +72,8 @@ class Sandbox:
             SandboxUnavailable: no worker could be had, or too many jobs wait.
         """
         context.refuse_in_unit_of_work("The sandbox")
+        if self._waiting >= self._settings.waiting_max:
+            raise SandboxUnavailable(f"{self._waiting} jobs wait for the sandbox already.")
         seconds = context.remaining_seconds(timeout_seconds or self._settings.timeout_seconds)
         job = {
             "target": target,
@@ -90,42 +82,84 @@ class Sandbox:
             "output_bytes_max": output_bytes_max or self._settings.output_bytes_max,
             "cpu_seconds": math.ceil(seconds) + 1,
         }
-        lane = self._heavy if heavy else self._quick
-        async with lane.place():
-            for _ in range(_STARTS_MAX):
-                worker = await lane.worker(frozenset({target.partition(":")[0]}))
-                try:
-                    return await self._work(worker, job, payload, seconds)
-                except _NeverBegan:
-                    continue
-                finally:
-                    worker.end()
-            raise SandboxUnavailable("Workers died before they began.")
+        self._waiting += 1
+        self._stay()
+        try:
+            async with self._free:
+                for _ in range(_STARTS_MAX):
+                    worker = await self._worker(frozenset({target.partition(":")[0]}))
+                    try:
+                        return await self._work(worker, job, payload, seconds)
+                    except _NeverBegan:
+                        continue
+                    finally:
+                        worker.end()
+                raise SandboxUnavailable("Workers died before they began.")
+        finally:
+            self._waiting -= 1
+            if not self._waiting and not self._warm and self._settings.idle_seconds:
+                self._rest = asyncio.get_running_loop().call_later(self._settings.idle_seconds, self._spawning.rest)
+
+    def _stay(self) -> None:
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
 
     async def warm(self, *modules: str) -> None:
         """Have workers ready that know `modules`. Raises SandboxUnavailable if there can be none."""
-        await self._quick.warm(frozenset(modules))
+        worker = await self._worker(frozenset(modules))
+        ready: Asked = asyncio.get_running_loop().create_future()
+        ready.set_result(worker)
+        self._warm.appendleft(ready)
 
     async def close(self) -> None:
-        self._quick.close()
-        self._heavy.close()
+        self._stay()
+        while self._warm:
+            _let_go(self._warm.popleft())
+        self._spawning.close()
 
     async def lost(self) -> None:
         """Return when no spawner can be started from this process any more: only a new process can have one.
 
         A service that gave up its privileges may not be able to execute Python again.
         """
-        waiting = [asyncio.ensure_future(lane.spawning.lost.wait()) for lane in (self._quick, self._heavy)]
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waiting:
-                task.cancel()
+        await self._spawning.lost.wait()
 
     @property
     def restarts(self) -> int:
-        """How often a spawner was lost since the start."""
-        return self._quick.spawning.restarts + self._heavy.spawning.restarts
+        """How often the spawner was lost since the start."""
+        return self._spawning.restarts
+
+    async def _worker(self, modules: frozenset[str]) -> Worker:
+        """A living worker that knows `modules`; the next ones are asked for while it works."""
+        if not seccomp.supported():
+            raise SandboxUnavailable(
+                "The sandbox needs Linux on x86-64.", suggestion="Run this service on a Linux machine with x86-64."
+            )
+        try:
+            async with asyncio.timeout(context.remaining_seconds(self._settings.start_timeout_seconds)):
+                while self._warm:
+                    asked = self._warm.popleft()
+                    worker = await _arrival(asked)
+                    if worker is not None and modules <= worker.modules and worker.alive:
+                        break
+                    _let_go(asked)
+                else:
+                    asked = self._spawning.ask(modules)
+                    try:
+                        worker = await asked
+                    except asyncio.CancelledError:
+                        _let_go(asked)
+                        raise
+        except TimeoutError:
+            raise SandboxUnavailable("No worker stood ready in time.") from None
+        # Only now: where one worker cannot be made, asking for more would go on for ever.
+        self._refill(modules)
+        return worker
+
+    def _refill(self, modules: frozenset[str]) -> None:
+        while len(self._warm) < self._settings.workers_warm:
+            self._warm.append(self._spawning.ask(modules))
 
     async def _work(self, worker: Worker, job: dict[str, Any], payload: bytes | SharedBytes, seconds: float) -> Any:
         begun = False
@@ -154,6 +188,25 @@ class Sandbox:
                 raise SandboxOutput
             case _:
                 raise SandboxRaised(error=str(answer.get("type", "unknown")))
+
+
+async def _arrival(asked: Asked) -> Worker | None:
+    """The worker, or None where it could not be made: what failed for an earlier job need not fail for this one."""
+    try:
+        return await asked
+    except SandboxUnavailable:
+        return None
+    except asyncio.CancelledError:
+        _let_go(asked)
+        raise
+
+
+def _let_go(asked: Asked) -> None:
+    """Give up a worker that was asked for, whether it stands ready or is still to come."""
+    if not asked.done():
+        asked.cancel()
+    elif not asked.cancelled() and asked.exception() is None:
+        asked.result().end()
 
 
 async def _send(channel: socket.socket, job: dict[str, Any], payload: SharedBytes) -> None:

@@ -150,4 +150,5 @@ class RuleSetShown(RuleSetListed):
 
 def links_of(document_id: UUID) -> dict[str, str]:
     here = f"/v1/documents/{document_id}"
-    return {"self": here, **{name: f"{here}/{name}" for name in ("result", "evidence", "original")}}
+    links = {name: f"{here}/{name}" for name in ("result", "evidence", "original")}
+    return {"self": here, **links, "pages": f"{here}/pages/{{page}}"}

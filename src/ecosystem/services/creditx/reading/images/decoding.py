@@ -74,7 +74,8 @@ def _rendered(page: Any, number: int, pixels_max: int, width_max: int | None) ->
         _SIDE_PIXELS_MAX / max(width, height),
         (width_max or _SIDE_PIXELS_MAX) / width,
     )
-    bitmap = page.render(scale=scale, rev_byteorder=True)
+    # A hair less: pdfium rounds up, and 450.0000001 pixels would be 451.
+    bitmap = page.render(scale=scale * (1 - 1e-9), rev_byteorder=True)
     image = bitmap.to_pil().convert("RGB")
     bitmap.close()
     page.close()

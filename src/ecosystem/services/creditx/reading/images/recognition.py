@@ -124,7 +124,7 @@ class Engine:
                 letters.append(Letter(self._characters[best[begin]], *extent, confidence))
                 last = end
             begin = end
-        return letters
+        return [letter for place, letter in enumerate(letters) if not _beside_filler(letters, place)]
 
 
 @dataclass(frozen=True)
@@ -155,6 +155,12 @@ def _tiles(height: int, width: int) -> list[Tile]:
     if height >= width:
         return [Tile(0, begin, width, end, first, last) for begin, end, first, last in spans]
     return [Tile(begin, 0, end, height, first, last) for begin, end, first, last in spans]
+
+
+def _beside_filler(letters: Sequence[Letter], place: int) -> bool:
+    """A space beside `<`, which fills machine-readable lines at even distances and stands in no other text."""
+    around = letters[max(place - 1, 0) : place + 2]
+    return letters[place].text == " " and any(letter.text == "<" for letter in around)
 
 
 def _plain(text: str) -> str:

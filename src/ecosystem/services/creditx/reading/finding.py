@@ -8,6 +8,7 @@ from ecosystem.services.creditx.reading.answers import country_names
 from ecosystem.services.creditx.reading.kinds import KindOf
 from ecosystem.services.creditx.reading.labels import folded, forms, label_before, nearest
 from ecosystem.services.creditx.reading.layout import Cell, Line, joined
+from ecosystem.services.creditx.reading.names import has_postcode
 
 Way = Literal["colon", "beside", "below", "run_on", "block", "head", "sentence"]
 _BELOW_HEIGHTS, _NEXT_LINE_HEIGHTS, _SAME_PITCH = 2.6, 1.9, 1.3
@@ -219,7 +220,9 @@ def _grown(sheet: Sheet, number: int, cells: list[Cell], way: Way, kind: str) ->
         return
     if kind in ("address", "names"):
         label = _label_before(sheet, number, cells[0]) if way == "beside" else None
-        rest = _continued(sheet, number, cells[0], label)
+        rest = list(_continued(sheet, number, cells[0], label))
+        if kind == "address":
+            rest = rest[: _lines_of_address([cell.text for cell in [cells[0], *rest]]) - 1]
         yield Found([cells[0], *rest], way, between="; " if kind == "names" else ", ")
         return
     if kind == "yes_no":
@@ -283,6 +286,16 @@ def _is_near(label: Cell, cell: Cell) -> bool:
     return 0.3 * height <= cell.middle - label.middle <= _BELOW_HEIGHTS * height
 
 
+def _lines_of_address(lines: list[str]) -> int:
+    """How many lines belong to an address: its country ends it, and nothing but that follows the town."""
+    for number, line in enumerate(lines, 1):
+        if folded(line.rpartition(",")[2]) in country_names():
+            return number
+        if has_postcode(line):
+            return number + (number < len(lines) and folded(lines[number]) in country_names())
+    return len(lines)
+
+
 def _label_before(sheet: Sheet, number: int, cell: Cell) -> Cell | None:
     """The label before a cell on its line."""
     before = [other for other in sheet.lines[number] if other.left < cell.left and sheet.is_label(other)]
@@ -290,7 +303,7 @@ def _label_before(sheet: Sheet, number: int, cell: Cell) -> Cell | None:
 
 
 def _continued(sheet: Sheet, number: int, first: Cell, label: Cell | None) -> Iterator[Cell]:
-    """Lines below at the same left edge, as close as lines of one text, up to the next label or a country's name.
+    """Lines below at the same left edge, as close as lines of one text, up to the next label.
 
     What stands beside a text in the column of the `label` belongs to that text.
     """
@@ -313,8 +326,6 @@ def _continued(sheet: Sheet, number: int, first: Cell, label: Cell | None) -> It
             if id(cell) in sheet.labels or beside or taken >= _CONTINUED_LINES_MAX:
                 return
             yield cell
-            if folded(cell.text) in country_names():
-                return
             # The lines of one text are equally far apart.
             pitch = min(pitch, _SAME_PITCH * gap)
             last, taken = cell, taken + 1

@@ -13,6 +13,7 @@ _STRANGE = re.compile(r"[!|\\{}\[\]~^=<>_;?*]|-\w?$")
 _TAIL = " ,;:|·•*"
 _POSTCODE_TOWN = re.compile(
     r"(?:[A-Z]{1,2}-)?(?<!\d)\d{4,5}(?!\d)\s+[^\W\d_]{2}|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}(?![A-Z])|[A-Z]{2} \d{5}(?!\d)"
+    r"|(?<![A-Z])[A-Z]\d[\dW] [A-Z\d]{4}(?![A-Z\d])"
 )
 
 
@@ -61,5 +62,5 @@ def legal_form(company: str) -> str | None:
 
 
 def has_postcode(text: str) -> bool:
-    """Whether a line names a town with its postcode, as in Europe, Britain or the United States."""
+    """Whether a line names a town with its postcode, as in Europe, Britain, Ireland or the United States."""
     return bool(_POSTCODE_TOWN.search(text))

@@ -19,7 +19,8 @@ from ecosystem.cli.demonstration import (
     specimen_cases,
 )
 from ecosystem_client import Ecosystem, Retries
-from specimens.maker import demonstration, write
+from specimens.maker import write
+from specimens.selections import demonstration
 from tests.client.twin import CLIENT, SECRET, Twin, problem, served, twin_app
 
 AS_OF = date(2026, 11, 24)
@@ -77,7 +78,7 @@ class TestCases:
         (tmp_path / "own.txt").write_text("mine")
         cases = folder_cases(tmp_path)
 
-        assert len(cases) == 11
+        assert len(cases) == 15
         assert [case.name for case in cases if case.truth is None] == ["own.txt"]
         assert {case.name: case.truth for case in specimen_cases(3, AS_OF)}.keys() <= {case.name for case in cases}
 

@@ -11,7 +11,7 @@ from typing import Any
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity
 from ecosystem_client import ApiError, Ecosystem, EcosystemFailure
 from ecosystem_client.models import Result
-from specimens.maker import demonstration as specimens_of
+from specimens.selections import demonstration as specimens_of
 
 LOCALE = "en_GB"
 _TRUTH = ".truth.json"

@@ -115,7 +115,7 @@ class TestConsuming:
         async with log.running(log.runner(poll_seconds=0.2)):
             await log.publish("a", 1)
             await log.until(1)
-            monkeypatch.setattr(log.database.wakeups, "send", lambda _: None)
+            monkeypatch.setattr(log.database.wakeups, "send", lambda *_: None)
             await log.publish("a", 2)
             effects = await log.until(2, within_seconds=3)
 

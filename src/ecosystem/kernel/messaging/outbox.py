@@ -1,5 +1,6 @@
 """Publishing: an event is appended to the log in the unit of work that makes it true."""
 
+from functools import partial
 from uuid import UUID
 from zlib import crc32
 
@@ -14,6 +15,7 @@ from ecosystem.kernel.messaging.errors import EventTooLarge, PublishedOutside
 from ecosystem.kernel.messaging.event import Event
 
 CHANNEL = "eco_log"
+"""The wake-up of who reads the log; its keys are types of events."""
 SLOTS = 16
 EVENT_BYTES_MAX = 65_536
 
@@ -64,8 +66,5 @@ class Outbox:
             (event_id, event.event_type, source, subject, slot_of(subject), self._clock.now(), now.trace_id,
              now.user_id, data.decode()),
         )  # fmt: skip
-        self._database.after_commit(self._wake)
+        self._database.after_commit(partial(self._database.wakeups.send, CHANNEL, event.event_type))
         return event_id
-
-    def _wake(self) -> None:
-        self._database.wakeups.send(CHANNEL)

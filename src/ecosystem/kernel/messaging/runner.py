@@ -71,7 +71,9 @@ class ConsumerRunner:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop` is set; the unit of work that is open then is finished."""
-        wake = self._database.wakeups.subscribe(CHANNEL)
+        wake, keys = asyncio.Event(), self._wake_keys()
+        for key in keys:
+            self._database.wakeups.subscribe(CHANNEL, wake, key=key)
         stopping = asyncio.create_task(self._stop_wakes(stop, wake))
         pause = 0.0
         try:
@@ -83,7 +85,15 @@ class ConsumerRunner:
                 pause = await self._sweep(stop)
         finally:
             stopping.cancel()
-            self._database.wakeups.unsubscribe(CHANNEL, wake)
+            for key in keys:
+                self._database.wakeups.unsubscribe(CHANNEL, wake, key=key)
+
+    def _wake_keys(self) -> list[str]:
+        """Only events that it wants wake it: each round of every consumer for every event was most of their work."""
+        if not self.consumer.at_once:
+            return []
+        types = self.consumer.types
+        return [""] if types is None else types
 
     @staticmethod
     async def _stop_wakes(stop: asyncio.Event, wake: asyncio.Event) -> None:

@@ -52,7 +52,7 @@ def build(kernel: Kernel) -> Service:
             AgentHost(STORAGE_AGENT, {StoreDocument: handlers.store, FailDocument: handlers.fail}),
         ),
         consumers=consumers(kernel.database, documents),
-        background=(lambda stop: _warm(kernel.sandbox, stop),),
+        background=(lambda stop: _warm(kernel.sandbox, stop), service.outcomes.waiting.run),
     )
 
 

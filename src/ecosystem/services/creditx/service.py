@@ -38,6 +38,7 @@ from ecosystem.services.creditx.errors import (
     NotReadYet,
     RuleSetChanged,
 )
+from ecosystem.services.creditx.following.outcomes import Outcomes
 from ecosystem.services.creditx.holding.vault import Vault, aad, company_id
 from ecosystem.services.creditx.judging.judge import Judgement, judge
 from ecosystem.services.creditx.judging.rule_set import Published, rule_set
@@ -94,6 +95,7 @@ class DocumentService:
         self._parts, self._settings = parts, settings
         self._database, self._documents = parts.database, parts.documents
         self._vault = Vault(parts.keyring, parts.objects)
+        self.outcomes = Outcomes(parts.database, settings.waiters_max)
         self._rule_sets_in_use: set[str] = set()
 
     # -- upload ----------------------------------------------------------------------------------------------------
@@ -278,6 +280,7 @@ class DocumentService:
         now = self._parts.clock.now()
         if not await self._documents.complete(document.document_id, terms, now):
             return
+        self.outcomes.tell(document.document_id)
         after = {
             "status": Status.COMPLETED.value, "outcome": document.judged_outcome, "score": str(document.score),
             "rule_set": document.rule_set, "rule_set_version": document.rule_set_version,
@@ -298,6 +301,7 @@ class DocumentService:
         if not await self._documents.fail(document.document_id, code, reasons, self._parts.clock.now()):
             return
         document_id = document.document_id
+        self.outcomes.tell(document_id)
         await self._parts.outbox.add(DocumentFailed(document_id=document_id, code=code))
         await self._parts.outbox.add(DocumentReviewRequested(document_id=document_id, reasons=tuple(reasons)))
         await self._parts.audit.record(
@@ -309,6 +313,10 @@ class DocumentService:
     async def find(self, document_id: UUID) -> Document:
         """Raises DocumentNotFound: also for another company's."""
         return await self._database.read(lambda: self._found(document_id))
+
+    async def finished(self, document_id: UUID, wait_seconds: float) -> Document:
+        """The document once it has its outcome, or as it stands after `wait_seconds`. Raises DocumentNotFound."""
+        return await self.outcomes.reached(document_id, wait_seconds, lambda: self.find(document_id))
 
     async def file_name(self, document: Document) -> str | None:
         """None where the document was erased."""

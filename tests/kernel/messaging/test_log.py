@@ -59,9 +59,10 @@ class TestEpochs:
         log.platform.rows("update kernel.log set xid = '900000000000'")
         log.platform.rows("update events.cursors set xid = '900000000000' where xid > '0'")
         log.platform.rows("update kernel.log_state set system_identifier = 1")
+        log.platform.rows("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'eco_events'")
 
+        await log.publish("a", 2)
         async with log.running(log.runner()):
-            await log.publish("a", 2)
             assert await log.until(2) == [("a", 1), ("a", 2)]
         assert log.platform.rows("select epoch from kernel.log order by id") == [(1,), (2,)]
 

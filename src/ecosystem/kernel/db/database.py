@@ -1,4 +1,7 @@
-"""One short transaction, fenced by the company of the context, run again when the database asks for it."""
+"""One short transaction, fenced by the company of the context, run again when the database asks for it.
+
+Begin and fence are one round trip on the driver's connection; a session is laid over it only for who asks for one.
+"""
 
 import asyncio
 import random
@@ -12,23 +15,26 @@ from uuid import UUID
 
 import orjson
 import psycopg
-from sqlalchemy import event, text
+from psycopg.pq import TransactionStatus
+from sqlalchemy import event, exc, text
 from sqlalchemy.engine import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy.util import await_only, greenlet_spawn
 
 from ecosystem.kernel import context
 from ecosystem.kernel.clock import Clock, SystemClock
 from ecosystem.kernel.db.errors import (
     RUN_AGAIN,
     CommitUncertain,
+    DeadAtRest,
     FenceBypassed,
     NoUnitOfWork,
     WriteInReading,
     is_lost,
     sqlstate,
     translate,
-    was_dead_at_rest,
 )
 from ecosystem.kernel.db.pool import RestingPool
 from ecosystem.kernel.db.settings import DatabaseSettings
@@ -37,34 +43,48 @@ from ecosystem.kernel.telemetry.metrics import METRICS, Metrics
 
 T = TypeVar("T")
 
-_FENCE = "select set_config('eco.company_id', %s, true)"
-_FENCE_READING = "select set_config('eco.company_id', %s, true), set_config('transaction_read_only', 'on', true)"
-
-
-class _FencedSession(Session):
-    """Sets the company at the begin of each transaction; a savepoint inherits it."""
-
-
-@event.listens_for(_FencedSession, "after_begin")
-def _raise_the_fence(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
-    if transaction.nested:
-        return
-    unit: _Unit = session.info["unit"]
-    company_id = context.current().company_id
-    statement = _FENCE_READING if unit.reading else _FENCE
-    connection.exec_driver_sql(statement, ("" if company_id is None else str(company_id),))
-    unit.begun = True
-
-
 @dataclass(eq=False)
 class _Unit:
-    """What is open: `begun` once the first statement was answered, `closed` for whoever kept the context too long."""
+    """What is open: `begun` once the database has said so, `closed` for whoever kept the context too long.
+
+    `connection` is the pool's, where it was taken for the driver; a session that came first has taken its own.
+    """
 
     reading: bool
     begun: bool = False
     closed: bool = False
+    connection: PoolProxiedConnection | None = None
+    driver: psycopg.AsyncConnection[Any] | None = None
     session: AsyncSession | None = None
+    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     callbacks: list[Callable[[], None]] = field(default_factory=list)
+
+    async def begin(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """Begin and set the company, in one round trip. Raises DeadAtRest."""
+        company_id = context.current().company_id
+        # The text of a UUID: nothing in it could end the quotes.
+        company = "" if company_id is None else UUID(str(company_id))
+        mode = " read only" if self.reading else ""
+        try:
+            # Two statements cannot be prepared.
+            await connection.execute(f"begin{mode}; set local eco.company_id = '{company}'".encode(), prepare=False)
+        except psycopg.Error as error:
+            if connection.closed:
+                raise DeadAtRest from error
+            raise
+        self.begun = True
+
+
+class _FencedSession(Session):
+    """Begins and sets the company where the driver has not; a savepoint inherits both."""
+
+
+@event.listens_for(_FencedSession, "after_begin")
+def _begin(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+    unit: _Unit = session.info["unit"]
+    if not (transaction.nested or unit.begun):
+        held: psycopg.AsyncConnection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
+        await_only(unit.begin(held))
 
 
 class Database:
@@ -158,36 +178,86 @@ class Database:
     async def _once(self, unit: _Unit, work: Callable[[], Awaitable[T]]) -> tuple[T, list[Callable[[], None]]]:
         token = self._open.set(unit)
         committing = False
-        session = AsyncSession(
-            self._engine, sync_session_class=_FencedSession, expire_on_commit=False, info={"unit": unit}
-        )
-        unit.session = session
         try:
-            async with session:
-                value = await work()
-                committing = True
-                await session.commit()
+            value = await work()
+            committing = True
+            await self._commit(unit)
             return value, unit.callbacks
         except Exception as error:
             ours = translate(error)
             if ours is None:
                 raise
-            lost = is_lost(error)
-            if sqlstate(error) in RUN_AGAIN or (not unit.begun and was_dead_at_rest(error)):
+            at_rest = isinstance(error, DeadAtRest)
+            if at_rest:
+                # What else rests there is no younger: connect anew.
+                await self._engine.dispose()
+            if sqlstate(error) in RUN_AGAIN or at_rest:
                 raise _Again(ours, error) from error
-            if lost and committing and not unit.reading:
+            if is_lost(error) and committing and not unit.reading:
                 raise CommitUncertain from error
             raise ours from error
         finally:
             unit.closed = True
             self._open.reset(token)
+            await self._let_go(unit)
+
+    async def driver(self) -> psycopg.AsyncConnection[Any]:
+        """The connection of the open `run` or `read`, for hot paths: no compilation on the way. Raises NoUnitOfWork."""
+        unit = self._present()
+        if unit is None:
+            raise NoUnitOfWork
+        if unit.driver is None:
+            async with unit.opening:
+                if unit.driver is None:
+                    unit.driver = await self._take(unit)
+        return unit.driver
+
+    async def _take(self, unit: _Unit) -> psycopg.AsyncConnection[Any]:
+        if unit.session is not None:
+            return (await (await unit.session.connection()).get_raw_connection()).driver_connection  # type: ignore[return-value]
+        unit.connection = await self._engine.raw_connection()
+        held: psycopg.AsyncConnection[Any] = unit.connection.driver_connection  # type: ignore[assignment]
+        await unit.begin(held)
+        return held
+
+    async def flush(self) -> None:
+        """Write what an ORM still holds back."""
+        unit = self._present()
+        if unit is not None and unit.session is not None:
+            await unit.session.flush()
+
+    async def _commit(self, unit: _Unit) -> None:
+        if unit.session is not None:
+            await unit.session.commit()
+        if unit.driver is not None:
+            await unit.driver.commit()
+
+    async def _let_go(self, unit: _Unit) -> None:
+        """Give the connection back as it was taken, or not at all: nothing of a transaction may stay on it."""
+        try:
+            if unit.session is not None:
+                await asyncio.shield(_close(unit.session))
+        finally:
+            if unit.connection is not None:
+                held: psycopg.AsyncConnection[Any] = unit.connection.driver_connection  # type: ignore[assignment]
+                if held.info.transaction_status is TransactionStatus.IDLE:
+                    await greenlet_spawn(unit.connection.close)
+                else:
+                    await asyncio.shield(_roll_back(unit.connection, held))
 
     @property
     def session(self) -> AsyncSession:
         """The session of the open `run` or `read`. Raises NoUnitOfWork outside of both."""
         unit = self._present()
-        if unit is None or unit.session is None:
+        if unit is None:
             raise NoUnitOfWork
+        if unit.session is None:
+            bind: AsyncEngine | AsyncConnection = self._engine
+            if unit.connection is not None:
+                bind = AsyncConnection(bind, Connection(bind.sync_engine, connection=unit.connection))
+            unit.session = AsyncSession(
+                bind, sync_session_class=_FencedSession, expire_on_commit=False, info={"unit": unit}
+            )
         return unit.session
 
     @property
@@ -219,10 +289,8 @@ class Database:
         await self._set_company(before)
 
     async def _set_company(self, company_id: UUID | None) -> None:
-        await self.session.execute(
-            text("select set_config('eco.company_id', :company, true)"),
-            {"company": "" if company_id is None else str(company_id)},
-        )
+        company = "" if company_id is None else str(company_id)
+        await (await self.driver()).execute("select set_config('eco.company_id', %s, true)", (company,))
 
     async def connection(self) -> psycopg.AsyncConnection[Any]:
         """A connection of its own, in autocommit, for LISTEN and the like; the caller closes it.
@@ -230,7 +298,7 @@ class Database:
         It has no company, so it sees no tenant's rows. Raises DatabaseUnavailable.
         """
         try:
-            return await self._connect(autocommit=True, limits=False)
+            return await self._connect(limits=False)
         except psycopg.Error as error:
             ours = translate(error)
             raise ours or error from error
@@ -239,7 +307,7 @@ class Database:
         """Raises DatabaseUnavailable, ConnectionsExhausted."""
 
         async def one() -> None:
-            await self.session.execute(text("select 1"))
+            await (await self.driver()).execute("select 1")
 
         await self.read(one)
 
@@ -247,7 +315,7 @@ class Database:
         unit = self._open.get()
         return None if unit is None or unit.closed else unit
 
-    async def _connect(self, *, autocommit: bool = False, limits: bool = True) -> psycopg.AsyncConnection[Any]:
+    async def _connect(self, *, limits: bool = True) -> psycopg.AsyncConnection[Any]:
         settings = self.settings
         options = [f"-c search_path={self.schema},kernel,pg_temp", "-c timezone=UTC"]
         if limits:
@@ -258,7 +326,8 @@ class Database:
             ]
         return await psycopg.AsyncConnection.connect(
             settings.url.get_secret_value(),
-            autocommit=autocommit,
+            # Units of work say `begin` themselves, together with their fence.
+            autocommit=True,
             connect_timeout=settings.connect_timeout_seconds,
             application_name=f"ecosystem {self.schema}",
             options=" ".join(options),
@@ -273,6 +342,7 @@ class Database:
             max_overflow=0,
             pool_timeout=self.settings.pool_wait_seconds,
             pool_use_lifo=True,
+            pool_reset_on_return=None,
             use_native_hstore=False,
             json_deserializer=orjson.loads,
             json_serializer=lambda value: orjson.dumps(value).decode(),
@@ -293,6 +363,21 @@ class Database:
 
 
 _OPERATIONS = frozenset({"select", "insert", "update", "delete"})
+
+
+async def _close(session: AsyncSession) -> None:
+    try:
+        await session.close()
+    except exc.DBAPIError:
+        await session.invalidate()
+
+
+async def _roll_back(connection: PoolProxiedConnection, held: psycopg.AsyncConnection[Any]) -> None:
+    try:
+        await held.rollback()
+    except psycopg.Error:
+        await greenlet_spawn(connection.invalidate)
+    await greenlet_spawn(connection.close)
 
 
 class _Again(Exception):

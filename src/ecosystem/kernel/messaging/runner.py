@@ -236,7 +236,7 @@ class ConsumerRunner:
             try:
                 async with self._database.session.begin_nested():
                     # The session sets its savepoint at the first use of the connection, not before.
-                    await driver(self._database)
+                    await self._database.session.connection()
                     if await reading.enter(connection, name, envelope):
                         await self._handle(connection, envelope)
             except Poisoned as poisoned:
@@ -253,7 +253,7 @@ class ConsumerRunner:
             with context.scope(company_id=company, user_id=envelope.user_id, trace_id=envelope.trace_id, span_id=None):
                 await self.consumer.handler(envelope.type)(envelope)
                 # What an ORM still holds back must fail here, where it is known whose it is.
-                await self._database.session.flush()
+                await self._database.flush()
         except Exception as error:
             if translate(error) is not None or isinstance(error, UnitOfWorkTooLong):
                 raise

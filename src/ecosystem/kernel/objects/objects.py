@@ -13,7 +13,7 @@ from uuid import UUID
 from ecosystem.kernel import context
 from ecosystem.kernel.clock import Clock, SystemClock
 from ecosystem.kernel.keys.errors import CiphertextRefused
-from ecosystem.kernel.keys.keyring import CompanyKey, DataKey, Keyring
+from ecosystem.kernel.keys.keyring import CompanyKey, DataKey, FreshKey, Keyring
 from ecosystem.kernel.keys.sealing import KEY_BYTES, Random
 from ecosystem.kernel.objects import format as form
 from ecosystem.kernel.objects.errors import (
@@ -73,10 +73,12 @@ class Objects:
         *,
         retain_until: date,
         subject: str = "",
+        fresh: FreshKey | None = None,
     ) -> ObjectRef:
         """Store a content; the same one again is the same object, kept until the later of the dates.
 
-        With `subject`, the object can be read only as long as that subject's key lives: erasure destroys it.
+        With `subject`, the object can be read only as long as that subject's key lives: erasure destroys it. `fresh` is
+        that key where it is not kept yet; until the caller keeps it, nobody can read the object.
 
         Raises:
             ObjectTooLarge: nothing was stored.
@@ -84,7 +86,8 @@ class Objects:
         """
         self._enter(company_id)
         company = await self._keyring.company(company_id)
-        key = await self._key(company_id, subject)
+        subject = fresh.subject if fresh is not None else subject
+        key = fresh or await self._key(company_id, subject)
         secret, prefix = self._random(KEY_BYTES), self._random(form.PREFIX_BYTES)
         with tempfile.SpooledTemporaryFile(self.settings.memory_bytes_max) as spool:
             sealer = form.Sealer(secret, prefix)

@@ -121,10 +121,9 @@ class DocumentService:
                 return _replayed(before, fingerprint)
         facts = await self._inspect(content, file_name)
         document_id, now = self._parts.ids.uuid(), self._parts.clock.now()
-        subject = subject_of(document_id)
         retain_until = self._parts.objects.retain_until(self._settings.retention_days)
-        stored = await self._parts.objects.put(company, content.chunks(), retain_until=retain_until, subject=subject)
-        data_key = await self._parts.keyring.subject(company, subject)
+        data_key = await self._parts.keyring.fresh(company, subject_of(document_id))
+        stored = await self._parts.objects.put(company, content.chunks(), retain_until=retain_until, fresh=data_key)
         row = {
             "document_id": document_id, "client_id": client_id, "key_digest": digest, "fingerprint": fingerprint,
             "now": now, "file_name": data_key.encrypt(file_name.encode(), aad=aad("file_name", document_id)),
@@ -138,6 +137,7 @@ class DocumentService:
                 before = await self._documents.uploaded(client_id, digest or b"")
                 assert before is not None
                 return _replayed(before, fingerprint)
+            await self._parts.keyring.keep(data_key)
             await self._parts.outbox.add(
                 DocumentCreated(
                     document_id=document_id, media_type=facts["media_type"], size_bytes=content.size,

@@ -210,7 +210,7 @@ class WorkflowService:
         journal = _Journal(self._runs, self._parts, task.task_id, definition.workflow)
         port = DurablePort(
             task.task_id, generation, task, self._parts.agents, journal, self._clock,
-            sender=ORCHESTRATOR_AGENT.id, deadline=deadline,
+            sender=ORCHESTRATOR_AGENT.id, deadline=deadline, is_recorded=self._is_recorded,
         )  # fmt: skip
         try:
             with context.scope(agent_id=ORCHESTRATOR_AGENT.id):
@@ -226,6 +226,11 @@ class WorkflowService:
             ) from fault
         port.finish(output)
         return {"outcome": outcome_of(output)}
+
+    def _is_recorded(self, step: Step) -> bool:
+        card = self._parts.cards.get(step.agent)
+        task = card.task(step.request_type) if card is not None else None
+        return task is not None and task.effect
 
     async def failed(self, failure: TaskFailure) -> None:
         """Put the run into ERROR, in the transaction that fails its task."""

@@ -103,9 +103,44 @@ begin
 end $$;
 """
 
+# The claim extended and checkpoints written by one statement. Where it writes nothing the run is not ours, or a later
+# attempt was here: then Absurd's own functions decide and say why, as they did for every step.
+KEEP = """
+create function kernel.keep_steps(
+  p_queue text, p_task uuid, p_run uuid, p_lease integer, p_names text[], p_states text[]
+) returns void
+language plpgsql security definer set search_path = kernel, pg_temp as $$
+declare
+  v_now timestamptz := absurd.current_time();
+  v_kept integer;
+begin
+  perform kernel.check_queue(p_queue);
+  execute format(
+    'with ours as ('
+    '  update absurd.%1$I r set claim_expires_at = $1 + make_interval(secs => $2) from absurd.%2$I t'
+    '   where r.run_id = $3 and r.state = ''running'' and r.claim_expires_at is not null'
+    '     and t.task_id = r.task_id and t.task_id = $4 and t.state <> ''cancelled'' and t.last_attempt_run = $3'
+    '  returning r.run_id)'
+    ' insert into absurd.%3$I (task_id, checkpoint_name, state, status, owner_run_id, updated_at)'
+    ' select $4, s.name, s.state::jsonb, ''committed'', ours.run_id, $1 from ours, unnest($5, $6) s (name, state)'
+    ' on conflict (task_id, checkpoint_name) do update set state = excluded.state, status = excluded.status,'
+    '   owner_run_id = excluded.owner_run_id, updated_at = excluded.updated_at',
+    'r_' || p_queue, 't_' || p_queue, 'c_' || p_queue)
+    using v_now, p_lease, p_run, p_task, p_names, p_states;
+  get diagnostics v_kept = row_count;
+  if v_kept < cardinality(p_names) or v_kept = 0 then
+    perform absurd.extend_claim(p_queue, p_run, p_lease);
+    for i in 1 .. coalesce(cardinality(p_names), 0) loop
+      perform absurd.set_task_checkpoint_state(p_queue, p_task, p_names[i], p_states[i]::jsonb, p_run);
+    end loop;
+  end if;
+end $$;
+grant execute on function kernel.keep_steps to eco_service;
+"""
+
 
 def upgrade() -> None:
-    for statement in (LATER, APPEND, CLAIM):
+    for statement in (LATER, APPEND, CLAIM, KEEP):
         op.execute(statement)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -13,6 +14,7 @@ from ecosystem.kernel.messaging.consumer import Consumer
 from ecosystem.kernel.messaging.errors import EventTooLarge, PublishedOutside
 from ecosystem.kernel.messaging.event import Envelope
 from ecosystem.kernel.messaging.outbox import Outbox, slot_of
+from ecosystem.kernel.messaging.runner import ConsumerRunner
 from tests.kernel.messaging.conftest import GENEVA, ZURICH, Counted, Ignored, Log
 
 
@@ -120,6 +122,28 @@ class TestConsuming:
             effects = await log.until(2, within_seconds=3)
 
         assert effects == [("a", 1), ("a", 2)]
+
+    async def test_events_that_it_does_not_want_wake_nobody(self, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+        runner, patient = log.runner(poll_seconds=60), log.runner(log.consumer("patient", at_once=False))
+        rounds: list[str] = []
+        for one in (runner, patient):
+
+            async def counted(one: ConsumerRunner = one, round_: Any = one.round) -> Any:
+                rounds.append(one.consumer.name)
+                return await round_()
+
+            monkeypatch.setattr(one, "round", counted)
+        async with log.running(runner, patient):
+            await log.publish("a", 1)
+            await log.until(1)
+            before = rounds.count("counting")
+            for _ in range(5):
+                await log.database.run(lambda: log.outbox.add(Ignored(thing="a")))
+            await log.publish("a", 2)
+            assert await log.until(2) == [("a", 1), ("a", 2)]
+            assert await log.until(2, "patient") == [("a", 1), ("a", 2)]
+
+        assert rounds.count("counting") - before <= 3
 
     async def test_handler_sees_only_the_company_of_its_event(self, log: Log) -> None:
         seen: dict[str, list[str]] = {}

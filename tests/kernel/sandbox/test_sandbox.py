@@ -26,7 +26,7 @@ from ecosystem.kernel.sandbox.errors import (
 from ecosystem.kernel.sandbox.sandbox import Sandbox
 from ecosystem.kernel.sandbox.settings import SandboxSettings
 from ecosystem.kernel.sandbox.shared import SharedBytes
-from tests.support.poll import eventually_now
+from tests.support.poll import eventually, eventually_now
 
 HOSTILE = "tests.kernel.sandbox.hostile"
 
@@ -65,6 +65,12 @@ class TestWork:
         counts = [await sandbox.run(f"{HOSTILE}:remember", b"") for _ in range(4)]
 
         assert counts == [2, 2, 2, 2]
+
+    async def test_a_worker_that_had_the_time_has_rehearsed(self, sandbox: Sandbox) -> None:
+        async def rehearsed() -> bool:
+            return bool(await sandbox.run(f"{HOSTILE}:rehearsals", b""))
+
+        assert await eventually(rehearsed)
 
     async def test_many_jobs_at_once_all_end(self, sandbox: Sandbox) -> None:
         answers = await asyncio.gather(*(sandbox.run(f"{HOSTILE}:echo", b"x" * size) for size in range(40)))

@@ -43,6 +43,7 @@ from ecosystem.kernel.telemetry.metrics import METRICS, Metrics
 
 T = TypeVar("T")
 
+
 @dataclass(eq=False)
 class _Unit:
     """What is open: `begun` once the database has said so, `closed` for whoever kept the context too long.
@@ -252,9 +253,10 @@ class Database:
         if unit is None:
             raise NoUnitOfWork
         if unit.session is None:
-            bind: AsyncEngine | AsyncConnection = self._engine
+            engine = self._engine
+            bind: AsyncEngine | AsyncConnection = engine
             if unit.connection is not None:
-                bind = AsyncConnection(bind, Connection(bind.sync_engine, connection=unit.connection))
+                bind = AsyncConnection(engine, Connection(engine.sync_engine, connection=unit.connection))
             unit.session = AsyncSession(
                 bind, sync_session_class=_FencedSession, expire_on_commit=False, info={"unit": unit}
             )

@@ -39,7 +39,7 @@ class DatabaseKeyStore:
     async def load(self, company_id: UUID, subject: str) -> list[WrappedKey]:
         async def work() -> list[WrappedKey]:
             found = await (await driver(self._db)).execute(_LOAD, (company_id, subject))
-            return [WrappedKey(*row[:4], None if row[4] is None else bytes(row[4])) for row in await found.fetchall()]
+            return [WrappedKey(*row) for row in await found.fetchall()]
 
         return await self._as(company_id, work, self._db.read)
 

@@ -1,4 +1,4 @@
-"""Callers who wait for one thing to come to its end: woken by whichever process ends it, bounded, let go at the stop."""
+"""Callers who wait for one thing to come to its end: woken by the process that ends it, bounded, let go at the stop."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ class Waiting:
         return len(self._waiting)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Listen until `stop`, so that nothing is missed between a caller's first look and its wait; then let all go."""
+        """Listen until `stop`, so that nothing is missed between a first look and its wait; then let all callers go."""
         self._ending = False
         heard = self._wakeups.subscribe(self._channel, key="-")
         try:

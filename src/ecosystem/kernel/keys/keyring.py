@@ -144,7 +144,7 @@ class Keyring:
         return FreshKey(WrappedKey(company_id, subject, 1, 1, wrapped), secret, self._random)
 
     async def keep(self, key: FreshKey) -> None:
-        """Inside of a unit of work. Raises ValueError for a subject that had a key already: nothing is lost, it is kept."""
+        """Inside of a unit of work. Raises ValueError for a subject that had a key already, which stays."""
         if not await self._store.add(key.row):
             raise ValueError("a fresh key is for a subject that has none")
         self._remember(key)

@@ -119,9 +119,7 @@ def _documents(routes: APIRouter, service: DocumentService, settings: ServiceSet
         return Page(items=[DocumentShown.of(document) for document in kept], next_cursor=following)
 
     @routes.get("/v1/documents/{document_id}")
-    async def show_document(
-        document_id: UUID, response: Response, _: Reader, prefer: Prefer = None
-    ) -> DocumentShown:
+    async def show_document(document_id: UUID, response: Response, _: Reader, prefer: Prefer = None) -> DocumentShown:
         """Where a document stands; with `Prefer: wait=20` as soon as it has its outcome, at the latest after 20 s."""
         seconds = wait_seconds(prefer, settings.wait_seconds_max)
         if seconds is None:

@@ -161,6 +161,18 @@ class TestConsuming:
 
         assert seen == {str(ZURICH): [str(ZURICH)], str(GENEVA): [str(GENEVA)]}
 
+    async def test_fence_stands_right_behind_a_failed_event_of_another_company(self, log: Log) -> None:
+        log.failing[("b", 1)] = 1
+        await log.publish("a", 1, company=ZURICH)
+        await log.publish("b", 1, company=GENEVA)
+        await log.publish("c", 1, company=GENEVA)
+        await log.publish("d", 1, company=ZURICH)
+        async with log.running(log.runner()):
+            await log.until(4)
+
+        rows = log.platform.rows("select subject, company_id from events.effects order by subject")
+        assert rows == [("a", ZURICH), ("b", GENEVA), ("c", GENEVA), ("d", ZURICH)]
+
     async def test_event_published_twice_with_one_id_takes_effect_once(self, log: Log) -> None:
         event_id = uuid4()
         await log.publish("a", 1, event_id=event_id)

@@ -9,19 +9,16 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
 import psycopg
 from psycopg.pq import TransactionStatus
-from sqlalchemy import event, exc, text
+from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.orm import Session, SessionTransaction
-from sqlalchemy.pool import PoolProxiedConnection
-from sqlalchemy.util import await_only, greenlet_spawn
+from sqlalchemy.util import greenlet_spawn
 
 from ecosystem.kernel import context
 from ecosystem.kernel.clock import Clock, SystemClock
@@ -38,54 +35,11 @@ from ecosystem.kernel.db.errors import (
 )
 from ecosystem.kernel.db.pool import RestingPool
 from ecosystem.kernel.db.settings import DatabaseSettings
+from ecosystem.kernel.db.unit import FencedSession, Unit, close, roll_back
 from ecosystem.kernel.db.wakeups import Wakeups
 from ecosystem.kernel.telemetry.metrics import METRICS, Metrics
 
 T = TypeVar("T")
-
-
-@dataclass(eq=False)
-class _Unit:
-    """What is open: `begun` once the database has said so, `closed` for whoever kept the context too long.
-
-    `connection` is the pool's, where it was taken for the driver; a session that came first has taken its own.
-    """
-
-    reading: bool
-    begun: bool = False
-    closed: bool = False
-    connection: PoolProxiedConnection | None = None
-    driver: psycopg.AsyncConnection[Any] | None = None
-    session: AsyncSession | None = None
-    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
-    callbacks: list[Callable[[], None]] = field(default_factory=list)
-
-    async def begin(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        """Begin and set the company, in one round trip. Raises DeadAtRest."""
-        company_id = context.current().company_id
-        # The text of a UUID: nothing in it could end the quotes.
-        company = "" if company_id is None else UUID(str(company_id))
-        mode = " read only" if self.reading else ""
-        try:
-            # Two statements cannot be prepared.
-            await connection.execute(f"begin{mode}; set local eco.company_id = '{company}'".encode(), prepare=False)
-        except psycopg.Error as error:
-            if connection.closed:
-                raise DeadAtRest from error
-            raise
-        self.begun = True
-
-
-class _FencedSession(Session):
-    """Begins and sets the company where the driver has not; a savepoint inherits both."""
-
-
-@event.listens_for(_FencedSession, "after_begin")
-def _begin(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
-    unit: _Unit = session.info["unit"]
-    if not (transaction.nested or unit.begun):
-        held: psycopg.AsyncConnection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
-        await_only(unit.begin(held))
 
 
 class Database:
@@ -102,7 +56,7 @@ class Database:
     ) -> None:
         self.settings, self.schema = settings, schema
         self._clock, self._jitter = clock or SystemClock(), jitter
-        self._open: ContextVar[_Unit | None] = ContextVar(f"unit_of_work_{schema}", default=None)
+        self._open: ContextVar[Unit | None] = ContextVar(f"unit_of_work_{schema}", default=None)
         self._engine = self._make_engine(metrics)
         self.wakeups = Wakeups(self.connection)
 
@@ -143,7 +97,7 @@ class Database:
         while True:
             try:
                 with context.scope(unit_of_work=True):
-                    value, callbacks = await self._once(_Unit(reading=False), work)
+                    value, callbacks = await self._once(Unit(reading=False), work)
             except _Again as again:
                 if attempt >= self.settings.attempts_max:
                     raise again.error from again.cause
@@ -166,7 +120,7 @@ class Database:
         attempt = 1
         while True:
             try:
-                value, callbacks = await self._once(_Unit(reading=True), work)
+                value, callbacks = await self._once(Unit(reading=True), work)
             except _Again as again:
                 if attempt >= self.settings.attempts_max:
                     raise again.error from again.cause
@@ -176,7 +130,7 @@ class Database:
                 callback()
             return value
 
-    async def _once(self, unit: _Unit, work: Callable[[], Awaitable[T]]) -> tuple[T, list[Callable[[], None]]]:
+    async def _once(self, unit: Unit, work: Callable[[], Awaitable[T]]) -> tuple[T, list[Callable[[], None]]]:
         token = self._open.set(unit)
         committing = False
         try:
@@ -213,7 +167,7 @@ class Database:
                     unit.driver = await self._take(unit)
         return unit.driver
 
-    async def _take(self, unit: _Unit) -> psycopg.AsyncConnection[Any]:
+    async def _take(self, unit: Unit) -> psycopg.AsyncConnection[Any]:
         if unit.session is not None:
             return (await (await unit.session.connection()).get_raw_connection()).driver_connection  # type: ignore[return-value]
         unit.connection = await self._engine.raw_connection()
@@ -227,24 +181,24 @@ class Database:
         if unit is not None and unit.session is not None:
             await unit.session.flush()
 
-    async def _commit(self, unit: _Unit) -> None:
+    async def _commit(self, unit: Unit) -> None:
         if unit.session is not None:
             await unit.session.commit()
         if unit.driver is not None:
             await unit.driver.commit()
 
-    async def _let_go(self, unit: _Unit) -> None:
+    async def _let_go(self, unit: Unit) -> None:
         """Give the connection back as it was taken, or not at all: nothing of a transaction may stay on it."""
         try:
             if unit.session is not None:
-                await asyncio.shield(_close(unit.session))
+                await asyncio.shield(close(unit.session))
         finally:
             if unit.connection is not None:
                 held: psycopg.AsyncConnection[Any] = unit.connection.driver_connection  # type: ignore[assignment]
                 if held.info.transaction_status is TransactionStatus.IDLE:
                     await greenlet_spawn(unit.connection.close)
                 else:
-                    await asyncio.shield(_roll_back(unit.connection, held))
+                    await asyncio.shield(roll_back(unit.connection, held))
 
     @property
     def session(self) -> AsyncSession:
@@ -258,7 +212,7 @@ class Database:
             if unit.connection is not None:
                 bind = AsyncConnection(engine, Connection(engine.sync_engine, connection=unit.connection))
             unit.session = AsyncSession(
-                bind, sync_session_class=_FencedSession, expire_on_commit=False, info={"unit": unit}
+                bind, sync_session_class=FencedSession, expire_on_commit=False, info={"unit": unit}
             )
         return unit.session
 
@@ -284,15 +238,30 @@ class Database:
     async def as_company(self, company_id: UUID | None) -> AsyncIterator[None]:
         """Inside of an open unit: see and write the rows of this company, then again those of the one before."""
         before = context.current().company_id
-        await self._set_company(company_id)
-        with context.scope(company_id=company_id):
-            yield
-        # Not in a `finally`: a transaction that has failed accepts no statement, and its savepoint restores it.
-        await self._set_company(before)
+        await self.set_company(company_id)
+        try:
+            with context.scope(company_id=company_id):
+                yield
+        except BaseException:
+            # A transaction that has failed accepts no statement; its savepoint restores the company of its begin.
+            self.doubt_company()
+            raise
+        await self.set_company(before)
 
-    async def _set_company(self, company_id: UUID | None) -> None:
+    async def set_company(self, company_id: UUID | None) -> None:
+        """Inside of an open unit, for who changes the company from one piece of work to the next: move the fence."""
+        connection, unit = await self.driver(), self._present()
+        assert unit is not None
+        if unit.company_known and unit.company_id == company_id:
+            return
         company = "" if company_id is None else str(company_id)
-        await (await self.driver()).execute("select set_config('eco.company_id', %s, true)", (company,))
+        await connection.execute("select set_config('eco.company_id', %s, true)", (company,))
+        unit.company_known, unit.company_id = True, company_id
+
+    def doubt_company(self) -> None:
+        """After a failure inside of an open unit: a savepoint's end may have moved the fence, so set it anew."""
+        if (unit := self._present()) is not None:
+            unit.company_known = False
 
     async def connection(self) -> psycopg.AsyncConnection[Any]:
         """A connection of its own, in autocommit, for LISTEN and the like; the caller closes it.
@@ -313,7 +282,7 @@ class Database:
 
         await self.read(one)
 
-    def _present(self) -> _Unit | None:
+    def _present(self) -> Unit | None:
         unit = self._open.get()
         return None if unit is None or unit.closed else unit
 
@@ -365,21 +334,6 @@ class Database:
 
 
 _OPERATIONS = frozenset({"select", "insert", "update", "delete"})
-
-
-async def _close(session: AsyncSession) -> None:
-    try:
-        await session.close()
-    except exc.DBAPIError:
-        await session.invalidate()
-
-
-async def _roll_back(connection: PoolProxiedConnection, held: psycopg.AsyncConnection[Any]) -> None:
-    try:
-        await held.rollback()
-    except psycopg.Error:
-        await greenlet_spawn(connection.invalidate)
-    await greenlet_spawn(connection.close)
 
 
 class _Again(Exception):

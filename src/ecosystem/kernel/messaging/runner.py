@@ -248,13 +248,14 @@ class ConsumerRunner:
     async def _handle(self, connection: Connection, envelope: Envelope) -> None:
         """One handler, behind the fence of the event's company. Raises Poisoned for whatever is the event's fault."""
         company = envelope.company_id
-        await connection.execute("select set_config('eco.company_id', %s, true)", (str(company) if company else "",))
+        await self._database.set_company(company)
         try:
             with context.scope(company_id=company, user_id=envelope.user_id, trace_id=envelope.trace_id, span_id=None):
                 await self.consumer.handler(envelope.type)(envelope)
                 # What an ORM still holds back must fail here, where it is known whose it is.
                 await self._database.flush()
         except Exception as error:
+            self._database.doubt_company()
             if translate(error) is not None or isinstance(error, UnitOfWorkTooLong):
                 raise
             raise Poisoned(describe(error)) from error

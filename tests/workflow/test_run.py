@@ -128,6 +128,11 @@ async def test_call_under_way_is_given_up_where_the_run_is_not_ours_any_more() -
         await port.call(a_step("/b"))
 
     assert tasks.kept == {}
+    successor = a_port(tasks, agents, Clock(), Journal(), is_recorded=lambda _: True)
+    for key in ("/a", "/b"):
+        await successor.call(a_step(key))
+    # Whoever goes on asks the same two questions, and is answered from the agents' records.
+    assert len({asked[0] for asked in agents.asked}) == 2
 
 
 async def test_short_absence_is_waited_out_and_a_refusal_is_not() -> None:

@@ -130,6 +130,17 @@ class Harness:
         with context.scope(company_id=COMPANY):
             return await self.service.show(run_id)
 
+    async def in_state(self, run_id: UUID, state: str) -> Run:
+        """The run once it shows `state`: a call may be under way while the answer before it is still being kept."""
+
+        async def look() -> Run | None:
+            run = await self.show(run_id)
+            return run if run.state == state else None
+
+        found = await eventually(look)
+        assert found is not None
+        return found
+
     async def ended(self, run_id: UUID, *status: str) -> Run:
         """The run once its status is one of those (else completed, failed or cancelled)."""
         wanted = status or ("completed", "failed", "cancelled")

@@ -145,7 +145,7 @@ class TestDeath:
         stop, _ = flow.work()
         run_id = await flow.start()
         await reached.wait()
-        during = await flow.show(run_id)
+        during = await flow.in_state(run_id, "EXECUTING")
         die.set()
         stop.set()
         flow.work()
@@ -170,6 +170,7 @@ class TestDeath:
             async with asyncio.timeout(20):
                 while (line := await child.stdout.readline()) != b"reached\n":
                     assert line, "the child ended before it came there"
+            await flow.in_state(run_id, "AGGREGATING")
         finally:
             child.kill()
             await child.wait()
@@ -194,6 +195,7 @@ class TestDeath:
         run_id = await flow.start()
         flow.work()
         await reached.wait()
+        await flow.in_state(run_id, "AGGREGATING")
         # As a killed process leaves it: claimed by a worker that nobody is any more.
         flow.platform.rows(
             "update absurd.r_orchestrator set claimed_by = 'orchestrator/dead', claim_expires_at = now()"

@@ -165,13 +165,15 @@ class TestLoss:
         await own_sandbox.warm(HOSTILE)
         guardian = guardian_of(own_sandbox)
         (spawner,) = guardian.children()
+        workers = list(workers_of(own_sandbox))
         for process in {"spawner": [spawner], "guardian": [guardian], "both": [guardian, spawner]}[lost]:
             process.kill()
+        # A job that began in a worker before this one dies with its spawner would be lost with it: another test.
+        await asyncio.to_thread(eventually_now, lambda: all(gone(one) for one in (spawner, *workers)))
 
         answer = await own_sandbox.run(f"{HOSTILE}:echo", b"abc")
 
         assert answer["size"] == 3
-        await asyncio.to_thread(eventually_now, lambda: gone(spawner))
 
     async def test_a_killed_warm_worker_is_not_given_a_job(self, own_sandbox: Sandbox) -> None:
         await own_sandbox.warm(HOSTILE)

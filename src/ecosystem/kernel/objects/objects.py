@@ -94,7 +94,8 @@ class Objects:
             size, sha256 = await self._spool(sealer, chunks, spool)
             digest = company.object_name(f"{sha256}:{subject}" if subject else sha256)
             ref = ObjectRef(f"{company_id}/{digest}", size, digest)
-            present = await self._present(ref)
+            # Under a fresh key nothing can be there: the name is made from its subject.
+            present = await self._present(ref) if fresh is None else None
             if present is not None and present.retain_until >= retain_until:
                 return ref
             footer = form.Footer(ref.name, subject, size, retain_until, self._clock.now(), b"")

@@ -59,8 +59,9 @@ def run(control: socket.socket, load: Load, names: tuple[str, ...]) -> int:
     die_with_parent(signal.SIGKILL)
     name_process("eco zygote")
     runs = {name: load(name) for name in names}
-    gc.collect()
+    # What was imported is shared by every child and stays as it is: no collector looks at it again.
     gc.freeze()
+    gc.enable()
     if (count := threads()) != 1:
         control.send(json.dumps({"error": f"an import started {count - 1} threads: forking would be unsafe"}).encode())
         return 1

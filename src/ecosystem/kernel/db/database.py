@@ -7,7 +7,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, TypeVar
 from uuid import UUID
@@ -17,6 +17,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.util import greenlet_spawn
 
@@ -165,6 +166,9 @@ class Database:
             async with unit.opening:
                 if unit.driver is None:
                     unit.driver = await self._take(unit)
+        elif unit.session is not None:
+            # A session sets its savepoint at the first use of the connection: what comes now belongs behind it.
+            await unit.session.connection()
         return unit.driver
 
     async def _take(self, unit: Unit) -> psycopg.AsyncConnection[Any]:
@@ -194,8 +198,8 @@ class Database:
                 await asyncio.shield(close(unit.session))
         finally:
             if unit.connection is not None:
-                held: psycopg.AsyncConnection[Any] = unit.connection.driver_connection  # type: ignore[assignment]
-                if held.info.transaction_status is TransactionStatus.IDLE:
+                held: psycopg.AsyncConnection[Any] | None = unit.connection.driver_connection  # type: ignore[assignment]
+                if held is None or held.info.transaction_status is TransactionStatus.IDLE:
                     await greenlet_spawn(unit.connection.close)
                 else:
                     await asyncio.shield(roll_back(unit.connection, held))
@@ -243,8 +247,13 @@ class Database:
             with context.scope(company_id=company_id):
                 yield
         except BaseException:
-            # A transaction that has failed accepts no statement; its savepoint restores the company of its begin.
+            # Whoever catches it inside of the unit must stand behind the former fence again. Where the transaction
+            # has failed it takes no statement, and what ends that (its end, or a savepoint around this) restores it.
             self.doubt_company()
+            if self.is_open:
+                with suppress(psycopg.Error, SQLAlchemyError):
+                    await self.set_company(before)
+                self.doubt_company()
             raise
         await self.set_company(before)
 

@@ -236,7 +236,7 @@ class ConsumerRunner:
             try:
                 async with self._database.session.begin_nested():
                     # The session sets its savepoint at the first use of the connection, not before.
-                    await self._database.session.connection()
+                    await driver(self._database)
                     if await reading.enter(connection, name, envelope):
                         await self._handle(connection, envelope)
             except Poisoned as poisoned:

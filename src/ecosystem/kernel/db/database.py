@@ -198,7 +198,7 @@ class Database:
                 await asyncio.shield(close(unit.session))
         finally:
             if unit.connection is not None:
-                held: psycopg.AsyncConnection[Any] | None = unit.connection.driver_connection  # type: ignore[assignment]
+                held: psycopg.AsyncConnection[Any] | None = unit.connection.driver_connection
                 if held is None or held.info.transaction_status is TransactionStatus.IDLE:
                     await greenlet_spawn(unit.connection.close)
                 else:

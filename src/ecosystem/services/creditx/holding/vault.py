@@ -15,7 +15,6 @@ from ecosystem.kernel.sandbox.shared import SharedBytes
 from ecosystem.services.creditx.errors import NotReadYet, ValuesErased
 from ecosystem.services.creditx.model import Document
 
-
 _OF_THE_READING = ("language", "country", "page_readings", "parts", "tables", "mrz", "barcodes", "signs")
 
 

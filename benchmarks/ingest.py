@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from multiprocessing import get_context
 
 from benchmarks._report import closing_line, rounds_from_command_line
@@ -91,10 +92,7 @@ def main() -> None:
         alone(processes, warm)
         for number in range(rounds):
             mine = [next(pages) for _ in range(PAGES_PER_ROUND)]
-            work = [
-                ("ours", lambda mine=mine: through(clients, mine)),
-                ("baseline", lambda mine=mine: alone(processes, mine)),
-            ]
+            work = [("ours", partial(through, clients, mine)), ("baseline", partial(alone, processes, mine))]
             random.Random(number).shuffle(work)
             figures.append({name: measure() for name, measure in work})
         for one in clients:

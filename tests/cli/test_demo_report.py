@@ -1,8 +1,10 @@
 """Goal: a demonstration says what came, and where it is not what the truth says. Method: on the twin, no fleet."""
 
 import json
+import re
 from datetime import date
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -17,7 +19,8 @@ from ecosystem.cli.demonstration import (
     specimen_cases,
 )
 from ecosystem_client import Ecosystem, Retries
-from specimens.maker import demonstration, write
+from specimens.maker import write
+from specimens.selections import demonstration
 from tests.client.twin import CLIENT, SECRET, Twin, problem, served, twin_app
 
 AS_OF = date(2026, 11, 24)
@@ -75,7 +78,7 @@ class TestCases:
         (tmp_path / "own.txt").write_text("mine")
         cases = folder_cases(tmp_path)
 
-        assert len(cases) == 11
+        assert len(cases) == 15
         assert [case.name for case in cases if case.truth is None] == ["own.txt"]
         assert {case.name: case.truth for case in specimen_cases(3, AS_OF)}.keys() <= {case.name for case in cases}
 
@@ -105,3 +108,12 @@ class TestTable:
 
         assert said["good"] is True
         assert said["documents"][0]["failing_rules"][0]["rule"] == "iban_check_digits"
+
+
+def test_the_picture_shows_the_table_and_asks_no_other_host(tmp_path: Path) -> None:
+    file = tmp_path / "demo.svg"
+    demo_report.picture([a_report()], file)
+    drawn = ElementTree.fromstring(file.read_text())
+
+    assert "rejected" in "".join(drawn.itertext())
+    assert not re.search(r"@import|@font-face|(href|src)=|url\((?!#)", file.read_text())

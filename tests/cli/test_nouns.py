@@ -164,8 +164,8 @@ class TestOthers:
 
     def test_specimens_are_written_with_their_truth(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert specimens.main(["--seed", "4", "--out", str(tmp_path / "s"), "--as-of", "2026-11-24", "--demo"]) == 0
-        assert len(list((tmp_path / "s").glob("*.truth.json"))) == 10
-        assert "10 documents in" in capsys.readouterr().err
+        assert len(list((tmp_path / "s").glob("*.truth.json"))) == 14
+        assert "14 documents in" in capsys.readouterr().err
 
 
 class TestScreen:

@@ -1,22 +1,40 @@
-"""Makes specimens: one by kind and fault, the ten of the demonstration, or one of everything."""
+"""Makes one specimen: a document, or several in one file, in a quality, with a fault or none."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
-from specimens.kinds import MAKERS, Brief
-from specimens.model import CONSEQUENCES, KINDS_OF_FAULT, REFUSED, Draft, Fault, Kind, Outcome, Specimen, Truth
-from specimens.page import Layout, as_pdf, as_picture
-from specimens.people import World
-from specimens.writing import Hand
+from specimens import composing
+from specimens.composing import Order, Piece
+from specimens.model import (
+    CONSEQUENCES,
+    IDENTITY,
+    KINDS_OF_FAULT,
+    PAPERS,
+    REFUSED,
+    TEXT_ONLY,
+    Fault,
+    Kind,
+    Outcome,
+    PageTruth,
+    Part,
+    Place,
+    Quality,
+    Specimen,
+    TableTruth,
+    Truth,
+)
+from specimens.qualities.delivery import Container, Delivery, deliver
+from specimens.qualities.picture import Matrix, hull, turning
+from specimens.setting.pen import Traits
+from specimens.setting.style import Layout
 
-_KNOWN = tuple(kind for kind in Kind if kind is not Kind.UNKNOWN)
 _PASSWORD = "specimen"  # noqa: S105 opens a document that holds nothing
 
 
 class FaultDoesNotFit(ValueError):
-    """This fault cannot be planted in a document of this kind."""
+    """This fault cannot be planted in a document of this kind or quality."""
 
 
 def make(
@@ -25,88 +43,141 @@ def make(
     seed: int,
     as_of: date,
     fault: Fault | None = None,
+    language: str = "en",
+    quality: Quality = Quality.TEXT,
+    rotated: int = 0,
+    container: Container | None = None,
     locale: str | None = None,
     layout: Layout | None = None,
 ) -> Specimen:
-    """One document of a kind, with one fault or none.
+    """One document of a kind, with one fault or none; the same arguments give the same bytes.
 
-    `locale` (`en_GB`, `en_US`) allows numeric dates, written as is usual there; without it dates are unambiguous.
-    The same arguments give the same bytes.
+    `Kind.SEVERAL` is a file of two or three documents. `rotated` (0, 90, 180, 270) turns every page clockwise.
+    `container` chooses the file format of a quality that is not text. `locale` (`en_GB`, `en_US`) is that of the
+    company that will read it: English documents then come from there.
 
     Raises:
-        FaultDoesNotFit: the fault belongs to other kinds.
+        FaultDoesNotFit: the fault belongs to other kinds, or leaves no trace in this quality.
     """
-    if fault is not None and kind not in KINDS_OF_FAULT.get(fault, tuple(Kind)):
-        fitting = ", ".join(KINDS_OF_FAULT[fault])
-        raise FaultDoesNotFit(f"{fault} cannot be planted in {kind}; it fits: {fitting}.")
+    _check(kind, fault, quality)
     if kind is Kind.UNKNOWN and fault is None:
         fault = Fault.UNKNOWN_KIND
-    rng = random.Random(f"{seed}/{kind}/{fault}")  # noqa: S311 a seed is wanted
-    draft = MAKERS[kind](Brief(rng, World(rng), Hand.of(rng, locale), as_of, fault))
-    content = _set(draft, rng, layout or rng.choice(list(Layout)), fault)
-    name = "-".join(filter(None, (kind.value, fault.value if fault else "", str(seed)))) + ".pdf"
-    return Specimen(name, content, _truth(draft, fault), seed, as_of)
+    rng = random.Random(f"{seed}/{kind}/{fault}/{language}")  # noqa: S311 a seed is wanted
+    if fault is Fault.UNREADABLE and quality is Quality.TEXT:
+        quality = rng.choice((Quality.SCAN_200, Quality.PHOTO))
+    stem = [kind.value, fault.value if fault else "", language if language != "en" else ""]
+    stem += [quality.value if quality is not Quality.TEXT else "", f"r{rotated}" if rotated else "", str(seed)]
+    name = "-".join(filter(None, stem))
+    broken = _broken(fault, rng)
+    if broken is not None:
+        return Specimen(f"{name}.pdf", broken, _truth([], (), fault, language, quality), seed, as_of)
+    kinds = rng.choice(_TOGETHER) if kind is Kind.SEVERAL else (kind,)
+    text = quality is Quality.TEXT
+    traits = Traits(
+        password=_PASSWORD if fault is Fault.ENCRYPTED else None,
+        script="app.alert('specimen');" if fault is Fault.JAVASCRIPT else None,
+        rotated=rotated if text else 0,
+    )
+    pieces = [
+        composing.compose(Order(one, language, as_of, fault, locale, layout, quality), rng, traits) for one in kinds
+    ]
+    pdf = composing.joined([piece.pages.pdf for piece in pieces], as_of)
+    if text:
+        content = pdf[: int(len(pdf) * rng.uniform(0.4, 0.8))] if fault is Fault.TRUNCATED else pdf
+        truth = _truth(pieces, _text_views(pieces, rotated), fault, language, quality)
+        return Specimen(f"{name}.pdf", content, truth, seed, as_of)
+    delivery = deliver(
+        pdf, quality, rng, as_of, rotated=rotated, container=container, unreadable=fault is Fault.UNREADABLE
+    )
+    truth = _truth(pieces, _image_views(delivery), fault, language, quality)
+    ending = delivery.container
+    return Specimen(f"{name}.{ending}", delivery.content, truth, seed, as_of, ending.media_type)
 
 
-def _set(draft: Draft, rng: random.Random, layout: Layout, fault: Fault | None) -> bytes:
-    match fault:
-        case Fault.ZERO_BYTES:
-            return b""
-        case Fault.RENAMED_EXECUTABLE:
-            # The head of an ELF file for x86-64 with noise behind it: nothing that could run.
-            return b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\x3e\x00" + rng.randbytes(4000)
-        case Fault.PAGE_WITHOUT_TEXT:
-            return as_picture(draft)
-        case Fault.ENCRYPTED:
-            return as_pdf(draft, rng, layout, password=_PASSWORD)
-        case Fault.JAVASCRIPT:
-            return as_pdf(draft, rng, layout, script="app.alert('specimen');")
-        case Fault.TRUNCATED:
-            whole = as_pdf(draft, rng, layout)
-            return whole[: int(len(whole) * rng.uniform(0.4, 0.8))]
-        case _:
-            return as_pdf(draft, rng, layout)
+_TOGETHER = (
+    (Kind.PROOF_OF_ADDRESS, Kind.KYC_QUESTIONNAIRE),
+    (Kind.PASSPORT, Kind.PROOF_OF_ADDRESS),
+    (Kind.CERTIFICATE_OF_INCORPORATION, Kind.REGISTER_EXTRACT),
+    (Kind.IDENTITY_CARD, Kind.KYC_QUESTIONNAIRE, Kind.PROOF_OF_ADDRESS),
+    (Kind.REGISTER_EXTRACT, Kind.TAX_FORM),
+)
 
 
-def _truth(draft: Draft, fault: Fault | None) -> Truth:
+def _check(kind: Kind, fault: Fault | None, quality: Quality) -> None:
     if fault is None:
-        return Truth(draft.kind, draft.fields, Outcome.APPROVED)
-    then = CONSEQUENCES[fault]
-    readable = fault is not Fault.PAGE_WITHOUT_TEXT and then.outcome is not Outcome.REFUSED
+        return
+    fitting = KINDS_OF_FAULT.get(fault, (*IDENTITY, *PAPERS, Kind.UNKNOWN))
+    if kind not in fitting:
+        raise FaultDoesNotFit(f"{fault} cannot be planted in {kind}; it fits: {', '.join(fitting)}.")
+    if quality is not Quality.TEXT and fault in (*TEXT_ONLY, *REFUSED):
+        raise FaultDoesNotFit(f"{fault} leaves no trace in the quality {quality}; it fits: {Quality.TEXT}.")
+
+
+def _broken(fault: Fault | None, rng: random.Random) -> bytes | None:
+    if fault is Fault.ZERO_BYTES:
+        return b""
+    if fault is Fault.RENAMED_EXECUTABLE:
+        # The head of an ELF file for x86-64 with noise behind it: nothing that could run.
+        return b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\x3e\x00" + rng.randbytes(4000)
+    return None
+
+
+_View = tuple[Matrix, PageTruth]
+"""A page as delivered: the matrix from its points to the units of the file, and its size there."""
+
+
+def _text_views(pieces: Sequence[Piece], rotated: int) -> list[_View]:
+    views: list[_View] = []
+    for width, height in (size for piece in pieces for size in piece.pages.sizes):
+        shown = (height, width) if rotated in (90, 270) else (width, height)
+        views.append((turning(rotated, width, height), PageTruth(len(views) + 1, *shown, rotated)))
+    return views
+
+
+def _image_views(delivery: Delivery) -> list[_View]:
+    shown = zip(delivery.pictures, delivery.sizes, strict=True)
+    return [
+        (picture.matrix, PageTruth(number, *size, picture.rotated)) for number, (picture, size) in enumerate(shown, 1)
+    ]
+
+
+def _truth(
+    pieces: Sequence[Piece], views: Sequence[_View], fault: Fault | None, language: str, quality: Quality
+) -> Truth:
+    then = CONSEQUENCES[fault] if fault else None
+    unread = fault is Fault.UNREADABLE or (then is not None and then.outcome is Outcome.REFUSED)
+    parts = () if unread else _parts(pieces, [matrix for matrix, _ in views])
+    single = parts[0] if len(parts) == 1 else None
+    several = Kind.SEVERAL if len(parts) > 1 else Kind.UNKNOWN
     return Truth(
-        draft.kind if readable else Kind.UNKNOWN,
-        draft.fields if readable else {},
-        then.outcome,
-        then.failing_rules,
-        fault,
-        then.refusal_rule,
+        kind=single.kind if single else several,
+        fields=single.fields if single else {},
+        outcome=then.outcome if then else Outcome.APPROVED,
+        failing_rules=then.failing_rules if then else (),
+        fault=fault,
+        refusal_rule=then.refusal_rule if then else None,
+        language=language,
+        country=pieces[0].country if pieces else "",
+        quality=quality,
+        pages=tuple(page for _, page in views),
+        parts=parts,
     )
 
 
-def demonstration(seed: int, as_of: date, locale: str | None = None) -> list[Specimen]:
-    """Ten documents: one good of each kind, two that are rejected, two for review, and one file that is refused."""
-    rng = random.Random(f"{seed}/demonstration")  # noqa: S311
-    plan: list[tuple[Kind, Fault | None]] = [(kind, None) for kind in _KNOWN]
-    plan += [
-        (Kind.BANK_STATEMENT, rng.choice((Fault.WRONG_IBAN_CHECK_DIGITS, Fault.BALANCE_DOES_NOT_FOLLOW))),
-        (Kind.PROOF_OF_ADDRESS, Fault.OLD_PROOF_OF_ADDRESS),
-        rng.choice((
-            (Kind.KYC_QUESTIONNAIRE, Fault.PEP_DECLARED),
-            (Kind.INVOICE, Fault.DUE_BEFORE_INVOICE),
-            (Kind.INVOICE, Fault.MISSING_VALUE),
-        )),
-        (rng.choice(_KNOWN), Fault.PAGE_WITHOUT_TEXT),
-        (rng.choice(_KNOWN), rng.choice(REFUSED)),
-    ]  # fmt: skip
-    return [make(kind, seed=seed, as_of=as_of, fault=fault, locale=locale) for kind, fault in plan]
-
-
-def everything(seed: int, as_of: date, locale: str | None = None) -> list[Specimen]:
-    """A good document of each kind, and each fault in each kind that it fits (files that are refused: one kind)."""
-    plan: list[tuple[Kind, Fault | None]] = [(kind, None) for kind in _KNOWN]
-    for fault in Fault:
-        plan += [(kind, fault) for kind in KINDS_OF_FAULT.get(fault, (Kind.BANK_STATEMENT,))]
-    return [make(kind, seed=seed, as_of=as_of, fault=fault, locale=locale) for kind, fault in plan]
+def _parts(pieces: Sequence[Piece], matrices: Sequence[Matrix]) -> tuple[Part, ...]:
+    parts, before = [], 0
+    for number, piece in enumerate(pieces, 1):
+        places = {
+            name: Place(place.page + before, hull(matrices[place.page + before - 1], place.box), place.text, number)
+            for name, place in piece.pages.places.items()
+        }
+        tables = tuple(
+            TableTruth(table.name, table.page + before, table.columns, table.rows, number) for table in piece.tables
+        )
+        last = before + len(piece.pages.sizes)
+        parts.append(Part(piece.kind, before + 1, last, piece.fields, places, tables, piece.conflicts))
+        before = last
+    return tuple(parts)
 
 
 def write(specimens: Iterable[Specimen], folder: Path) -> list[Path]:

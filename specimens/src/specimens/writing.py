@@ -1,74 +1,87 @@
-"""How one document writes its dates, amounts and account numbers; and how an IBAN is made."""
+"""How one document writes its dates, amounts and account numbers."""
 
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-    "December",
-)  # fmt: skip
+from specimens import texts
 
-_DATES: dict[str, Callable[[date], str]] = {
+_Style = Callable[[date], str]
+_MONTHS = texts.words("en")["months"]
+
+_NUMERIC: dict[str, _Style] = {
     "iso": lambda day: day.isoformat(),
-    "long": lambda day: f"{day.day} {_MONTHS[day.month - 1]} {day.year}",
+    "dotted": lambda day: f"{day:%d.%m.%Y}",
+    "dotted_bare": lambda day: f"{day.day}.{day.month}.{day.year}",
+    "slashed": lambda day: f"{day:%d/%m/%Y}",
+    "dashed": lambda day: f"{day:%d-%m-%Y}",
+    "month_first": lambda day: f"{day:%m/%d/%Y}",
     "short": lambda day: f"{day.day} {_MONTHS[day.month - 1][:3]} {day.year}",
     "american": lambda day: f"{_MONTHS[day.month - 1]} {day.day}, {day.year}",
-    "day_first": lambda day: f"{day:%d/%m/%Y}",
-    "month_first": lambda day: f"{day:%m/%d/%Y}",
 }
+_SEPARATORS = {"apostrophe": ("'", "."), "point": (".", ","), "space": (" ", ","), "comma": (",", ".")}
 
 
 @dataclass(frozen=True)
 class Hand:
     """The habits of whoever wrote the document: one way of writing each thing, all through."""
 
+    language: str
+    country: str
     date_style: str
-    thousands: str
+    numbers: str
     code_first: bool
     iban_grouped: bool
 
     @classmethod
-    def of(cls, rng: random.Random, locale: str | None) -> "Hand":
-        """Numeric dates such as 01/02/2026 are written only where `locale` says how they are meant."""
-        styles = ["iso", "long", "short", "american"]
-        if locale is not None:
-            styles.append("month_first" if locale == "en_US" else "day_first")
-        return cls(rng.choice(styles), rng.choice([",", "'"]), rng.random() < 0.5, rng.random() < 0.6)
+    def of(cls, rng: random.Random, language: str, country: str) -> "Hand":
+        facts: dict[str, Any] = texts.countries()[country]
+        numbers = facts["numbers"]
+        if country == "CH" and language == "en":
+            numbers = rng.choice(("apostrophe", "comma"))
+        if country in ("AT", "LU"):
+            numbers = rng.choice(("point", "space"))
+        return cls(
+            language, country, rng.choice(facts["dates"][language]), numbers, rng.random() < 0.5, rng.random() < 0.7
+        )
+
+    def column_date(self, day: date) -> str:
+        """In a table, where there is no room for the name of a month."""
+        if self.date_style not in ("long", "short", "american"):
+            return self.date(day)
+        styles = texts.countries()[self.country]["dates"][self.language]
+        return _NUMERIC[next(style for style in styles if style not in ("long", "short", "american"))](day)
 
     def date(self, day: date) -> str:
-        return _DATES[self.date_style](day)
+        if self.date_style != "long":
+            return _NUMERIC[self.date_style](day)
+        month = texts.words(self.language)["months"][day.month - 1]
+        match self.language:
+            case "de":
+                # Austria says Jänner.
+                return f"{day.day}. {'Jänner' if self.country == 'AT' and day.month == 1 else month} {day.year}"
+            case "fr":
+                return f"{'1er' if day.day == 1 else day.day} {month} {day.year}"
+            case "es":
+                return f"{day.day} de {month} de {day.year}"
+            case _:
+                return f"{day.day} {month} {day.year}"
 
-    def number(self, amount: Decimal) -> str:
-        return f"{amount:,.2f}".replace(",", self.thousands)
+    def number(self, amount: Decimal, places: int = 2) -> str:
+        thousands, decimal = _SEPARATORS[self.numbers]
+        return f"{amount:,.{places}f}".replace(",", "\0").replace(".", decimal).replace("\0", thousands)
 
-    def amount(self, amount: Decimal, currency: str) -> str:
-        number = self.number(amount)
+    def amount(self, amount: Decimal, currency: str, places: int = 2) -> str:
+        number = self.number(amount, places)
         return f"{currency} {number}" if self.code_first else f"{number} {currency}"
 
     def iban(self, iban: str) -> str:
-        if not self.iban_grouped:
-            return iban
-        return " ".join(iban[start : start + 4] for start in range(0, len(iban), 4))
+        return grouped(iban) if self.iban_grouped else iban
 
 
-_ACCOUNT_DIGITS = {"CH": 17, "DE": 18, "AT": 16, "LI": 17}
-"""Length of the part after the check digits, for countries whose account part is digits without a check of its own."""
-
-
-def iban(rng: random.Random, country: str) -> str:
-    """An IBAN with right check digits (ISO 13616, MOD 97-10) of an account that nobody has."""
-    account = "".join(rng.choice("0123456789") for _ in range(_ACCOUNT_DIGITS[country]))
-    return f"{country}{_check_digits(country, account)}{account}"
-
-
-def with_wrong_check_digits(rng: random.Random, right: str) -> str:
-    wrong = (int(right[2:4]) - 2 + rng.randrange(1, 97)) % 97 + 2
-    return f"{right[:2]}{wrong:02d}{right[4:]}"
-
-
-def _check_digits(country: str, account: str) -> str:
-    digits = "".join(str(int(character, 36)) for character in f"{account}{country}00")
-    return f"{98 - int(digits) % 97:02d}"
+def grouped(number: str, size: int = 4) -> str:
+    """Groups of four from the left, as an IBAN or a creditor reference is printed."""
+    return " ".join(number[start : start + size] for start in range(0, len(number), size))

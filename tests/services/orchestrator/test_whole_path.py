@@ -16,7 +16,7 @@ from ecosystem.kernel.testing.harness import KernelHarness
 from ecosystem.services.creditx.app import build as build_creditx
 from ecosystem.services.events.app import build as build_events
 from ecosystem.services.orchestrator.app import build
-from specimens.maker import demonstration
+from specimens.selections import demonstration
 from tests.kernel.db.fixtures import Platform
 from tests.services.orchestrator.harness import COMPANY
 from tests.support.engines import CacheEngine

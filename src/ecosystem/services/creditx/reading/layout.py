@@ -1,120 +1,208 @@
-"""The text layer of a page as lines of cells: pieces of text that stand apart, each with its box.
+"""Lines of cells: pieces of text that stand apart, each with its place, wherever the text came from.
 
-Boxes are left, top, right, bottom in points from the top left corner of the page as it is shown.
+A cell knows where each of its characters stands, so that a part of it has a box of its own. Its `place` is where it
+stands once the text is turned upright and level; its `box` is on the page as shown: left, top, right, bottom from the
+top left corner, in the page's unit.
 """
 
-import ctypes
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import pypdfium2.raw as pdfium
+from typing import Literal
 
 Box = tuple[float, float, float, float]
+Method = Literal["text_layer", "ocr"]
+Turn = Literal[0, 90, 180, 270]
 
-_APART = 1.2
+APART = 1.2
 """Cells stand apart by more than this many line heights; words of one cell by less."""
-_WORD_GAP = 0.18
-_CHARACTERS_MAX = 200_000
+_TOGETHER, _WORD_GAP = 0.6, 0.18
+_SAME_LINE = 0.45
+CELLS_MAX = 100_000
 
 
-@dataclass
-class Cell:
-    text: str
+@dataclass(frozen=True)
+class Frame:
+    """How the upright text lies on the page as shown: turned clockwise by `turn`."""
+
     page: int
-    box: Box
+    width: float
+    height: float
+    method: Method = "text_layer"
+    turn: Turn = 0
+
+    @property
+    def upright_height(self) -> float:
+        return self.height if self.turn in (0, 180) else self.width
+
+    def upright(self, box: Box) -> Box:
+        left, top, right, bottom = box
+        match self.turn:
+            case 90:
+                return (top, self.width - right, bottom, self.width - left)
+            case 180:
+                return (self.width - right, self.height - bottom, self.width - left, self.height - top)
+            case 270:
+                return (self.height - bottom, left, self.height - top, right)
+            case _:
+                return box
+
+    def shown(self, place: Box) -> Box:
+        left, top, right, bottom = place
+        match self.turn:
+            case 90:
+                return (self.width - bottom, left, self.width - top, right)
+            case 180:
+                return (self.width - right, self.height - bottom, self.width - left, self.height - top)
+            case 270:
+                return (top, self.height - right, bottom, self.height - left)
+            case _:
+                return place
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word as OCR read it: its place, its box on the page as shown (turned, sloping), and how sure it is."""
+
+    place: Box
+    shown: Box
+    confidence: float
+
+    def between(self, left: float, right: float, turn: Turn) -> Box:
+        """The part of the box that stands between two edges of the place."""
+        width = max(self.place[2] - self.place[0], 0.1)
+        start = min(max((left - self.place[0]) / width, 0.0), 1.0)
+        end = min(max((right - self.place[0]) / width, start), 1.0)
+        x0, y0, x1, y1 = self.shown
+        match turn:
+            case 90:
+                return (x0, y0 + (y1 - y0) * start, x1, y0 + (y1 - y0) * end)
+            case 180:
+                return (x1 - (x1 - x0) * end, y0, x1 - (x1 - x0) * start, y1)
+            case 270:
+                return (x0, y1 - (y1 - y0) * end, x1, y1 - (y1 - y0) * start)
+            case _:
+                return (x0 + (x1 - x0) * start, y0, x0 + (x1 - x0) * end, y1)
+
+
+@dataclass(slots=True, eq=False)
+class Cell:
+    """`lefts` and `rights` hold the edges of each character of `text`, `words` (OCR) what it was read as."""
+
+    text: str
+    frame: Frame
+    place: Box
+    lefts: list[float]
+    rights: list[float]
+    words: tuple[Word, ...] = ()
+
+    @property
+    def page(self) -> int:
+        return self.frame.page
+
+    @property
+    def box(self) -> Box:
+        turn = self.frame.turn
+        boxes = [word.between(self.left, self.right, turn) for word in self.words]
+        left, top, right, bottom = union(boxes) if boxes else self.frame.shown(self.place)
+        return (round(left, 1), round(top, 1), round(right, 1), round(bottom, 1))
+
+    @property
+    def confidence(self) -> float:
+        """Of the word that is least sure; 1 where nothing had to be recognised."""
+        return min((word.confidence for word in self.words), default=1.0)
+
+    @property
+    def left(self) -> float:
+        return self.place[0]
+
+    @property
+    def right(self) -> float:
+        return self.place[2]
 
     @property
     def height(self) -> float:
-        return self.box[3] - self.box[1]
+        return self.place[3] - self.place[1]
 
     @property
     def middle(self) -> float:
-        return (self.box[1] + self.box[3]) / 2
+        return (self.place[1] + self.place[3]) / 2
 
-    def follows(self, other: "Cell") -> float | None:
+    def part(self, start: int, end: int | None = None) -> "Cell":
+        """The characters from `start` to before `end` as a cell; spaces at its ends are left out."""
+        end = len(self.text) if end is None else min(end, len(self.text))
+        while start < end and self.text[start].isspace():
+            start += 1
+        while start < end and self.text[end - 1].isspace():
+            end -= 1
+        lefts, rights = self.lefts[start:end], self.rights[start:end]
+        place = (min(lefts, default=self.left), self.place[1], max(rights, default=self.left), self.place[3])
+        words = tuple(word for word in self.words if place[0] < word.place[2] and word.place[0] < place[2])
+        return Cell(self.text[start:end], self.frame, place, lefts, rights, words)
+
+    def overlap(self, other: "Cell") -> float:
+        """The share of the narrower one's width that lies above or below the other."""
+        shared = min(self.right, other.right) - max(self.left, other.left)
+        return shared / max(min(self.right - self.left, other.right - other.left), 0.1)
+
+    def gap_after(self, other: "Cell") -> float | None:
         """The gap to `other` before it on the same line in line heights; None where it is another line."""
-        height = max(self.height, other.height, 1.0)
-        if abs(self.middle - other.middle) > 0.4 * height:
+        height = max(self.height, other.height, 0.1)
+        if abs(self.middle - other.middle) > _SAME_LINE * height:
             return None
-        return (self.box[0] - other.box[2]) / height
-
-    def join(self, other: "Cell", between: str) -> None:
-        """Take what follows on the same line into this cell."""
-        self.text += between + other.text
-        ours, theirs = self.box, other.box
-        self.box = (
-            min(ours[0], theirs[0]), min(ours[1], theirs[1]), max(ours[2], theirs[2]), max(ours[3], theirs[3]),
-        )  # fmt: skip
+        return (self.left - other.right) / height
 
 
 Line = list[Cell]
 
 
-def lines_of(page: Any, number: int) -> list[Line]:
-    """The lines of one page from top to bottom, each from left to right. `number` counts from 1."""
+def joined(cells: Sequence[Cell], between: str = " ") -> Cell:
+    """Cells as one, in their order."""
+    if len(cells) == 1:
+        return cells[0]
+    first = cells[0]
+    lefts, rights = list(first.lefts), list(first.rights)
+    for cell in cells[1:]:
+        lefts += [rights[-1] if rights else cell.left] * len(between) + cell.lefts
+        rights += [cell.left] * len(between) + cell.rights
+    return Cell(
+        between.join(cell.text for cell in cells), first.frame, union(cell.place for cell in cells), lefts, rights,
+        tuple(word for cell in cells for word in cell.words),
+    )  # fmt: skip
+
+
+def union(boxes: Iterable[Box]) -> Box:
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return (min(lefts), min(tops), max(rights), max(bottoms))
+
+
+def lines_of(cells: list[Cell]) -> list[Line]:
+    """The lines of one page from top to bottom, each from left to right."""
     lines: list[Line] = []
-    for cell in sorted(_cells(page, number), key=lambda cell: (cell.middle, cell.box[0])):
-        if lines and abs(lines[-1][0].middle - cell.middle) <= 0.4 * max(cell.height, lines[-1][0].height, 1.0):
+    # A line's height on the page is that of its tallest cell; small print beside it belongs to it.
+    for cell in sorted(cells[:CELLS_MAX], key=lambda cell: (cell.middle, cell.left)):
+        head = lines[-1][0] if lines else None
+        if head and abs(head.middle - cell.middle) <= _SAME_LINE * max(min(cell.height, head.height), 1.0):
             lines[-1].append(cell)
         else:
             lines.append([cell])
-    return [_merged(sorted(line, key=lambda cell: cell.box[0])) for line in lines]
+    return [_merged(sorted(line, key=lambda cell: cell.left)) for line in lines]
 
 
 def _merged(line: Line) -> Line:
     """Cells that were set piece by piece become one where no more than a space is between them."""
-    merged = line[:1]
-    for cell in line[1:]:
-        gap = cell.follows(merged[-1])
-        if gap is not None and gap <= 0.6:
-            merged[-1].join(cell, " " if gap > _WORD_GAP else "")
+    merged: list[list[Cell]] = []
+    for cell in line:
+        gap = cell.gap_after(merged[-1][-1]) if merged else None
+        if gap is not None and -0.5 <= gap <= _TOGETHER:
+            merged[-1].append(cell)
         else:
-            merged.append(cell)
-    return merged
+            merged.append([cell])
+    return [_fused(group) for group in merged]
 
 
-def _cells(page: Any, number: int) -> list[Cell]:
-    text_page = page.get_textpage()
-    shown = _shown_box(page)
-    cells: list[Cell] = []
-    space = False
-    box = pdfium.FS_RECTF()
-    for index in range(min(text_page.count_chars(), _CHARACTERS_MAX)):
-        code = pdfium.FPDFText_GetUnicode(text_page.raw, index)
-        if code <= 32 or code in (0xA0, 0xAD, 0xFFFE, 0xFFFF) or 0xD800 <= code <= 0xDFFF or code > 0x10FFFF:
-            space = True
-            continue
-        if not pdfium.FPDFText_GetLooseCharBox(text_page.raw, index, ctypes.byref(box)):
-            continue
-        character = Cell(chr(code), number, shown(box))
-        gap = character.follows(cells[-1]) if cells else None
-        if gap is not None and -0.5 <= gap <= _APART:
-            cells[-1].join(character, " " if space or gap > _WORD_GAP else "")
-        else:
-            cells.append(character)
-        space = False
-    text_page.close()
-    return cells
-
-
-def _shown_box(page: Any) -> Any:
-    """From a box in the page's own space (origin at the bottom left) to the page as shown."""
-    left, bottom, right, top = page.get_cropbox()
-    rotation = page.get_rotation()
-
-    def shown(box: Any) -> Box:
-        x0, x1 = box.left - left, box.right - left
-        y0, y1 = box.bottom - bottom, box.top - bottom
-        width, height = right - left, top - bottom
-        match rotation:
-            case 90:
-                found = (y0, x0, y1, x1)
-            case 180:
-                found = (width - x1, y0, width - x0, y1)
-            case 270:
-                found = (height - y1, width - x1, height - y0, width - x0)
-            case _:
-                found = (x0, height - y1, x1, height - y0)
-        return (round(found[0], 1), round(found[1], 1), round(found[2], 1), round(found[3], 1))
-
-    return shown
+def _fused(group: list[Cell]) -> Cell:
+    fused = group[0]
+    for cell in group[1:]:
+        gap = cell.gap_after(fused)
+        fused = joined((fused, cell), " " if gap is None or gap > _WORD_GAP else "")
+    return fused

@@ -1,0 +1,1 @@
+"""Passports, identity cards and visas: machine readable zones, portraits, and the documents around them."""

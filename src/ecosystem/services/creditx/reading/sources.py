@@ -1,0 +1,75 @@
+"""The pages of a file with the text that was found on each: its own text layer, else what OCR read."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+
+from ecosystem.services.creditx.reading import page_texts, text_layer
+from ecosystem.services.creditx.reading.layout import Cell, Frame
+from ecosystem.services.creditx.reading.signs.finding import signs_on_page
+from ecosystem.services.creditx.reading.signs.sign import Sign
+
+PDF = "application/pdf"
+_SIGNED_PAGES_MAX = 40
+
+
+@dataclass
+class Source:
+    """A page. `shows`: there is something on it. `text`: its page text of OCR, where that is what was read."""
+
+    frame: Frame
+    cells: list[Cell]
+    shows: bool = True
+    text: Mapping[str, Any] | None = None
+    signs: list[Sign] = field(default_factory=list)
+
+    def as_json(self, media_type: str) -> dict[str, Any]:
+        """How the page was read: an entry of `page_readings`."""
+        frame, text = self.frame, self.text
+        about = {"page": frame.page, "width": frame.width, "height": frame.height}
+        if text is not None:
+            return about | {
+                "unit": text["unit"], "method": "ocr" if self.cells else "none", "engine": text["engine"],
+                "rotation_degrees": text["rotation_degrees"], "skew_degrees": text["skew_degrees"],
+                "confidence": text["confidence"],
+            }  # fmt: skip
+        return about | {
+            "unit": "point" if media_type == PDF else "pixel", "method": "text_layer" if self.cells else "none",
+            "engine": None, "rotation_degrees": frame.turn, "skew_degrees": 0.0,
+            "confidence": 1.0 if self.cells else 0.0,
+        }  # fmt: skip
+
+
+def sources(payload: bytes, media_type: str, texts: Mapping[int, Mapping[str, Any]]) -> Iterator[Source]:
+    """`texts` are the pages that OCR has read, by number; an image is as many pages as they say."""
+    if media_type != PDF:
+        for number in range(1, max(texts, default=1) + 1):
+            yield _by_ocr(texts[number]) if number in texts else Source(Frame(number, 0.0, 0.0, "ocr"), [])
+        return
+    document = pypdfium2.PdfDocument(payload)
+    try:
+        for number in range(1, len(document) + 1):
+            yield _page(document, number, texts)
+    finally:
+        document.close()
+
+
+def _page(document: Any, number: int, texts: Mapping[int, Mapping[str, Any]]) -> Source:
+    page = document[number - 1]
+    try:
+        frame, cells = text_layer.cells_of(page, number)
+        shows = len(document) == 1 or pdfium.FPDFPage_CountObjects(page.raw) > 0
+        if not cells and number in texts:
+            return _by_ocr(texts[number])
+        signs = signs_on_page(page, number) if cells and number <= _SIGNED_PAGES_MAX else []
+        return Source(frame, cells, shows, signs=signs)
+    finally:
+        page.close()
+
+
+def _by_ocr(text: Mapping[str, Any]) -> Source:
+    frame, cells = page_texts.cells_of(text)
+    return Source(frame, cells, text=text)

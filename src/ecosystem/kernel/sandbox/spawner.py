@@ -10,6 +10,7 @@ the worker and its pidfd. `{"id", "again"}`: ask the next spawner. `{"id", "erro
 """
 
 import gc
+import heapq  # noqa: F401 Counter.most_common imports it at first use, when a worker cannot any more
 import importlib
 import os
 import re

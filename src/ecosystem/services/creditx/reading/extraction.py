@@ -8,7 +8,7 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from ecosystem.services.creditx.reading import values
+from ecosystem.services.creditx.reading import rehearsal, values
 from ecosystem.services.creditx.reading.kinds import UNKNOWN, FieldOf, KindOf, kinds, normal
 from ecosystem.services.creditx.reading.layout import Cell, Line, lines_of
 
@@ -44,6 +44,10 @@ def prepare_sandbox() -> None:
     buffer = io.BytesIO()
     empty.save(buffer)
     extract(buffer.getvalue(), media_type="application/pdf", date_order="DMY")
+
+
+def rehearse_sandbox() -> None:
+    extract(rehearsal.page(), media_type="application/pdf", date_order="DMY")
 
 
 def extract(

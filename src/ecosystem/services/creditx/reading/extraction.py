@@ -14,7 +14,6 @@ from ecosystem.services.creditx.reading.documents import Document, read_part
 from ecosystem.services.creditx.reading.kinds import SEVERAL, UNKNOWN, Type, kinds, lexicon
 from ecosystem.services.creditx.reading.labels import forms
 from ecosystem.services.creditx.reading.layout import CELLS_MAX, lines_of
-from ecosystem.services.creditx.reading.names import legal_form
 from ecosystem.services.creditx.reading.parts import PageText, parts_of
 from ecosystem.services.creditx.reading.signs.finding import signs_of
 from ecosystem.services.creditx.reading.signs.sign import Sign
@@ -39,7 +38,7 @@ def prepare_sandbox() -> None:
     _ = lexicon().titles.beginnings, lexicon().languages.beginnings
     for label in lexicon().texts:
         forms(label)
-    country_names(), legal_form("Example GmbH")
+    country_names()
     for habits in (Habits("DMY"), Habits("DMY", ocr=True)):
         for name, text in product(get_args(Type), _EVERYTHING):
             read_as(name, text, habits)

@@ -130,7 +130,11 @@ def report(
     good = memory <= MEMORY_BYTES_MAX
     for case, rounds, bar in (("warm", warm, WARM_BAR), ("empty", empty, EMPTY_BAR)):
         seconds = [round(value, 2) for value in cpu[case]]
-        more = {"cpu_seconds": seconds, "memory_at_rest_mb": round(memory / 2**20), "memory_mb_max": 700}
+        more: dict[str, Any] = {
+            "cpu_seconds": seconds,
+            "memory_at_rest_mb": round(memory / 2**20),
+            "memory_mb_max": 700,
+        }
         good = closing_line("boot", case, "s", "lower", rounds, bar, settings, **more) and good
     if memory > MEMORY_BYTES_MAX:
         print(f"memory at rest is {memory / 2**20:.0f} MB, at most 700 MB are wanted", file=sys.stderr)

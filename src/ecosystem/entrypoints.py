@@ -28,6 +28,7 @@ MIGRATE = "migrate"
 # libraries any more, and every import before the fork is one that no child pays for.
 PRELOAD = (
     "anyio._backends._asyncio",
+    "cryptography.hazmat.backends.openssl.backend",
     "encodings.ascii",
     "encodings.cp1252",
     "encodings.idna",
@@ -138,6 +139,9 @@ def supervise(config: Path | None, status_fd: int | None, zygote: Begun | None =
     try:
         source = Source.load(config, os.environ)
         home = with_account(Home(default_home(os.environ)), source.get(FleetSettings))
+        # What is refused in a home that is not there yet leaves nothing; in one that is, whoever ran before us may
+        # still hold the port.
+        plan = None if home.path.exists() else make_plan(home, source)
         home.prepare()
         held = home.lock()
         home.make_secrets()
@@ -148,7 +152,7 @@ def supervise(config: Path | None, status_fd: int | None, zygote: Begun | None =
             os.dup2(output, 1)
             os.dup2(output, 2)
             os.close(output)
-        supervisor = Supervisor(make_plan(home, source), lambda text: say({"progress": text}), zygote)
+        supervisor = Supervisor(plan or make_plan(home, source), lambda text: say({"progress": text}), zygote)
         try:
             return asyncio.run(supervisor.run())
         finally:

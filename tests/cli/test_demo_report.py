@@ -1,8 +1,10 @@
 """Goal: a demonstration says what came, and where it is not what the truth says. Method: on the twin, no fleet."""
 
 import json
+import re
 from datetime import date
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -106,3 +108,12 @@ class TestTable:
 
         assert said["good"] is True
         assert said["documents"][0]["failing_rules"][0]["rule"] == "iban_check_digits"
+
+
+def test_the_picture_shows_the_table_and_asks_no_other_host(tmp_path: Path) -> None:
+    file = tmp_path / "demo.svg"
+    demo_report.picture([a_report()], file)
+    drawn = ElementTree.fromstring(file.read_text())
+
+    assert "rejected" in "".join(drawn.itertext())
+    assert not re.search(r"@import|@font-face|(href|src)=|url\((?!#)", file.read_text())

@@ -171,6 +171,13 @@ class TestDocuments:
         assert (first.replayed, second.replayed) == (False, True)
         assert first.document_id == second.document_id
 
+    async def test_following_asks_the_platform_to_wait(self, twin: Twin, ecosystem: AsyncEcosystem) -> None:
+        receipt = await ecosystem.documents.upload(b"x", name="a.pdf")
+        await ecosystem.documents.follow(receipt.document_id, timeout_seconds=30)
+
+        waits = [headers.get("prefer") for method, path, headers in twin.asked if path.endswith(receipt.document_id)]
+        assert waits[0] == f"wait={int(min(20, ecosystem._connection.timeout_seconds / 2))}"
+
     async def test_following_ends_with_its_time(self, twin: Twin, ecosystem: AsyncEcosystem) -> None:
         twin.looks_until_done = 1000
         receipt = await ecosystem.documents.upload(b"x", name="a.pdf")

@@ -1,11 +1,14 @@
 """Goal: settings and machine are explained, nonsense is refused with a next step. Method: the commands in process."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from ecosystem.cli import main as cli
+from ecosystem.cli.project import tool_environment
 from ecosystem.entrypoints import settings_classes
 
 
@@ -60,6 +63,20 @@ class TestDoctor:
         assert {"postgresql", "cache", "edge", "disk", "memory", "open files", "port"} <= set(found)
         assert "of 400" in found["connections"]["fact"]
 
+    def test_an_account_without_a_name_is_wrong_for_the_embedded_database_only(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+
+        def verdict() -> str:
+            eco("doctor", "--json")
+            findings = json.loads(capsys.readouterr().out)["findings"]
+            return str(next(one["verdict"] for one in findings if one["name"] == "account"))
+
+        assert verdict() == "wrong"
+        (tmp_path / "eco.toml").write_text("[database]\nurl = 'postgresql://eco@db/eco'\n")
+        assert verdict() == "good"
+
     def test_too_many_replicas_are_wrong_and_it_says_how_to_mend_it(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -67,6 +84,15 @@ class TestDoctor:
 
         assert eco("doctor") == 1
         assert "Fewer replicas" in capsys.readouterr().out
+
+
+class TestPipes:
+    def test_a_reader_that_has_seen_enough_is_no_trouble(self) -> None:
+        command = f"{sys.executable} -m ecosystem config show --origin | head -1"
+        done = subprocess.run(["/bin/sh", "-c", command], env=tool_environment(), capture_output=True, text=True)
+
+        assert done.stdout.startswith("SETTING")
+        assert done.stderr == ""
 
 
 class TestWithoutPlatform:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from ecosystem.fleet.errors import NotStarted
+from ecosystem.fleet.errors import EngineFailed, NotStarted
 from ecosystem.fleet.process import Process, Seen
 from tests.support.poll import eventually
 
@@ -68,6 +68,21 @@ async def test_a_crash_loop_backs_off_and_says_why() -> None:
 
     assert "exited with code 3 (the disk is full)" in process.seen.reason
     assert "next try in" in process.seen.reason
+    await process.stop(5)
+
+
+async def test_one_that_cannot_be_started_says_why_in_its_own_words() -> None:
+    class Refusing(Shell):
+        async def start(self, process: Process) -> int:
+            raise EngineFailed("initdb ended with code 1.")
+
+    process = a_process(Refusing("", "user 12345 does not exist"))
+    process.begin()
+
+    async def is_told() -> bool:
+        return "initdb ended with code 1. (user 12345 does not exist)" in process.seen.reason
+
+    assert await eventually(is_told)
     await process.stop(5)
 
 

@@ -19,17 +19,18 @@ class Fleet:
 
     home: Path
     environ: dict[str, str]
+    python: str = sys.executable
 
     def eco(self, *arguments: str, timeout_seconds: float = 90, **more: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [sys.executable, "-m", "ecosystem", *arguments], env=self.environ | more, cwd=self.home.parent,
+            [self.python, "-m", "ecosystem", *arguments], env=self.environ | more, cwd=self.home.parent,
             capture_output=True, text=True, timeout=timeout_seconds, stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
 
     def begin(self, *arguments: str, **more: str) -> "subprocess.Popen[str]":
         """A command that goes on; the test ends it."""
         return subprocess.Popen(
-            [sys.executable, "-m", "ecosystem", *arguments], env=self.environ | more, cwd=self.home.parent,
+            [self.python, "-m", "ecosystem", *arguments], env=self.environ | more, cwd=self.home.parent,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
@@ -42,10 +43,10 @@ class Fleet:
 
 
 @contextmanager
-def a_home(name: str, **environ: str) -> Iterator[Fleet]:
+def a_home(name: str, *, python: str = sys.executable, **environ: str) -> Iterator[Fleet]:
     """A home in which nothing runs yet; whatever runs there at the end is stopped."""
     with short_folder(name) as folder:
-        fleet = Fleet(folder / "home", tool_environment() | {"ECO_HOME": str(folder / "home")} | environ)
+        fleet = Fleet(folder / "home", tool_environment() | {"ECO_HOME": str(folder / "home")} | environ, python)
         try:
             yield fleet
         finally:

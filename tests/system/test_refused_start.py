@@ -1,5 +1,6 @@
 """Goal: a start that is refused says why and leaves neither a file nor a process. Method: `eco up`, as a program."""
 
+import socket
 from collections.abc import Iterator
 
 import psutil
@@ -38,6 +39,17 @@ def test_a_wrong_setting(fleet: Fleet) -> None:
     assert done.returncode == 1
     assert "wrong.toml:2" in done.stderr
     assert "Next: " in done.stderr
+    assert not fleet.home.exists()
+    eventually_now(lambda: not processes_of(fleet))
+
+
+def test_a_busy_port(fleet: Fleet) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = fleet.eco("up", ECO_FLEET_EDGE_PORT=port)
+
+    assert done.returncode == 1
+    assert f"Port {port} of 127.0.0.1 is in use" in done.stderr
     assert not fleet.home.exists()
     eventually_now(lambda: not processes_of(fleet))
 

@@ -1,5 +1,6 @@
 """Goal: an answer in hand is not lost to a short absence of the database. Method: the port on tasks in memory."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -100,6 +101,38 @@ async def test_answer_is_kept_with_the_beginning_of_the_next_step() -> None:
 
     assert tasks.kept == {"/a": {"answer": {"n": 1}}}
     assert journal.lines == [(["/a"], "/b"), (["/b"], "end done")]
+
+
+async def test_recorded_answer_is_kept_while_the_next_call_is_under_way() -> None:
+    tasks, agents, order = Tasks(), Agents(), list[str]()
+
+    async def slow_keep(states: Mapping[str, Any], work: Callable[[], Awaitable[None]]) -> None:
+        while len(agents.asked) < len(order) + 2:  # noqa: ASYNC110 the agents offer no event
+            await asyncio.sleep(0)
+        order.append("kept")
+        tasks.kept.update(states)
+
+    tasks.keep = slow_keep  # type: ignore[method-assign]
+    port = a_port(tasks, agents, Clock(), Journal(), is_recorded=lambda _: True)
+    answers = [await port.call(a_step(key)) for key in ("/a", "/b", "/c")]
+
+    assert answers == [{"n": 1}, {"n": 2}, {"n": 3}]
+    assert (order, list(tasks.kept)) == (["kept", "kept"], ["/a", "/b"])
+
+
+async def test_call_under_way_is_given_up_where_the_run_is_not_ours_any_more() -> None:
+    tasks, agents = Tasks([Conflict()]), Agents()
+    port = a_port(tasks, agents, Clock(), Journal(), is_recorded=lambda _: True)
+    await port.call(a_step("/a"))
+    with pytest.raises(Conflict):
+        await port.call(a_step("/b"))
+
+    assert tasks.kept == {}
+    successor = a_port(tasks, agents, Clock(), Journal(), is_recorded=lambda _: True)
+    for key in ("/a", "/b"):
+        await successor.call(a_step(key))
+    # Whoever goes on asks the same two questions, and is answered from the agents' records.
+    assert len({asked[0] for asked in agents.asked}) == 2
 
 
 async def test_short_absence_is_waited_out_and_a_refusal_is_not() -> None:

@@ -81,9 +81,11 @@ class Document(Model):
 
 @dataclass(frozen=True, kw_only=True)
 class Value(Model):
-    """One value read from a page. `box` is left, top, right, bottom in points from the page's top left.
+    """One value read from a page. `box` is left, top, right, bottom from the page's top left, in points (of an image:
+    in pixels).
 
-    `ambiguous`: a numeric date allowed two readings, and the company's locale decided.
+    `ambiguous`: a numeric date allowed two readings, and the country or the company's locale decided. `part`: which of
+    the documents in the file it stands on, from 1.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Value(Model):
     method: str | None = None
     currency: str | None = None
     ambiguous: bool = False
+    part: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +114,19 @@ class Rule(Model):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PageReading(Model):
+    """How a page was read: its size in the units of the boxes on it, and `method` text_layer, ocr or none."""
+
+    page: int
+    width: float
+    height: float
+    unit: str = "point"
+    method: str | None = None
+    engine: str | None = None
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Result(Model):
     """What was read and how it was judged. The score can be recomputed from the rules' weights."""
 
@@ -124,6 +140,7 @@ class Result(Model):
     values: tuple[Value, ...] = ()
     rules: tuple[Rule, ...] = ()
     reasons: tuple[str, ...] = ()
+    page_readings: tuple[PageReading, ...] = ()
 
     @property
     def failing(self) -> tuple[Rule, ...]:

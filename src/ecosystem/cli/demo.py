@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from ecosystem.cli import demo_report, screen
+from ecosystem.cli import demo_page, demo_report, screen
 from ecosystem.cli.demonstration import LOCALE, Case, Report, folder_cases, send_all, specimen_cases
 from ecosystem.cli.login import first_administrator
 from ecosystem.cli.noun import guarded
@@ -40,6 +40,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=1, help="another seed, other specimens (default: 1)")
     parser.add_argument("--keep", action="store_true", help="leave the platform running and its home in place")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="write the table as a picture, too")
+    parser.add_argument(
+        "--report", type=Path, default=Path("demo-report.html"), metavar="FILE",
+        help="the pages, what was read on them and why they were judged so, as HTML (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument("--timeout", type=float, default=60, metavar="SECONDS", help="for each document (default: 60)")
     parsed = parser.parse_args(arguments)
     return guarded("eco demo", lambda: _demonstrate(parsed))
@@ -53,12 +58,17 @@ def _demonstrate(parsed: argparse.Namespace) -> int:
         screen.note(f"ready after {time.monotonic() - started:.1f} s at {running.edge_url}")
         reports = _send(running, cases, parsed.timeout)
         good = all(report.good for report in reports)
+        if parsed.svg:
+            demo_report.picture(reports, parsed.svg)
+        seconds = round(time.monotonic() - started, 2)
+        written = demo_page.write(parsed.report, reports, seconds=seconds, made_at=datetime.now(UTC))
         if parsed.json:
             about = {"home": str(home) if parsed.keep else None, "edge_url": running.edge_url, "good": good}
-            demo_report.as_json(reports, seconds=round(time.monotonic() - started, 2), **about)
+            demo_report.as_json(reports, seconds=seconds, report=str(written), **about)
         else:
             demo_report.table(reports)
             _conclude(reports, parsed, home)
+            screen.out(f"Pages, boxes and evidence, to look at: {written.as_uri()}")
     return 0 if good else 1
 
 

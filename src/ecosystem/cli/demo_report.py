@@ -1,10 +1,14 @@
-"""The table that ends a demonstration, and the same as JSON."""
+"""The table that ends a demonstration, and the same as JSON and as a picture."""
 
+import io
+import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich import box
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -16,6 +20,7 @@ from ecosystem.cli.documents import STYLES
 _WIDE = 170
 """Columns of text that the whole table needs; on a narrower terminal kinds and ids find another place."""
 _PIPED = 210
+_PICTURED = 140
 _VALUES_SHOWN = 4
 
 
@@ -24,6 +29,24 @@ def table(reports: Sequence[Report]) -> None:
     terminal = sys.stdout.isatty()
     console = Console() if terminal else Console(width=_PIPED)
     wide = console.width >= _WIDE
+    console.print(_drawn(reports, wide=wide, terminal=terminal))
+    if not wide:
+        for report in reports:
+            console.print(Text(f"{screen.clean(report.name)}: {_further(report)}"), soft_wrap=True)
+    for report in reports:
+        for difference in report.differences:
+            console.print(Text(f"{screen.clean(report.name)}: {screen.clean(difference)}"), soft_wrap=True)
+
+
+def picture(reports: Sequence[Report], file: Path) -> None:
+    """Write the table as a terminal shows it to an SVG that asks no other host for anything."""
+    console = Console(record=True, width=_PICTURED, force_terminal=True, color_system="truecolor", file=io.StringIO())
+    console.print(_drawn(reports, wide=False, terminal=True))
+    form = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+    file.write_text(console.export_svg(title="./eco demo", code_format=form, unique_id="demo") + "\n")
+
+
+def _drawn(reports: Sequence[Report], *, wide: bool, terminal: bool) -> Table:
     drawn = Table(box=box.SIMPLE_HEAD if terminal else box.ASCII2, pad_edge=False, show_lines=not terminal)
     drawn.add_column("document", overflow="fold")
     if wide:
@@ -38,13 +61,7 @@ def table(reports: Sequence[Report]) -> None:
     drawn.add_column("as told")
     for report in reports:
         drawn.add_row(*_row(report, wide=wide))
-    console.print(drawn)
-    if not wide:
-        for report in reports:
-            console.print(Text(f"{screen.clean(report.name)}: {_further(report)}"), soft_wrap=True)
-    for report in reports:
-        for difference in report.differences:
-            console.print(Text(f"{screen.clean(report.name)}: {screen.clean(difference)}"), soft_wrap=True)
+    return drawn
 
 
 def _row(report: Report, *, wide: bool) -> list[Text]:

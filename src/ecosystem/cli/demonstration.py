@@ -17,6 +17,10 @@ LOCALE = "en_GB"
 _TRUTH = ".truth.json"
 _ABOUT_US = frozenset({401, 403, 429})
 """Refusals of the sender, not of what was sent."""
+SURE = 0.9
+"""Who says of a value that it is at least so sure must be right."""
+_SEVERAL = "several"
+_IMAGES_MAX, _IMAGE_WIDTH = 4, 900
 
 
 class NothingToSend(EcosystemError):
@@ -34,13 +38,27 @@ class Case:
     truth: Mapping[str, Any] | None = None
 
 
+@dataclass(frozen=True)
+class PageImage:
+    """A page as it is shown: an image, and its size in the units of the boxes on it."""
+
+    number: int
+    content: bytes
+    width: float
+    height: float
+
+
 @dataclass
 class Report:
-    """What came of one document. `outcome` None: it has none, `trouble` says why. Times are seconds."""
+    """What came of one document. `outcome` None: it has none, `trouble` says why. Times are seconds.
+
+    `wrong` are the values that were not read as printed, by part and name, with what is printed.
+    """
 
     name: str
     outcome: str | None = None
     kind: str | None = None
+    quality: str | None = None
     values: dict[str, str] = field(default_factory=dict)
     score: str | None = None
     failing: list[tuple[str, str]] = field(default_factory=list)
@@ -52,10 +70,19 @@ class Report:
     trouble: str | None = None
     differences: list[str] = field(default_factory=list)
     compared: bool = False
+    result: Result | None = None
+    pages: int = 0
+    images: list[PageImage] = field(default_factory=list)
+    values_true: int = 0
+    wrong: dict[tuple[int, str], str] = field(default_factory=dict)
 
     @property
     def good(self) -> bool:
         return self.outcome is not None and not self.differences
+
+    @property
+    def values_exact(self) -> int:
+        return self.values_true - len(self.wrong)
 
 
 def specimen_cases(seed: int, as_of: date) -> list[Case]:
@@ -94,8 +121,9 @@ def send_all(ecosystem: Ecosystem, cases: Iterable[Case], *, timeout_seconds: fl
             report.trouble = str(failure)
         report.seconds = time.monotonic() - started
         _explain(ecosystem, report)
+        _picture(ecosystem, report)
         if case.truth is not None:
-            report.compared = True
+            report.compared, report.quality = True, case.truth.get("quality")
             report.differences = differences(case.truth, report)
         yield report
 
@@ -111,7 +139,7 @@ def _send(ecosystem: Ecosystem, case: Case, report: Report, timeout_seconds: flo
         return
     report.document_id, report.trace_id = receipt.document_id, receipt.trace_id
     document = ecosystem.documents.follow(receipt.document_id, timeout_seconds=timeout_seconds)
-    report.outcome, report.kind = document.outcome, document.kind
+    report.outcome, report.kind, report.pages = document.outcome, document.kind, document.pages or 0
     if report.outcome is None:
         report.trouble = f"The document is {document.status} without an outcome. {document.failure or ''}".rstrip()
 
@@ -125,15 +153,30 @@ def _explain(ecosystem: Ecosystem, report: Report) -> None:
     except EcosystemFailure as failure:
         report.differences = [f"its result cannot be read: {failure}"]
         return
-    report.kind = result.kind or report.kind
+    report.result, report.kind = result, result.kind or report.kind
     report.values = {value.name: value.value for value in result.values}
     report.score = None if result.compliance_score is None else str(result.compliance_score)
     report.failing = [(rule.rule, rule.evidence) for rule in result.failing]
     report.reasons = list(result.reasons)
 
 
+def _picture(ecosystem: Ecosystem, report: Report) -> None:
+    """The pages as they are shown; without them the report still says everything in words."""
+    if report.result is None:
+        return
+    for page in report.result.page_readings[:_IMAGES_MAX]:
+        try:
+            content = ecosystem.documents.page_image(report.result.document_id, page.page, width=_IMAGE_WIDTH)
+        except EcosystemFailure:
+            return
+        report.images.append(PageImage(page.page, content, page.width, page.height))
+
+
 def differences(truth: Mapping[str, Any], report: Report) -> list[str]:
-    """Where the report is not what the truth says, in words; values that the truth does not name are not judged."""
+    """Where the report is not what the truth says, in words; values that the truth does not name are not judged.
+
+    A value read from pixels may be wrong where it says that it is not sure: then it is noted in `report.wrong` alone.
+    """
     if report.outcome is None:
         return [*report.differences, f"no outcome, {truth['outcome']} was expected"]
     found = list(report.differences)
@@ -145,10 +188,33 @@ def differences(truth: Mapping[str, Any], report: Report) -> list[str]:
         return found
     if (report.kind or "unknown") != truth["kind"]:
         found.append(f"kind {report.kind}, {truth['kind']} was expected")
-    failing = sorted(rule for rule, _ in report.failing)
+    failing = sorted({rule for rule, _ in report.failing})
     if failing != sorted(truth["failing_rules"]):
         found.append(f"failing rules {failing}, {sorted(truth['failing_rules'])} were expected")
-    for name, value in truth["fields"].items():
-        if report.values.get(name) != value:
-            found.append(f"{name} read as {report.values.get(name)!r}, {value!r} is printed")
+    return found + _wrong_values(truth, report)
+
+
+def _wrong_values(truth: Mapping[str, Any], report: Report) -> list[str]:
+    """Note each value that is not as printed; in words those that were read from text or said to be sure."""
+    read = {(value.part, value.name): value for value in report.result.values} if report.result else {}
+    found: list[str] = []
+    for part, name, printed in _printed(truth):
+        report.values_true += 1
+        value = read.get((part, name))
+        if value is not None and value.value == printed:
+            continue
+        report.wrong[part, name] = printed
+        from_pixels = truth.get("quality", "text") != "text"
+        unsure = value is None or (value.confidence is not None and value.confidence < SURE)
+        if not (from_pixels and unsure):
+            found.append(f"{name} read as {value.value if value else None!r}, {printed!r} is printed")
     return found
+
+
+def _printed(truth: Mapping[str, Any]) -> Iterator[tuple[int, str, str]]:
+    """Part, name and text of every value that the truth names."""
+    if truth["kind"] != _SEVERAL:
+        yield from ((1, name, text) for name, text in truth["fields"].items())
+        return
+    for part in truth["parts"]:
+        yield from ((part["part"], name, text) for name, text in part["fields"].items())

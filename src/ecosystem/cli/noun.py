@@ -44,7 +44,9 @@ def run_noun(name: str, summary: str, verbs: Sequence[Verb], arguments: list[str
 def guarded(prog: str, work: Callable[[], int]) -> int:
     """Run `work`; refusals and failures of the world are told with their next step, our own mistakes crash."""
     try:
-        return work()
+        code = work()
+        sys.stdout.flush()
+        return code
     except EcosystemError as error:
         return refuse(prog, error.message, error.next_step)
     except ApiError as error:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import pwd
 import resource
 import shutil
 import socket
@@ -41,6 +42,7 @@ def examine(home: Home, source: Source, settings: FleetSettings) -> Iterator[Fin
     """Everything that `eco up` needs. Never raises: what cannot be found out is a finding."""
     yield Finding("python", "good", f"{platform.python_version()} in {sys.prefix}")
     yield from _engines(source)
+    yield _account(home, source)
     yield _home(home)
     yield _disk(home.path)
     yield _memory()
@@ -66,6 +68,17 @@ def _engines(source: Source) -> Iterator[Finding]:
             continue
         where = {"url": "by its URL", "path": f"on the PATH: {found.program}", "wheel": f"its wheel: {found.program}"}
         yield Finding(name, "good", f"{found.version}, {where[found.origin]}")
+
+
+def _account(home: Home, source: Source) -> Finding:
+    uid = home.account.uid if home.account else os.geteuid()
+    try:
+        return Finding("account", "good", pwd.getpwuid(uid).pw_name)
+    except KeyError:
+        # As in a container with a number of its own for every start.
+        fact, embedded = f"user id {uid} has no name on this machine", url_setting(source, "database") is None
+        mend = "Add it to /etc/passwd, start as another account, or give a database.url: initdb asks for the name."
+        return Finding("account", "wrong" if embedded else "good", fact, mend if embedded else "")
 
 
 def _home(home: Home) -> Finding:

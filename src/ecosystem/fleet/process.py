@@ -154,7 +154,7 @@ class Process:
             pid = await self._starter.start(self)
         except (EcosystemError, OSError) as error:
             self._ends.append(time.monotonic())
-            return f"could not be started: {error}"
+            return f"could not be started: {error}{self._words()}"
         self.seen.pid, self.seen.started_at = pid, datetime.now(UTC).isoformat(timespec="milliseconds")
         self.seen.ticks = started_ticks(pid)
         self._changed()

@@ -1,8 +1,9 @@
 """A workflow on durable execution: calls become steps, waits durable sleeps, passes of a loop tasks of their own.
 
 The answer of a step is kept when the evaluator has said what comes next, so that one transaction holds the
-checkpoint, the end of this step and the beginning of the next. Between answer and checkpoint lies only the pure
-evaluation, microseconds; a process that dies there asks again, with the request id of before.
+checkpoint, the end of this step and the beginning of the next. An answer that its agent has recorded is kept while
+the next call is under way already; any other before it. A process that dies meanwhile asks again, with the request
+ids of before, and is answered from the records.
 """
 
 import asyncio
@@ -82,12 +83,15 @@ class DurablePort:
     """The port of one run, or of one pass of a loop, in one process.
 
     `deadline` is the end of the workflow's own timeout, `about` what a pass must know about its run.
+    `is_recorded`: whether the agent records its answer to this step, so that asking again gives the same one.
     """
 
     def __init__(
         self, run_id: UUID, generation: int, tasks: Tasks, agents: Agents, journal: Journal, clock: Clock, *,
         sender: str, deadline: datetime | None = None, about: Mapping[str, Any] | None = None,
+        is_recorded: Callable[[Step], bool] = lambda _: False,
     ) -> None:  # fmt: skip
+        self._is_recorded = is_recorded
         self._run_id, self._generation, self._tasks = run_id, generation, tasks
         self._agents, self._journal, self._clock = agents, journal, clock
         self._sender, self._deadline = sender, deadline
@@ -103,12 +107,11 @@ class DurablePort:
         if (before := self._tasks.known(failed)) is not None:
             raise Fault(ErrorValue(**before["error"]))
         seconds = self._seconds_left(step)
-        await self.keep(step)
-        began = self._clock.now()
+        asking, began = await self._begin(step, seconds)
         caught: Fault | None = None
         answer: Any = None
         try:
-            answer = await self._ask(step, seconds)
+            answer = await asking
         except EcosystemError as error:
             caught = fault_of(describe(error), step.path)
         done = Done(step, began, self._clock.now(), caught.error if caught else None)
@@ -121,6 +124,22 @@ class DurablePort:
         if caught is not None:
             raise caught
         return answer
+
+    async def _begin(self, step: Step, seconds: float) -> tuple[Awaitable[dict[str, Any]], datetime]:
+        """Keep what was answered, and ask: at the same time where the answers in hand are recorded elsewhere."""
+        recorded = all(done.error is None and self._is_recorded(done.step) for done, *_ in self._kept)
+        if not (self._kept and recorded and self._lanes.alone):
+            await self.keep(step)
+            return self._ask(step, seconds), self._clock.now()
+        began, asking = self._clock.now(), asyncio.create_task(self._ask(step, seconds))
+        try:
+            await self.keep(step)
+        except BaseException:
+            # The run is not ours any more, or cannot be written: then nobody waits for this answer.
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+            raise
+        return asking, began
 
     async def wait(self, key: str, least_seconds: float, most_seconds: float) -> None:
         await self.keep(None)

@@ -21,8 +21,8 @@ class MemoryKeyStore:
         found = (row for row in self.rows.values() if (row.company_id, row.subject) == (company_id, subject))
         return sorted(found, key=lambda row: row.version)
 
-    async def add(self, key: WrappedKey) -> None:
-        self.rows.setdefault((key.company_id, key.subject, key.version), key)
+    async def add(self, key: WrappedKey) -> bool:
+        return self.rows.setdefault((key.company_id, key.subject, key.version), key) is key
 
     async def replace(self, key: WrappedKey) -> None:
         self.rows[(key.company_id, key.subject, key.version)] = key

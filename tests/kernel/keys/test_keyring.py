@@ -116,6 +116,26 @@ class TestStored:
         rows = platform.rows(f"select subject, version, length(wrapped) from {SCHEMA}.data_keys order by 1")
         assert rows == [("", 1, 61), ("document/1", 1, 61)]
 
+    async def test_fresh_key_opens_elsewhere_once_its_unit_has_committed(
+        self, keyring: Keyring, database: Database, tmp_path: Path
+    ) -> None:
+        key = await keyring.fresh(AMY, "document/1")
+        sealed = key.encrypt(b"secret", aad="row/1")
+
+        async def fail() -> None:
+            await keyring.keep(key)
+            raise LookupError
+
+        with context.scope(company_id=AMY):
+            with pytest.raises(LookupError):
+                await database.run(fail)
+            await database.run(lambda: keyring.keep(key))
+            with pytest.raises(ValueError, match="has none"):
+                await database.run(lambda: keyring.keep(key))
+        other = Keyring(KeysSettings(master_key_file=tmp_path / "master.key"), DatabaseKeyStore(database))
+
+        assert (await other.subject(AMY, "document/1")).decrypt(sealed, aad="row/1") == b"secret"
+
     async def test_first_use_at_once_gives_one_key(self, keyring: Keyring, database: Database, tmp_path: Path) -> None:
         other = Keyring(KeysSettings(master_key_file=tmp_path / "master.key"), DatabaseKeyStore(database))
         keys = await asyncio.gather(*(ring.subject(AMY, "document/1") for ring in (keyring, other) * 4))

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -13,6 +14,7 @@ from ecosystem.kernel.messaging.consumer import Consumer
 from ecosystem.kernel.messaging.errors import EventTooLarge, PublishedOutside
 from ecosystem.kernel.messaging.event import Envelope
 from ecosystem.kernel.messaging.outbox import Outbox, slot_of
+from ecosystem.kernel.messaging.runner import ConsumerRunner
 from tests.kernel.messaging.conftest import GENEVA, ZURICH, Counted, Ignored, Log
 
 
@@ -115,11 +117,33 @@ class TestConsuming:
         async with log.running(log.runner(poll_seconds=0.2)):
             await log.publish("a", 1)
             await log.until(1)
-            monkeypatch.setattr(log.database.wakeups, "send", lambda _: None)
+            monkeypatch.setattr(log.database.wakeups, "send", lambda *_: None)
             await log.publish("a", 2)
             effects = await log.until(2, within_seconds=3)
 
         assert effects == [("a", 1), ("a", 2)]
+
+    async def test_events_that_it_does_not_want_wake_nobody(self, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+        runner, patient = log.runner(poll_seconds=60), log.runner(log.consumer("patient", at_once=False))
+        rounds: list[str] = []
+        for one in (runner, patient):
+
+            async def counted(one: ConsumerRunner = one, round_: Any = one.round) -> Any:
+                rounds.append(one.consumer.name)
+                return await round_()
+
+            monkeypatch.setattr(one, "round", counted)
+        async with log.running(runner, patient):
+            await log.publish("a", 1)
+            await log.until(1)
+            before = rounds.count("counting")
+            for _ in range(5):
+                await log.database.run(lambda: log.outbox.add(Ignored(thing="a")))
+            await log.publish("a", 2)
+            assert await log.until(2) == [("a", 1), ("a", 2)]
+            assert await log.until(2, "patient") == [("a", 1), ("a", 2)]
+
+        assert rounds.count("counting") - before <= 3
 
     async def test_handler_sees_only_the_company_of_its_event(self, log: Log) -> None:
         seen: dict[str, list[str]] = {}
@@ -136,6 +160,18 @@ class TestConsuming:
             await log.until(2)
 
         assert seen == {str(ZURICH): [str(ZURICH)], str(GENEVA): [str(GENEVA)]}
+
+    async def test_fence_stands_right_behind_a_failed_event_of_another_company(self, log: Log) -> None:
+        log.failing[("b", 1)] = 1
+        await log.publish("a", 1, company=ZURICH)
+        await log.publish("b", 1, company=GENEVA)
+        await log.publish("c", 1, company=GENEVA)
+        await log.publish("d", 1, company=ZURICH)
+        async with log.running(log.runner()):
+            await log.until(4)
+
+        rows = log.platform.rows("select subject, company_id from events.effects order by subject")
+        assert rows == [("a", ZURICH), ("b", GENEVA), ("c", GENEVA), ("d", ZURICH)]
 
     async def test_event_published_twice_with_one_id_takes_effect_once(self, log: Log) -> None:
         event_id = uuid4()

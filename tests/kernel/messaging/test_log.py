@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -59,9 +60,10 @@ class TestEpochs:
         log.platform.rows("update kernel.log set xid = '900000000000'")
         log.platform.rows("update events.cursors set xid = '900000000000' where xid > '0'")
         log.platform.rows("update kernel.log_state set system_identifier = 1")
+        log.platform.rows("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'eco_events'")
 
+        await log.publish("a", 2)
         async with log.running(log.runner()):
-            await log.publish("a", 2)
             assert await log.until(2) == [("a", 1), ("a", 2)]
         assert log.platform.rows("select epoch from kernel.log order by id") == [(1,), (2,)]
 
@@ -110,6 +112,24 @@ class TestWakeups:
         heard.clear()
         await eventually(reached)
         assert heard.is_set()
+
+
+class TestOrderCheck:
+    def test_it_looks_at_one_place_however_many_events_a_company_has(self, log: Log) -> None:
+        look = f"select kernel.has_later('{ZURICH}', 's9', 1, '3'), kernel.has_later(null, 's9', 1, '3')"
+        with psycopg.connect(log.platform.admin_url, autocommit=True) as connection:
+            # Its plans are made while the log is empty, which is when a planner knows least.
+            assert connection.execute(look).fetchone() == (False, False)
+            connection.execute(
+                "insert into kernel.log (epoch, slot, event_id, type, source, subject, company_id, time, data)"
+                " select 1, 0, gen_random_uuid(), 't', 's', 's' || n, c, now(), '{}'"
+                " from generate_series(1, 3000) n, unnest(array[%s, null]::uuid[]) c",
+                (ZURICH,),
+            )
+            assert connection.execute(look).fetchone() == (True, True)
+            shown: Any = connection.execute(f"explain (analyze, buffers, format json) {look}").fetchone()
+
+        assert shown[0][0]["Plan"]["Shared Hit Blocks"] < 60
 
 
 class TestAudit:

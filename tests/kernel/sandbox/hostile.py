@@ -12,10 +12,24 @@ from typing import Any
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _prepared: list[int] = []
+_rehearsed: list[int] = []
 
 
 def prepare_sandbox() -> None:
     _prepared.append(os.getpid())
+
+
+def rehearse_sandbox() -> None:
+    _rehearsed.append(os.getpid())
+
+
+def rehearsals(payload: bytes) -> bool:
+    """Whether this very worker has rehearsed, after its lock was shut."""
+    try:
+        os.open("/proc/self/stat", os.O_RDONLY)
+    except PermissionError:
+        return _rehearsed == [os.getpid()]
+    return False
 
 
 def echo(payload: bytes, **arguments: Any) -> Any:

@@ -27,7 +27,7 @@ from ecosystem.kernel.sandbox.sandbox import Sandbox
 from ecosystem.kernel.sandbox.settings import SandboxSettings
 from ecosystem.kernel.sandbox.shared import SharedBytes
 from ecosystem.kernel.telemetry.metrics import METRICS
-from tests.support.poll import eventually_now
+from tests.support.poll import eventually, eventually_now
 
 HOSTILE = "tests.kernel.sandbox.hostile"
 
@@ -66,6 +66,12 @@ class TestWork:
         counts = [await sandbox.run(f"{HOSTILE}:remember", b"") for _ in range(4)]
 
         assert counts == [2, 2, 2, 2]
+
+    async def test_a_worker_that_had_the_time_has_rehearsed(self, sandbox: Sandbox) -> None:
+        async def rehearsed() -> bool:
+            return bool(await sandbox.run(f"{HOSTILE}:rehearsals", b""))
+
+        assert await eventually(rehearsed)
 
     async def test_many_jobs_at_once_all_end(self, sandbox: Sandbox) -> None:
         answers = await asyncio.gather(*(sandbox.run(f"{HOSTILE}:echo", b"x" * size) for size in range(40)))
@@ -177,13 +183,15 @@ class TestLoss:
         await own_sandbox.warm(HOSTILE)
         guardian = guardian_of(own_sandbox)
         (spawner,) = guardian.children()
+        workers = list(workers_of(own_sandbox))
         for process in {"spawner": [spawner], "guardian": [guardian], "both": [guardian, spawner]}[lost]:
             process.kill()
+        # A job that began in a worker before this one dies with its spawner would be lost with it: another test.
+        await asyncio.to_thread(eventually_now, lambda: all(gone(one) for one in (spawner, *workers)))
 
         answer = await own_sandbox.run(f"{HOSTILE}:echo", b"abc")
 
         assert answer["size"] == 3
-        await asyncio.to_thread(eventually_now, lambda: gone(spawner))
 
     async def test_a_killed_warm_worker_is_not_given_a_job(self, own_sandbox: Sandbox) -> None:
         await own_sandbox.warm(HOSTILE)

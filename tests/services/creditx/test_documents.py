@@ -1,11 +1,12 @@
 """Goal: a company finds its own documents and nobody else's. Method: every route, asked by both companies."""
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
-from ecosystem.contracts.creditx import PREFIXES
+from ecosystem.contracts.creditx import PREFIXES, FailDocument
 from specimens.maker import make
 from specimens.model import Fault, Kind
 from tests.services.creditx.conftest import AS_OF, NOW, Creditx
@@ -15,6 +16,45 @@ GOOD = make(Kind.BANK_STATEMENT, seed=11, as_of=AS_OF)
 INJECTIONS = [
     "' or '1'='1", "'; drop table creditx.documents;--", "%", "_", "\\", "$1", "{{7*7}}", "<script>", "\x00", "%s",
 ]  # fmt: skip
+
+
+class TestWaiting:
+    async def test_outcome_is_told_the_moment_it_is_there(self, creditx: Creditx) -> None:
+        document_id = UUID((await creditx.upload(GOOD.content)).json()["document_id"])
+        path, prefer = f"/v1/documents/{document_id}", {"Prefer": "wait=20"}
+        waiting = asyncio.create_task(creditx.client.get(path, headers=prefer))
+        for task in creditx.steps(document_id):
+            assert not waiting.done()
+            await creditx.ask(task)
+        answer = await asyncio.wait_for(waiting, 10)
+        at_once = await asyncio.wait_for(creditx.client.get(path, headers=prefer), 5)
+
+        assert (answer.json()["status"], answer.headers["preference-applied"]) == ("completed", "wait=20")
+        assert at_once.json() == answer.json()
+
+    async def test_failure_is_an_outcome_too(self, creditx: Creditx) -> None:
+        document_id = UUID((await creditx.upload(GOOD.content)).json()["document_id"])
+        waiting = asyncio.create_task(
+            creditx.client.get(f"/v1/documents/{document_id}", headers={"Prefer": "respond-async, wait=20"})
+        )
+        await creditx.ask(FailDocument(document_id=document_id, reason="gone"))
+
+        assert (await asyncio.wait_for(waiting, 10)).json()["status"] == "failed"
+
+    @pytest.mark.parametrize("prefer", ["wait=0", "return=minimal", "wait=soon", "wait=-5", ""])
+    async def test_no_wait_is_answered_at_once(self, creditx: Creditx, prefer: str) -> None:
+        document_id = (await creditx.upload(GOOD.content)).json()["document_id"]
+        answer = await asyncio.wait_for(
+            creditx.client.get(f"/v1/documents/{document_id}", headers={"Prefer": prefer}), 5
+        )
+        assert answer.json()["status"] == "received"
+
+    async def test_another_company_waits_for_nothing(self, creditx: Creditx) -> None:
+        document_id = (await creditx.upload(GOOD.content)).json()["document_id"]
+        answer = await asyncio.wait_for(
+            creditx.stranger.get(f"/v1/documents/{document_id}", headers={"Prefer": "wait=20"}), 5
+        )
+        assert answer.status_code == 404
 
 
 class TestRoutes:

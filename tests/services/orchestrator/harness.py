@@ -147,6 +147,17 @@ class Harness:
         with context.scope(company_id=COMPANY):
             return await self.service.show(run_id)
 
+    async def in_state(self, run_id: UUID, state: str) -> Run:
+        """The run once it shows `state`: a call may be under way while the answer before it is still being kept."""
+
+        async def look() -> Run | None:
+            run = await self.show(run_id)
+            return run if run.state == state else None
+
+        found = await eventually(look)
+        assert found is not None
+        return found
+
     async def ended(self, run_id: UUID, *status: str) -> Run:
         """The run once its status is one of those (else completed, failed or cancelled)."""
         wanted = status or ("completed", "failed", "cancelled")
@@ -169,8 +180,13 @@ class Harness:
         await asyncio.gather(*(task for _, task in self.workers), return_exceptions=True)
 
 
-async def killed_at(flow: Harness, request_type: str, number: int = 1) -> None:
-    """Have a process of its own work on what there is, until it is killed in the middle of that call."""
+async def killed_at(
+    flow: Harness, request_type: str, number: int = 1, *, kept: tuple[UUID, str] | None = None
+) -> None:  # fmt: skip
+    """Have a process of its own work on what there is, until it is killed in the middle of that call.
+
+    `kept`: not before this run shows this state, since a call may be under way while the answer before it is kept.
+    """
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.services.orchestrator.child", flow.platform.url("eco_orchestrator"), request_type,
         str(number), stdout=asyncio.subprocess.PIPE, cwd=ROOT,
@@ -181,6 +197,8 @@ async def killed_at(flow: Harness, request_type: str, number: int = 1) -> None:
         async with asyncio.timeout(20):
             while (line := await child.stdout.readline()) != b"reached\n":
                 assert line, "the child ended before it came there"
+        if kept is not None:
+            await flow.in_state(*kept)
     finally:
         child.kill()
         await child.wait()

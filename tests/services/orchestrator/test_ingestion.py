@@ -142,7 +142,7 @@ class TestDeath:
         stop, _ = flow.work()
         run_id = await flow.start()
         await reached.wait()
-        during = await flow.show(run_id)
+        during = await flow.in_state(run_id, "EXECUTING")
         die.set()
         stop.set()
         flow.work()
@@ -157,7 +157,7 @@ class TestDeath:
 
     async def test_a_killed_process_is_followed_by_another(self, flow: Harness) -> None:
         run_id = await flow.start()
-        await killed_at(flow, "store_document")
+        await killed_at(flow, "store_document", kept=(run_id, "AGGREGATING"))
         flow.work()
         run = await flow.ended(run_id)
 
@@ -179,6 +179,7 @@ class TestDeath:
         run_id = await flow.start()
         flow.work()
         await reached.wait()
+        await flow.in_state(run_id, "AGGREGATING")
         # As a killed process leaves it: claimed by a worker that nobody is any more.
         flow.platform.rows(
             "update absurd.r_orchestrator set claimed_by = 'orchestrator/dead', claim_expires_at = now()"

@@ -35,7 +35,7 @@ class AsyncConnection:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._retries = retries
-        self.base_url = base_url.rstrip("/")
+        self.base_url, self.timeout_seconds = base_url.rstrip("/"), timeout_seconds
         self._http = httpx.AsyncClient(
             base_url=self.base_url,
             verify=ssl.create_default_context(cafile=str(ca)) if ca is not None else True,

@@ -16,6 +16,11 @@ class Caller:
     def __init__(self, connection: Connection, tokens: Tokens | None) -> None:
         self._connection, self._tokens = connection, tokens
 
+    @property
+    def timeout_seconds(self) -> float:
+        """How long an answer may stay away."""
+        return self._connection.timeout_seconds
+
     def token(self) -> str:
         """Raises ValueError for a caller without credentials."""
         if self._tokens is None:

@@ -17,6 +17,7 @@ from ecosystem_client.request import Request, Upload
 
 _FIRST_LOOK_SECONDS = 0.1
 _LOOK_SECONDS_MAX = 1.0
+_WAIT_SECONDS = 20
 
 
 class Documents:
@@ -88,23 +89,31 @@ class Documents:
         return response.content
 
     def follow(self, document_id: str, *, timeout_seconds: float = 120.0) -> Document:
-        """Look again until the document has its outcome (or has failed).
+        """Wait until the document has its outcome (or has failed): the platform answers in that moment.
 
         Raises:
             FollowTimedOut: not yet, after `timeout_seconds`; the platform goes on with it.
         """
         ends_at = time.monotonic() + timeout_seconds
-        wait = _FIRST_LOOK_SECONDS
+        pause = _FIRST_LOOK_SECONDS
         while True:
-            document = self.get(document_id)
+            began = time.monotonic()
+            wait = int(min(ends_at - began, _WAIT_SECONDS, self._caller.timeout_seconds / 2))
+            headers = {"Prefer": f"wait={wait}"} if wait > 0 else {}
+            request = Request("GET", f"/v1/documents/{document_id}", headers=headers)
+            document = self._caller.one(Document, request)
             if document.finished:
                 return document
-            if time.monotonic() + wait > ends_at:
+            now = time.monotonic()
+            # A platform that waits has used the time up; one that does not is asked again ever less often.
+            rest = 0.0 if wait > 0 and now - began >= wait / 2 else pause
+            if now + rest >= ends_at:
                 raise FollowTimedOut(
                     f"Document {document_id} is still {document.status} after {timeout_seconds:.0f} s."
                 )
-            time.sleep(wait)
-            wait = min(wait * 1.5, _LOOK_SECONDS_MAX)
+            if rest:
+                time.sleep(rest)
+                pause = min(pause * 1.5, _LOOK_SECONDS_MAX)
 
     def page(
         self,

@@ -62,7 +62,7 @@ class Answers:
         async def once() -> R:
             result = await work()
             # What an ORM still holds back belongs before the record.
-            await self._database.session.flush()
+            await self._database.flush()
             record = (*question.key(), question.fingerprint, result.model_dump_json())
             added = await (await driver(self._database)).execute(_ADD, record)
             if not added.rowcount:

@@ -1,4 +1,7 @@
-"""One short transaction, fenced by the company of the context, run again when the database asks for it."""
+"""One short transaction, fenced by the company of the context, run again when the database asks for it.
+
+Begin and fence are one round trip on the driver's connection; a session is laid over it only for who asks for one.
+"""
 
 import asyncio
 import random
@@ -6,66 +9,38 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
 import psycopg
+from psycopg.pq import TransactionStatus
 from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.util import greenlet_spawn
 
 from ecosystem.kernel import context
 from ecosystem.kernel.clock import Clock, SystemClock
 from ecosystem.kernel.db.errors import (
     RUN_AGAIN,
     CommitUncertain,
+    DeadAtRest,
     FenceBypassed,
     NoUnitOfWork,
     WriteInReading,
     is_lost,
     sqlstate,
     translate,
-    was_dead_at_rest,
 )
 from ecosystem.kernel.db.pool import RestingPool
 from ecosystem.kernel.db.settings import DatabaseSettings
+from ecosystem.kernel.db.unit import FencedSession, Unit, close, roll_back
 from ecosystem.kernel.db.wakeups import Wakeups
 from ecosystem.kernel.telemetry.metrics import METRICS, Metrics
 
 T = TypeVar("T")
-
-_FENCE = "select set_config('eco.company_id', %s, true)"
-_FENCE_READING = "select set_config('eco.company_id', %s, true), set_config('transaction_read_only', 'on', true)"
-
-
-class _FencedSession(Session):
-    """Sets the company at the begin of each transaction; a savepoint inherits it."""
-
-
-@event.listens_for(_FencedSession, "after_begin")
-def _raise_the_fence(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
-    if transaction.nested:
-        return
-    unit: _Unit = session.info["unit"]
-    company_id = context.current().company_id
-    statement = _FENCE_READING if unit.reading else _FENCE
-    connection.exec_driver_sql(statement, ("" if company_id is None else str(company_id),))
-    unit.begun = True
-
-
-@dataclass(eq=False)
-class _Unit:
-    """What is open: `begun` once the first statement was answered, `closed` for whoever kept the context too long."""
-
-    reading: bool
-    begun: bool = False
-    closed: bool = False
-    session: AsyncSession | None = None
-    callbacks: list[Callable[[], None]] = field(default_factory=list)
 
 
 class Database:
@@ -82,7 +57,7 @@ class Database:
     ) -> None:
         self.settings, self.schema = settings, schema
         self._clock, self._jitter = clock or SystemClock(), jitter
-        self._open: ContextVar[_Unit | None] = ContextVar(f"unit_of_work_{schema}", default=None)
+        self._open: ContextVar[Unit | None] = ContextVar(f"unit_of_work_{schema}", default=None)
         self._engine = self._make_engine(metrics)
         self.wakeups = Wakeups(self.connection)
 
@@ -123,7 +98,7 @@ class Database:
         while True:
             try:
                 with context.scope(unit_of_work=True):
-                    value, callbacks = await self._once(_Unit(reading=False), work)
+                    value, callbacks = await self._once(Unit(reading=False), work)
             except _Again as again:
                 if attempt >= self.settings.attempts_max:
                     raise again.error from again.cause
@@ -146,7 +121,7 @@ class Database:
         attempt = 1
         while True:
             try:
-                value, callbacks = await self._once(_Unit(reading=True), work)
+                value, callbacks = await self._once(Unit(reading=True), work)
             except _Again as again:
                 if attempt >= self.settings.attempts_max:
                     raise again.error from again.cause
@@ -156,39 +131,93 @@ class Database:
                 callback()
             return value
 
-    async def _once(self, unit: _Unit, work: Callable[[], Awaitable[T]]) -> tuple[T, list[Callable[[], None]]]:
+    async def _once(self, unit: Unit, work: Callable[[], Awaitable[T]]) -> tuple[T, list[Callable[[], None]]]:
         token = self._open.set(unit)
         committing = False
-        session = AsyncSession(
-            self._engine, sync_session_class=_FencedSession, expire_on_commit=False, info={"unit": unit}
-        )
-        unit.session = session
         try:
-            async with session:
-                value = await work()
-                committing = True
-                await session.commit()
+            value = await work()
+            committing = True
+            await self._commit(unit)
             return value, unit.callbacks
         except Exception as error:
             ours = translate(error)
             if ours is None:
                 raise
-            lost = is_lost(error)
-            if sqlstate(error) in RUN_AGAIN or (not unit.begun and was_dead_at_rest(error)):
+            at_rest = isinstance(error, DeadAtRest)
+            if at_rest:
+                # What else rests there is no younger: connect anew.
+                await self._engine.dispose()
+            if sqlstate(error) in RUN_AGAIN or at_rest:
                 raise _Again(ours, error) from error
-            if lost and committing and not unit.reading:
+            if is_lost(error) and committing and not unit.reading:
                 raise CommitUncertain from error
             raise ours from error
         finally:
             unit.closed = True
             self._open.reset(token)
+            await self._let_go(unit)
+
+    async def driver(self) -> psycopg.AsyncConnection[Any]:
+        """The connection of the open `run` or `read`, for hot paths: no compilation on the way. Raises NoUnitOfWork."""
+        unit = self._present()
+        if unit is None:
+            raise NoUnitOfWork
+        if unit.driver is None:
+            async with unit.opening:
+                if unit.driver is None:
+                    unit.driver = await self._take(unit)
+        elif unit.session is not None:
+            # A session sets its savepoint at the first use of the connection: what comes now belongs behind it.
+            await unit.session.connection()
+        return unit.driver
+
+    async def _take(self, unit: Unit) -> psycopg.AsyncConnection[Any]:
+        if unit.session is not None:
+            return (await (await unit.session.connection()).get_raw_connection()).driver_connection  # type: ignore[return-value]
+        unit.connection = await self._engine.raw_connection()
+        held: psycopg.AsyncConnection[Any] = unit.connection.driver_connection  # type: ignore[assignment]
+        await unit.begin(held)
+        return held
+
+    async def flush(self) -> None:
+        """Write what an ORM still holds back."""
+        unit = self._present()
+        if unit is not None and unit.session is not None:
+            await unit.session.flush()
+
+    async def _commit(self, unit: Unit) -> None:
+        if unit.session is not None:
+            await unit.session.commit()
+        if unit.driver is not None:
+            await unit.driver.commit()
+
+    async def _let_go(self, unit: Unit) -> None:
+        """Give the connection back as it was taken, or not at all: nothing of a transaction may stay on it."""
+        try:
+            if unit.session is not None:
+                await asyncio.shield(close(unit.session))
+        finally:
+            if unit.connection is not None:
+                held: psycopg.AsyncConnection[Any] | None = unit.connection.driver_connection
+                if held is None or held.info.transaction_status is TransactionStatus.IDLE:
+                    await greenlet_spawn(unit.connection.close)
+                else:
+                    await asyncio.shield(roll_back(unit.connection, held))
 
     @property
     def session(self) -> AsyncSession:
         """The session of the open `run` or `read`. Raises NoUnitOfWork outside of both."""
         unit = self._present()
-        if unit is None or unit.session is None:
+        if unit is None:
             raise NoUnitOfWork
+        if unit.session is None:
+            engine = self._engine
+            bind: AsyncEngine | AsyncConnection = engine
+            if unit.connection is not None:
+                bind = AsyncConnection(engine, Connection(engine.sync_engine, connection=unit.connection))
+            unit.session = AsyncSession(
+                bind, sync_session_class=FencedSession, expire_on_commit=False, info={"unit": unit}
+            )
         return unit.session
 
     @property
@@ -213,23 +242,35 @@ class Database:
     async def as_company(self, company_id: UUID | None) -> AsyncIterator[None]:
         """Inside of an open unit: see and write the rows of this company, then again those of the one before."""
         before = context.current().company_id
-        await self._set_company(company_id)
+        await self.set_company(company_id)
         try:
             with context.scope(company_id=company_id):
                 yield
         except BaseException:
             # Whoever catches it inside of the unit must stand behind the former fence again. Where the transaction
             # has failed it takes no statement, and what ends that (its end, or a savepoint around this) restores it.
-            with suppress(SQLAlchemyError):
-                await self._set_company(before)
+            self.doubt_company()
+            if self.is_open:
+                with suppress(psycopg.Error, SQLAlchemyError):
+                    await self.set_company(before)
+                self.doubt_company()
             raise
-        await self._set_company(before)
+        await self.set_company(before)
 
-    async def _set_company(self, company_id: UUID | None) -> None:
-        await self.session.execute(
-            text("select set_config('eco.company_id', :company, true)"),
-            {"company": "" if company_id is None else str(company_id)},
-        )
+    async def set_company(self, company_id: UUID | None) -> None:
+        """Inside of an open unit, for who changes the company from one piece of work to the next: move the fence."""
+        connection, unit = await self.driver(), self._present()
+        assert unit is not None
+        if unit.company_known and unit.company_id == company_id:
+            return
+        company = "" if company_id is None else str(company_id)
+        await connection.execute("select set_config('eco.company_id', %s, true)", (company,))
+        unit.company_known, unit.company_id = True, company_id
+
+    def doubt_company(self) -> None:
+        """After a failure inside of an open unit: a savepoint's end may have moved the fence, so set it anew."""
+        if (unit := self._present()) is not None:
+            unit.company_known = False
 
     async def connection(self) -> psycopg.AsyncConnection[Any]:
         """A connection of its own, in autocommit, for LISTEN and the like; the caller closes it.
@@ -237,7 +278,7 @@ class Database:
         It has no company, so it sees no tenant's rows. Raises DatabaseUnavailable.
         """
         try:
-            return await self._connect(autocommit=True, limits=False)
+            return await self._connect(limits=False)
         except psycopg.Error as error:
             ours = translate(error)
             raise ours or error from error
@@ -246,15 +287,15 @@ class Database:
         """Raises DatabaseUnavailable, ConnectionsExhausted."""
 
         async def one() -> None:
-            await self.session.execute(text("select 1"))
+            await (await self.driver()).execute("select 1")
 
         await self.read(one)
 
-    def _present(self) -> _Unit | None:
+    def _present(self) -> Unit | None:
         unit = self._open.get()
         return None if unit is None or unit.closed else unit
 
-    async def _connect(self, *, autocommit: bool = False, limits: bool = True) -> psycopg.AsyncConnection[Any]:
+    async def _connect(self, *, limits: bool = True) -> psycopg.AsyncConnection[Any]:
         settings = self.settings
         options = [f"-c search_path={self.schema},kernel,pg_temp", "-c timezone=UTC"]
         if limits:
@@ -265,7 +306,8 @@ class Database:
             ]
         return await psycopg.AsyncConnection.connect(
             settings.url.get_secret_value(),
-            autocommit=autocommit,
+            # Units of work say `begin` themselves, together with their fence.
+            autocommit=True,
             connect_timeout=settings.connect_timeout_seconds,
             application_name=f"ecosystem {self.schema}",
             options=" ".join(options),
@@ -280,6 +322,7 @@ class Database:
             max_overflow=0,
             pool_timeout=self.settings.pool_wait_seconds,
             pool_use_lifo=True,
+            pool_reset_on_return=None,
             use_native_hstore=False,
             json_deserializer=orjson.loads,
             json_serializer=lambda value: orjson.dumps(value).decode(),

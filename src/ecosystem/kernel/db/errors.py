@@ -56,6 +56,10 @@ class FenceBypassed(EcosystemError):
     suggestion = "Give the service its own role: `database.url` of `eco_<schema>`, made by the migrations."
 
 
+class DeadAtRest(psycopg.OperationalError):
+    """A pooled connection had ended before we used it; a new one may work."""
+
+
 RUN_AGAIN = frozenset({"40001", "40P01"})
 _TOO_LONG = frozenset({"25P03", "25P04"})
 
@@ -77,11 +81,6 @@ def is_lost(error: BaseException) -> bool:
         return isinstance(error, OSError)
     state = error.sqlstate
     return state is None or state.startswith(("08", "57P")) or state == "53300"
-
-
-def was_dead_at_rest(error: BaseException) -> bool:
-    """A pooled connection had ended before we used it; a new one may work. False where connecting itself failed."""
-    return isinstance(error, exc.DBAPIError) and error.connection_invalidated
 
 
 def translate(error: BaseException) -> EcosystemError | None:

@@ -4,31 +4,30 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import TextClause, text
-
 from ecosystem.kernel import context
 from ecosystem.kernel.db.database import Database
+from ecosystem.kernel.db.raw import driver
 from ecosystem.kernel.keys.store import WrappedKey
 
 T = TypeVar("T")
 
-_LOAD = text(
+_LOAD = (
     "select company_id, subject, version, parent_version, wrapped from data_keys"
-    " where company_id = :company and subject = :subject order by version"
+    " where company_id = %s and subject = %s order by version"
 )
-_ADD = text(
+_ADD = (
     "insert into data_keys (company_id, subject, version, parent_version, wrapped)"
-    " values (:company, :subject, :version, :parent_version, :wrapped) on conflict do nothing"
+    " values (%(company)s, %(subject)s, %(version)s, %(parent_version)s, %(wrapped)s) on conflict do nothing"
 )
-_REPLACE = text(
-    "update data_keys set wrapped = :wrapped, parent_version = :parent_version where company_id = :company"
-    " and subject = :subject and version = :version and wrapped is not null"
+_REPLACE = (
+    "update data_keys set wrapped = %(wrapped)s, parent_version = %(parent_version)s where company_id = %(company)s"
+    " and subject = %(subject)s and version = %(version)s and wrapped is not null"
 )
-_DESTROY = text(
+_DESTROY = (
     "update data_keys set wrapped = null, destroyed_at = clock_timestamp()"
-    " where company_id = :company and subject = :subject and wrapped is not null returning version"
+    " where company_id = %s and subject = %s and wrapped is not null"
 )
-_COMPANIES = text("select companies_with_older_keys(:version)")
+_COMPANIES = "select companies_with_older_keys(%s)"
 
 
 class DatabaseKeyStore:
@@ -39,27 +38,27 @@ class DatabaseKeyStore:
 
     async def load(self, company_id: UUID, subject: str) -> list[WrappedKey]:
         async def work() -> list[WrappedKey]:
-            found = await self._db.session.execute(_LOAD, {"company": company_id, "subject": subject})
-            return [WrappedKey(*row) for row in found]
+            found = await (await driver(self._db)).execute(_LOAD, (company_id, subject))
+            return [WrappedKey(*row) for row in await found.fetchall()]
 
         return await self._as(company_id, work, self._db.read)
 
-    async def add(self, key: WrappedKey) -> None:
-        await self._change(key, _ADD)
+    async def add(self, key: WrappedKey) -> bool:
+        return await self._change(key, _ADD)
 
     async def replace(self, key: WrappedKey) -> None:
         await self._change(key, _REPLACE)
 
     async def destroy(self, company_id: UUID, subject: str) -> bool:
         async def work() -> bool:
-            done = await self._db.session.execute(_DESTROY, {"company": company_id, "subject": subject})
-            return bool(done.all())
+            return (await (await driver(self._db)).execute(_DESTROY, (company_id, subject))).rowcount > 0
 
         return await self._as(company_id, work, self._db.run)
 
     async def companies_below(self, parent_version: int) -> list[UUID]:
         async def work() -> list[UUID]:
-            return list((await self._db.session.execute(_COMPANIES, {"version": parent_version})).scalars())
+            found = await (await driver(self._db)).execute(_COMPANIES, (parent_version,))
+            return [row[0] for row in await found.fetchall()]
 
         return await self._db.read(work)
 
@@ -72,17 +71,15 @@ class DatabaseKeyStore:
         else:
             callback()
 
-    async def _change(self, key: WrappedKey, statement: TextClause) -> None:
-        async def work() -> None:
-            await self._db.session.execute(
-                statement,
-                {
-                    "company": key.company_id, "subject": key.subject, "version": key.version,
-                    "parent_version": key.parent_version, "wrapped": key.wrapped,
-                },
-            )  # fmt: skip
+    async def _change(self, key: WrappedKey, statement: str) -> bool:
+        async def work() -> bool:
+            values = {
+                "company": key.company_id, "subject": key.subject, "version": key.version,
+                "parent_version": key.parent_version, "wrapped": key.wrapped,
+            }  # fmt: skip
+            return (await (await driver(self._db)).execute(statement, values)).rowcount == 1
 
-        await self._as(key.company_id, work, self._db.run)
+        return await self._as(key.company_id, work, self._db.run)
 
     async def _as(
         self,

@@ -14,6 +14,4 @@ async def driver(database: Database) -> Connection:
 
     Raises NoUnitOfWork outside of both.
     """
-    raw = await (await database.session.connection()).get_raw_connection()
-    connection: Connection = raw.driver_connection  # type: ignore[assignment]
-    return connection
+    return await database.driver()

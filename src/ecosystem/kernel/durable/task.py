@@ -119,10 +119,8 @@ class TaskContext:
             connection = await driver(self._database)
             # One round trip for all of them; what the first of them refuses is raised at the end of the block.
             async with connection.pipeline():
-                await self._hold(connection)
+                await self._keep_all(connection, kept)
                 await work()
-                for name, result in kept.items():
-                    await self._set(connection, name, result)
 
         await self._run(both)
         self._claim.checkpoints.update(kept)
@@ -202,10 +200,7 @@ class TaskContext:
 
     async def _keep(self, name: str, result: JSON) -> None:
         async def work() -> None:
-            connection = await driver(self._database)
-            async with connection.pipeline():
-                await self._hold(connection)
-                await self._set(connection, name, result)
+            await self._keep_all(await driver(self._database), {name: result})
 
         await self._run(work)
         self._claim.checkpoints[name] = result
@@ -252,6 +247,14 @@ class TaskContext:
         await connection.execute(
             "select kernel.hold_run(%s, %s, %s)", (self._claim.queue, self._claim.run_id, self._claim.lease_seconds)
         )
+
+    async def _keep_all(self, connection: Connection, kept: Mapping[str, JSON]) -> None:
+        """Lock the run, prove that it is still ours, and write its checkpoints."""
+        await connection.execute(
+            "select kernel.keep_steps(%s, %s, %s, %s, %s::text[], %s::text[])",
+            (self._claim.queue, self._claim.task_id, self._claim.run_id, self._claim.lease_seconds, list(kept),
+             [dumps(state) for state in kept.values()]),
+        )  # fmt: skip
 
     async def _set(self, connection: Connection, name: str, result: JSON) -> None:
         await connection.execute(

@@ -188,7 +188,9 @@ class DurableWorker:
             self._running.pop(claim.run_id, None)
             RUNNING.labels(self.queue).dec()
             ENDED.labels(self.queue, outcome).inc()
-            self._wake.set()
+            if len(self._running) + 1 >= self._concurrency:
+                # There was no room for what may have become due meanwhile.
+                self._wake.set()
         if outcome == "released":
             await self._release(claim)
 

@@ -70,6 +70,14 @@ class CompanyKey(DataKey):
         )
 
 
+class FreshKey(DataKey):
+    """The first key of a subject that is only coming to be; nothing may stay encrypted by it unless it is kept."""
+
+    def __init__(self, row: WrappedKey, secret: bytes, random: sealing.Random) -> None:
+        super().__init__(row.company_id, row.subject, {row.version: secret}, random)
+        self.row = row
+
+
 @dataclass(frozen=True)
 class _Kept:
     key: DataKey
@@ -125,6 +133,21 @@ class Keyring:
             await self._add(company, subject, 1)
             rows = await self._store.load(company_id, subject)
         return self._open(company, subject, rows)
+
+    async def fresh(self, company_id: UUID, subject: str) -> FreshKey:
+        """The key of a subject whose id was made just now: give it to `keep` in the unit of work that keeps the rest.
+
+        It saves looking for a key that cannot be there, and a commit of its own.
+        """
+        company, secret = await self.company(company_id), self._random(sealing.KEY_BYTES)
+        wrapped = company.wrap(company_id, subject, 1, secret)
+        return FreshKey(WrappedKey(company_id, subject, 1, 1, wrapped), secret, self._random)
+
+    async def keep(self, key: FreshKey) -> None:
+        """Inside of a unit of work. Raises ValueError for a subject that had a key already, which stays."""
+        if not await self._store.add(key.row):
+            raise ValueError("a fresh key is for a subject that has none")
+        self._remember(key)
 
     async def renew(self, company_id: UUID, subject: str) -> DataKey:
         """A new version encrypts from now on; what the older ones encrypted stays readable."""

@@ -25,8 +25,8 @@ class KeyStore(Protocol):
     async def load(self, company_id: UUID, subject: str) -> list[WrappedKey]:
         """All versions, oldest first."""
 
-    async def add(self, key: WrappedKey) -> None:
-        """Keep a new version; where it exists already, the one that is there stays."""
+    async def add(self, key: WrappedKey) -> bool:
+        """Keep a new version; False where it exists already: the one that is there stays."""
 
     async def replace(self, key: WrappedKey) -> None:
         """The same key wrapped anew; a destroyed one stays destroyed."""

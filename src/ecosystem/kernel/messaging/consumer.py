@@ -17,7 +17,8 @@ class Consumer:
     the cursor commit together: effects happen exactly once. Events of one subject arrive in order; an event that
     fails is parked with the later ones of its subject behind it, tried `attempts_max` times, then a dead letter.
 
-    `every` is handed all types that `handlers` does not name.
+    `every` is handed all types that `handlers` does not name. Without `at_once` its events wait for the next poll
+    (`messaging.poll_seconds`) and come in bulk: for what nobody waits for.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Consumer:
     every: Handler | None = None
     batch_max: int = 64
     attempts_max: int = 5
+    at_once: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.batch_max <= 64:

@@ -1,6 +1,8 @@
 """Publishing: an event is appended to the log in the unit of work that makes it true."""
 
+from functools import partial
 from uuid import UUID
+from weakref import WeakSet
 from zlib import crc32
 
 import orjson
@@ -8,12 +10,13 @@ import orjson
 from ecosystem.kernel import context
 from ecosystem.kernel.clock import Clock, SystemClock
 from ecosystem.kernel.db.database import Database
-from ecosystem.kernel.db.raw import driver
+from ecosystem.kernel.db.raw import Connection, driver
 from ecosystem.kernel.ids import Ids, SystemIds
 from ecosystem.kernel.messaging.errors import EventTooLarge, PublishedOutside
 from ecosystem.kernel.messaging.event import Event
 
 CHANNEL = "eco_log"
+"""The wake-up of who reads the log; its keys are types of events."""
 SLOTS = 16
 EVENT_BYTES_MAX = 65_536
 
@@ -31,7 +34,7 @@ class Outbox:
     def __init__(self, database: Database, *, source: str, clock: Clock | None = None, ids: Ids | None = None) -> None:
         self._database, self._source = database, source
         self._clock, self._ids = clock or SystemClock(), ids or SystemIds()
-        self._opened = False
+        self._opened: WeakSet[Connection] = WeakSet()
 
     async def add(self, event: Event, *, event_id: UUID | None = None) -> UUID:
         """Append `event` for the company of the unit of work; consumers are woken after its commit.
@@ -55,17 +58,15 @@ class Outbox:
         event_id = event_id or self._ids.uuid()
         now, subject = context.current(), event.subject
         connection = await driver(self._database)
-        if not self._opened:
-            # After a restore into another cluster the numbers of transactions begin anew: a new epoch.
+        if connection not in self._opened:
+            # After a restore into another cluster, which ends all connections, the numbers of transactions begin anew:
+            # a new epoch.
             await connection.execute("select kernel.open_log()")
-            self._opened = True
+            self._opened.add(connection)
         await connection.execute(
             _APPEND,
             (event_id, event.event_type, source, subject, slot_of(subject), self._clock.now(), now.trace_id,
              now.user_id, data.decode()),
         )  # fmt: skip
-        self._database.after_commit(self._wake)
+        self._database.after_commit(partial(self._database.wakeups.send, CHANNEL, event.event_type))
         return event_id
-
-    def _wake(self) -> None:
-        self._database.wakeups.send(CHANNEL)

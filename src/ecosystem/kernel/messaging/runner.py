@@ -71,7 +71,9 @@ class ConsumerRunner:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop` is set; the unit of work that is open then is finished."""
-        wake = self._database.wakeups.subscribe(CHANNEL)
+        wake, keys = asyncio.Event(), self._wake_keys()
+        for key in keys:
+            self._database.wakeups.subscribe(CHANNEL, wake, key=key)
         stopping = asyncio.create_task(self._stop_wakes(stop, wake))
         pause = 0.0
         try:
@@ -83,7 +85,15 @@ class ConsumerRunner:
                 pause = await self._sweep(stop)
         finally:
             stopping.cancel()
-            self._database.wakeups.unsubscribe(CHANNEL, wake)
+            for key in keys:
+                self._database.wakeups.unsubscribe(CHANNEL, wake, key=key)
+
+    def _wake_keys(self) -> list[str]:
+        """Only events that it wants wake it: each round of every consumer for every event was most of their work."""
+        if not self.consumer.at_once:
+            return []
+        types = self.consumer.types
+        return [""] if types is None else types
 
     @staticmethod
     async def _stop_wakes(stop: asyncio.Event, wake: asyncio.Event) -> None:
@@ -238,13 +248,14 @@ class ConsumerRunner:
     async def _handle(self, connection: Connection, envelope: Envelope) -> None:
         """One handler, behind the fence of the event's company. Raises Poisoned for whatever is the event's fault."""
         company = envelope.company_id
-        await connection.execute("select set_config('eco.company_id', %s, true)", (str(company) if company else "",))
+        await self._database.set_company(company)
         try:
             with context.scope(company_id=company, user_id=envelope.user_id, trace_id=envelope.trace_id, span_id=None):
                 await self.consumer.handler(envelope.type)(envelope)
                 # What an ORM still holds back must fail here, where it is known whose it is.
-                await self._database.session.flush()
+                await self._database.flush()
         except Exception as error:
+            self._database.doubt_company()
             if translate(error) is not None or isinstance(error, UnitOfWorkTooLong):
                 raise
             raise Poisoned(describe(error)) from error

@@ -13,7 +13,7 @@ from uuid import UUID
 from ecosystem.kernel import context
 from ecosystem.kernel.clock import Clock, SystemClock
 from ecosystem.kernel.keys.errors import CiphertextRefused
-from ecosystem.kernel.keys.keyring import CompanyKey, DataKey, Keyring
+from ecosystem.kernel.keys.keyring import CompanyKey, DataKey, FreshKey, Keyring
 from ecosystem.kernel.keys.sealing import KEY_BYTES, Random
 from ecosystem.kernel.objects import format as form
 from ecosystem.kernel.objects.errors import (
@@ -73,10 +73,12 @@ class Objects:
         *,
         retain_until: date,
         subject: str = "",
+        fresh: FreshKey | None = None,
     ) -> ObjectRef:
         """Store a content; the same one again is the same object, kept until the later of the dates.
 
-        With `subject`, the object can be read only as long as that subject's key lives: erasure destroys it.
+        With `subject`, the object can be read only as long as that subject's key lives: erasure destroys it. `fresh` is
+        that key where it is not kept yet; until the caller keeps it, nobody can read the object.
 
         Raises:
             ObjectTooLarge: nothing was stored.
@@ -84,14 +86,16 @@ class Objects:
         """
         self._enter(company_id)
         company = await self._keyring.company(company_id)
-        key = await self._key(company_id, subject)
+        subject = fresh.subject if fresh is not None else subject
+        key = fresh or await self._key(company_id, subject)
         secret, prefix = self._random(KEY_BYTES), self._random(form.PREFIX_BYTES)
         with tempfile.SpooledTemporaryFile(self.settings.memory_bytes_max) as spool:
             sealer = form.Sealer(secret, prefix)
             size, sha256 = await self._spool(sealer, chunks, spool)
             digest = company.object_name(f"{sha256}:{subject}" if subject else sha256)
             ref = ObjectRef(f"{company_id}/{digest}", size, digest)
-            present = await self._present(ref)
+            # Under a fresh key nothing can be there: the name is made from its subject.
+            present = await self._present(ref) if fresh is None else None
             if present is not None and present.retain_until >= retain_until:
                 return ref
             footer = form.Footer(ref.name, subject, size, retain_until, self._clock.now(), b"")

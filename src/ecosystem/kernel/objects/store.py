@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from obstore import ObjectMeta
 
 
+_SETTLED_MAX = 20_000
+
+
 @dataclass(frozen=True)
 class Stored:
     """`size_bytes` as stored, encrypted."""
@@ -34,6 +37,7 @@ class FolderStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._settled: set[Path] = set()
         with _translated():
             self._store = LocalStore(folder, mkdir=True)
 
@@ -80,13 +84,22 @@ class FolderStore:
             raise StorageUnavailable("The folder of the objects cannot be written.")
 
     def _settle(self, path: str) -> None:
-        target = self.folder / path
-        for place in (target, *list(target.parents)[: len(Path(path).parts)]):
+        """Wait for the disk: the file, the folder that names it, and whatever folder above is not known to be there."""
+        below = (self.folder / path).parent
+        places, new = [self.folder / path, below], []
+        while below != self.folder and below not in self._settled:
+            new.append(below)
+            below = below.parent
+            places.append(below)
+        for place in places:
             descriptor = os.open(place, os.O_RDONLY)
             try:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+        if len(self._settled) > _SETTLED_MAX:
+            self._settled.clear()
+        self._settled.update(new)
 
 
 def _stored(item: "ObjectMeta") -> Stored:

@@ -42,7 +42,8 @@ class Sandbox:
 
     The function is called as `function(payload: bytes, **arguments)` and answers with JSON-ready values. Its module
     is imported before the worker is locked; a `prepare_sandbox()` in it is called then, to load what would otherwise
-    be loaded lazily, because a worker cannot open files.
+    be loaded lazily, because a worker cannot open files. A `rehearse_sandbox()` is called in each worker before its
+    job comes, to touch the memory that the job will touch.
     """
 
     def __init__(self, settings: SandboxSettings | None = None) -> None:

@@ -97,7 +97,7 @@ def _spawn_workers(control: socket.socket, account: Account | None) -> None:
             if not dropped and account is not None:
                 _become(account)
                 dropped = True
-            _fork_worker(control, request["niceness"], answer)
+            _fork_worker(control, request, answer)
         status = 0
     finally:
         os._exit(status)
@@ -129,12 +129,12 @@ def _become(account: Account) -> None:
     seccomp.die_with_parent(signal.SIGKILL)
 
 
-def _fork_worker(control: socket.socket, niceness: int, answer: dict[str, Any]) -> None:
+def _fork_worker(control: socket.socket, request: dict[str, Any], answer: dict[str, Any]) -> None:
     theirs, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     pid = os.fork()
     if pid == 0:
         theirs.close()
-        worker.enter(ours, niceness)
+        worker.enter(ours, request["niceness"], request["modules"])
     ours.close()
     try:
         pidfd = os.pidfd_open(pid)

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale, UnknownLocaleError, localedata
 from babel.numbers import list_currencies
 
 from ecosystem.contracts.authn import ROLES
@@ -18,6 +18,10 @@ from ecosystem.kernel.keys.keyring import PLATFORM
 from ecosystem.services.authn.errors import FieldRefused, RoleRefused
 
 ADMINISTRATOR = "platform-administrator"
+
+# Read with the code: a service that gave up root may not reach the files of a library any more.
+_CURRENCIES = frozenset(list_currencies())
+localedata.locale_identifiers()
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,7 @@ def check_locale(name: str) -> str:
 
 
 def check_currency(code: str) -> str:
-    if code not in _currencies():
+    if code not in _CURRENCIES:
         raise FieldRefused("currency", "a code of ISO 4217, such as CHF.")
     return code
 
@@ -158,11 +162,6 @@ def check_currency(code: str) -> str:
 @cache
 def _zones() -> frozenset[str]:
     return frozenset(name for name in available_timezones() if "/" in name or name == "UTC")
-
-
-@cache
-def _currencies() -> frozenset[str]:
-    return frozenset(list_currencies())
 
 
 def matches(digest: bytes, known: Iterable[bytes]) -> bool:

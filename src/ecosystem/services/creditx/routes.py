@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from ecosystem.contracts.creditx import Outcome
 from ecosystem.kernel.http.limits import body_limit
 from ecosystem.kernel.http.pagination import Cursor, CursorInvalid, Limit, Page, decode_cursor, page_of
+from ecosystem.kernel.http.prefer import Prefer, wait_seconds
 from ecosystem.kernel.http.principal import Principal, requires
 from ecosystem.services.creditx.errors import UploadsBusy
 from ecosystem.services.creditx.judging.rule_set import Published, rule_set, shipped
@@ -65,7 +66,7 @@ class Room:
 def router(service: DocumentService, settings: ServiceSettings) -> APIRouter:
     routes = APIRouter(tags=["documents"])
     _uploads(routes, service, settings)
-    _documents(routes, service)
+    _documents(routes, service, settings)
     _contents(routes, service)
     _pages(routes, service)
     _rule_sets(routes)
@@ -105,7 +106,7 @@ def _uploads(routes: APIRouter, service: DocumentService, settings: ServiceSetti
         return JSONResponse(shown.model_dump(mode="json"), status_code=202, headers=headers)  # type: ignore[return-value]
 
 
-def _documents(routes: APIRouter, service: DocumentService) -> None:
+def _documents(routes: APIRouter, service: DocumentService, settings: ServiceSettings) -> None:
     @routes.get("/v1/documents")
     async def list_documents(
         _: Reader, kind: Word = None, outcome: Outcome | None = None, status: Status | None = None,
@@ -124,9 +125,14 @@ def _documents(routes: APIRouter, service: DocumentService) -> None:
         return Page(items=[DocumentShown.of(document) for document in kept], next_cursor=following)
 
     @routes.get("/v1/documents/{document_id}")
-    async def show_document(document_id: UUID, _: Reader) -> DocumentShown:
-        """Where a document stands."""
-        document = await service.find(document_id)
+    async def show_document(document_id: UUID, response: Response, _: Reader, prefer: Prefer = None) -> DocumentShown:
+        """Where a document stands; with `Prefer: wait=20` as soon as it has its outcome, at the latest after 20 s."""
+        seconds = wait_seconds(prefer, settings.wait_seconds_max)
+        if seconds is None:
+            document = await service.find(document_id)
+        else:
+            document = await service.finished(document_id, seconds)
+            response.headers["Preference-Applied"] = f"wait={seconds}"
         return DocumentShown.of(document, await service.file_name(document))
 
     @routes.get("/v1/documents/{document_id}/result")

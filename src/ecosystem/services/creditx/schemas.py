@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -65,6 +65,7 @@ class ValueShown(BaseModel):
     method: str
     currency: str | None
     ambiguous: bool
+    part: int = 1
 
     @classmethod
     def of(cls, value: dict[str, Any]) -> "ValueShown":
@@ -79,6 +80,80 @@ class RuleShown(BaseModel):
     evidence: str
     values: list[str]
     source: str
+
+
+class PageReadingShown(BaseModel):
+    """How a page was read. Boxes on it are in `unit`s of its `width` and `height` as shown."""
+
+    page: int
+    width: float
+    height: float
+    unit: Literal["point", "pixel"]
+    method: Literal["text_layer", "ocr", "none"]
+    engine: str | None
+    rotation_degrees: float
+    skew_degrees: float
+    confidence: float
+
+
+class PartShown(BaseModel):
+    """One of the documents in a file, from 1. `missing` and `conflicts` name values."""
+
+    part: int
+    kind: str
+    kind_confidence: float
+    first_page: int
+    last_page: int
+    missing: list[str] = []
+    conflicts: list[str] = []
+
+
+class TableCellShown(BaseModel):
+    text: str
+    box: tuple[float, float, float, float]
+
+
+class TableShown(BaseModel):
+    name: str
+    part: int = 1
+    page: int
+    box: tuple[float, float, float, float]
+    columns: list[str]
+    rows: list[list[TableCellShown]]
+
+
+class MachineReadableZoneShown(BaseModel):
+    """ICAO Doc 9303: the lines as corrected, which check digits hold, and how it compares with the printed values."""
+
+    part: int = 1
+    page: int
+    box: tuple[float, float, float, float]
+    format: str
+    lines: list[str]
+    checks: dict[str, bool]
+    repaired: int
+    against_print: dict[str, str] = {}
+
+
+class CodeShown(BaseModel):
+    """A QR or bar code, and what its text means where that is known."""
+
+    part: int = 1
+    page: int
+    box: tuple[float, float, float, float]
+    symbology: str
+    text: str
+    meaning: str | None = None
+
+
+class SignShown(BaseModel):
+    """A sign of tampering: evidence, never a verdict."""
+
+    sign: str
+    detail: str
+    part: int = 1
+    page: int | None = None
+    box: tuple[float, float, float, float] | None = None
 
 
 class ResultShown(BaseModel):
@@ -97,6 +172,14 @@ class ResultShown(BaseModel):
     reasons: list[str]
     values: list[ValueShown]
     rules: list[RuleShown]
+    language: str | None = None
+    country: str | None = None
+    page_readings: list[PageReadingShown] = []
+    parts: list[PartShown] = []
+    tables: list[TableShown] = []
+    mrz: list[MachineReadableZoneShown] = []
+    barcodes: list[CodeShown] = []
+    signs: list[SignShown] = []
 
     @classmethod
     def of(cls, form: dict[str, Any]) -> "ResultShown":

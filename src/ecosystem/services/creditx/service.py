@@ -38,6 +38,7 @@ from ecosystem.services.creditx.errors import (
     NotReadYet,
     RuleSetChanged,
 )
+from ecosystem.services.creditx.following.outcomes import Outcomes
 from ecosystem.services.creditx.holding.vault import Vault, aad, company_id
 from ecosystem.services.creditx.judging.judge import Judgement, judge
 from ecosystem.services.creditx.judging.rule_set import Published, rule_set
@@ -99,6 +100,7 @@ class DocumentService:
         self.pages = Pages(
             parts.database, parts.documents, self._vault, parts.sandbox, parts.heavy_sandbox, parts.clock, settings
         )
+        self.outcomes = Outcomes(parts.database, settings.waiters_max)
         self._rule_sets_in_use: set[str] = set()
 
     # -- upload ----------------------------------------------------------------------------------------------------
@@ -124,10 +126,9 @@ class DocumentService:
                 return _replayed(before, fingerprint)
         facts = await self._inspect(content, file_name)
         document_id, now = self._parts.ids.uuid(), self._parts.clock.now()
-        subject = subject_of(document_id)
         retain_until = self._parts.objects.retain_until(self._settings.retention_days)
-        stored = await self._parts.objects.put(company, content.chunks(), retain_until=retain_until, subject=subject)
-        data_key = await self._parts.keyring.subject(company, subject)
+        data_key = await self._parts.keyring.fresh(company, subject_of(document_id))
+        stored = await self._parts.objects.put(company, content.chunks(), retain_until=retain_until, fresh=data_key)
         row = {
             "document_id": document_id, "client_id": client_id, "key_digest": digest, "fingerprint": fingerprint,
             "now": now, "file_name": data_key.encrypt(file_name.encode(), aad=aad("file_name", document_id)),
@@ -141,6 +142,7 @@ class DocumentService:
                 before = await self._documents.uploaded(client_id, digest or b"")
                 assert before is not None
                 return _replayed(before, fingerprint)
+            await self._parts.keyring.keep(data_key)
             await self._parts.outbox.add(
                 DocumentCreated(
                     document_id=document_id, media_type=facts["media_type"], size_bytes=content.size,
@@ -287,6 +289,7 @@ class DocumentService:
         now = self._parts.clock.now()
         if not await self._documents.complete(document.document_id, terms, now):
             return
+        self.outcomes.tell(document.document_id)
         after = {
             "status": Status.COMPLETED.value, "outcome": document.judged_outcome, "score": str(document.score),
             "rule_set": document.rule_set, "rule_set_version": document.rule_set_version,
@@ -307,6 +310,7 @@ class DocumentService:
         if not await self._documents.fail(document.document_id, code, reasons, self._parts.clock.now()):
             return
         document_id = document.document_id
+        self.outcomes.tell(document_id)
         await self._parts.outbox.add(DocumentFailed(document_id=document_id, code=code))
         await self._parts.outbox.add(DocumentReviewRequested(document_id=document_id, reasons=tuple(reasons)))
         await self._parts.audit.record(
@@ -318,6 +322,10 @@ class DocumentService:
     async def find(self, document_id: UUID) -> Document:
         """Raises DocumentNotFound: also for another company's."""
         return await self._database.read(lambda: self._found(document_id))
+
+    async def finished(self, document_id: UUID, wait_seconds: float) -> Document:
+        """The document once it has its outcome, or as it stands after `wait_seconds`. Raises DocumentNotFound."""
+        return await self.outcomes.reached(document_id, wait_seconds, lambda: self.find(document_id))
 
     async def file_name(self, document: Document) -> str | None:
         """None where the document was erased."""

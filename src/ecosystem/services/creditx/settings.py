@@ -34,3 +34,7 @@ class ServiceSettings(Settings):
     picture_bytes_max: int = Field(default=32 << 20, ge=1 << 20, le=256 << 20, description="Size of one drawn page.")
     terms_max: int = Field(default=500, ge=10, le=5000, description="Search terms of one document.")
     retention_days: int = Field(default=2555, ge=1, le=36_500, description="How long an original is kept.")
+    wait_seconds_max: float = Field(
+        default=20, ge=0, le=25, description="How long a caller may wait for an outcome (`Prefer: wait`)."
+    )
+    waiters_max: int = Field(default=500, ge=0, le=10_000, description="Callers that wait for an outcome at once.")

@@ -7,4 +7,5 @@ NAME = "archive"
 
 
 def archive(service: ArchiveService) -> Consumer:
-    return Consumer(NAME, every=service.note)
+    # Its files are written much later: the list may be.
+    return Consumer(NAME, every=service.note, at_once=False)

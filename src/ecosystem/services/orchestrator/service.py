@@ -247,8 +247,14 @@ class WorkflowService:
         return DurablePort(
             UUID(run.id), run.generation, task, self._parts.agents, journal, self._clock,
             sender=ORCHESTRATOR_AGENT.id, about=about,
+            is_recorded=self._is_recorded,
             deadline=None if seconds is None else started_at + timedelta(seconds=seconds),
         )  # fmt: skip
+
+    def _is_recorded(self, step: Step) -> bool:
+        card = self._parts.cards.get(step.agent)
+        task = card.task(step.request_type) if card is not None else None
+        return task is not None and task.effect
 
     async def failed(self, failure: TaskFailure) -> None:
         """Put the run into ERROR, in the transaction that fails its task. A pass that fails is told to its run."""

@@ -15,6 +15,8 @@ from ecosystem.kernel.sandbox.shared import SharedBytes
 from ecosystem.services.creditx.errors import NotReadYet, ValuesErased
 from ecosystem.services.creditx.model import Document
 
+_OF_THE_READING = ("language", "country", "page_readings", "parts", "tables", "mrz", "barcodes", "signs")
+
 
 class Vault:
     """Opens and shows; it keeps nothing itself. Every method works for the company of the context."""
@@ -72,6 +74,8 @@ class Vault:
             "judged_as_of": document.judged_as_of.isoformat() if document.judged_as_of else None,
             "file_name": self.file_name(document, key), "values": reading["values"],
             "rules": self.results(document, key),
+            # What an earlier version of reading did not know is absent.
+            **{name: reading[name] for name in _OF_THE_READING if name in reading},
         }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pypdfium2
 
-from ecosystem.services.creditx.reading import numbers
+from ecosystem.services.creditx.reading import numbers, rehearsal
 from ecosystem.services.creditx.reading.answers import alpha3_of, country_names
 from ecosystem.services.creditx.reading.bills import codes_of
 from ecosystem.services.creditx.reading.documents import Document, read_part
@@ -50,6 +50,10 @@ def prepare_sandbox() -> None:
     empty.save(buffer)
     extract(buffer.getvalue(), media_type=PDF, date_order="DMY")
     extract(b"", media_type="image/png", date_order="DMY", page_texts=[_a_page()])
+
+
+def rehearse_sandbox() -> None:
+    extract(rehearsal.page(), media_type=PDF, date_order="DMY")
 
 
 def _a_page() -> dict[str, Any]:

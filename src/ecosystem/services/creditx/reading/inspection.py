@@ -7,7 +7,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from ecosystem.services.creditx.reading import pdf_structure, types
+from ecosystem.services.creditx.reading import pdf_structure, rehearsal, types
 from ecosystem.services.creditx.reading.refusal import Refused
 
 VERSION = 2
@@ -28,6 +28,10 @@ def prepare_sandbox() -> None:
     empty.save(buffer)
     _inspect_pdf(buffer.getvalue(), pages_max=10, inflated_bytes_max=1 << 20)
     pdf_structure.walk(buffer.getvalue())
+
+
+def rehearse_sandbox() -> None:
+    inspect(rehearsal.page(), file_name="page.pdf", pages_max=1, inflated_bytes_max=1 << 20)
 
 
 def inspect(payload: bytes, *, file_name: str, pages_max: int, inflated_bytes_max: int) -> dict[str, Any]:

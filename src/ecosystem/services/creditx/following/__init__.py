@@ -1,0 +1,1 @@
+"""Following a document to its outcome: callers wait, whichever replica finishes it wakes them."""

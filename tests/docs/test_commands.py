@@ -1,0 +1,56 @@
+"""Goal: no command of a document can go stale unnoticed. Method: find each, and the test that runs it.
+
+`tests/system/test_documented_commands.py` runs what stands in RUN_THERE; every other command is run by the test that
+ELSEWHERE names for it.
+"""
+
+import ast
+
+import pytest
+
+from ecosystem.cli.test import STAGES
+from tests.support.documented import shown
+from tests.system.test_documented_commands import RUN_THERE
+from tests.tidy.tree import text, tree
+
+_HERE = "tests/docs/test_commands.py"
+ELSEWHERE = {
+    "eco demo": "tests/system/test_demo.py::test_specimens_come_out_as_their_truth_says",
+    "eco demo --svg docs/pictures/demo.svg": (
+        "tests/cli/test_demo_report.py::test_the_picture_shows_the_table_and_asks_no_other_host"
+    ),
+    "eco test": f"{_HERE}::test_what_lands_runs_every_stage",
+    "eco check": f"{_HERE}::test_what_lands_runs_every_stage",
+    "eco schemas": f"{_HERE}::test_schemas_are_what_it_would_write",
+    "eco bench events": "tests/system/test_documented_commands.py::test_a_benchmark_ends_with_its_lines",
+}
+
+
+def test_every_command_is_run_by_a_test() -> None:
+    forgotten = [f"{one.document}: {one.command}" for one in shown() if one.command not in {*RUN_THERE, *ELSEWHERE}]
+
+    assert forgotten == [], "run it in tests/system/test_documented_commands.py, or name the test that does"
+
+
+def test_none_is_kept_that_no_document_shows() -> None:
+    assert {*RUN_THERE, *ELSEWHERE} - {one.command for one in shown()} == set()
+
+
+@pytest.mark.parametrize("test_id", sorted(set(ELSEWHERE.values())))
+def test_a_test_that_is_named_is_there(test_id: str) -> None:
+    file, name = test_id.split("::")
+
+    assert any(isinstance(node, ast.FunctionDef) and node.name == name for node in tree(file).body)
+
+
+def test_what_lands_runs_every_stage() -> None:
+    """What runs this test is the command itself; here only that nothing of it is left out where it counts."""
+    assert text(".ci/run").rstrip().endswith("exec ./eco test")
+    assert [stage.name for stage in STAGES] == ["check", "unit", "services", "system"]
+
+
+def test_schemas_are_what_it_would_write() -> None:
+    from ecosystem import description
+    from ecosystem.cli import schemas
+
+    assert schemas.main(["--check"], description.openapi()) == 0

@@ -1,0 +1,102 @@
+"""Goal: who waits is woken by whichever process ends the thing, never for long by nobody, and let go at the stop.
+
+Method: two databases of one platform, each with a connection of its own for wake-ups, as two processes have.
+"""
+
+import asyncio
+
+import pytest
+
+from ecosystem.kernel.db.database import Database
+from ecosystem.kernel.db.waiting import Waiting
+from tests.kernel.db.fixtures import Platform
+from tests.kernel.db.things import SCHEMA
+from tests.support.poll import eventually
+
+CHANNEL = "eco_test_things"
+
+
+class Thing:
+    """What is waited for: over or not, and how often it was looked at."""
+
+    def __init__(self) -> None:
+        self.is_over, self.looks = False, 0
+
+    async def look(self) -> bool:
+        self.looks += 1
+        return self.is_over
+
+
+@pytest.fixture
+async def here(platform: Platform) -> Database:
+    return platform.database(SCHEMA)
+
+
+@pytest.fixture
+async def elsewhere(platform: Platform) -> Database:
+    return platform.database("events")
+
+
+def a_wait(database: Database, **more: float) -> Waiting:
+    limits = {"waiters_max": 10, "look_again_seconds": 60.0} | more
+    return Waiting(database.wakeups, CHANNEL, **limits)  # type: ignore[arg-type]
+
+
+def until(waiting: Waiting, thing: Thing, key: str = "7", seconds: float = 30) -> "asyncio.Task[bool]":
+    return asyncio.create_task(waiting.until(key, seconds, thing.look, bool))
+
+
+async def begun(waiting: Waiting, number: int = 1) -> None:
+    async def all_wait() -> bool:
+        return waiting.waiters >= number
+
+    await eventually(all_wait)
+
+
+class TestWaiting:
+    async def test_another_process_wakes_whom_it_concerns(self, here: Database, elsewhere: Database) -> None:
+        ours, theirs, thing, other = a_wait(here), a_wait(elsewhere), Thing(), Thing()
+        waiter, bystander = until(ours, thing), until(ours, other, key="8")
+        await begun(ours, 2)
+        looked = other.looks
+        thing.is_over = True
+
+        async def reached() -> bool:
+            theirs.tell("7")
+            return waiter.done()
+
+        await eventually(reached)
+        assert (await waiter, other.looks, ours.waiters) == (True, looked, 1)
+        bystander.cancel()
+
+    async def test_time_over_gives_what_there_is(self, here: Database) -> None:
+        thing = Thing()
+        assert await a_wait(here).until("7", 0.02, thing.look, bool) is False
+        assert thing.looks >= 2
+
+    async def test_lost_wake_up_costs_one_look_and_no_more(self, here: Database) -> None:
+        waiting, thing = a_wait(here, look_again_seconds=0.05), Thing()
+        waiter = until(waiting, thing)
+        await begun(waiting)
+        thing.is_over = True
+
+        assert await asyncio.wait_for(waiter, 5) is True
+
+    async def test_one_too_many_is_answered_at_once(self, here: Database) -> None:
+        waiting, thing = a_wait(here, waiters_max=1), Thing()
+        waiter = until(waiting, thing)
+        await begun(waiting)
+
+        assert await asyncio.wait_for(waiting.until("8", 30, Thing().look, bool), 5) is False
+        waiter.cancel()
+
+    async def test_stop_lets_everybody_go(self, here: Database) -> None:
+        waiting, stop = a_wait(here), asyncio.Event()
+        running = asyncio.create_task(waiting.run(stop))
+        waiters = [until(waiting, Thing(), key=str(number)) for number in range(3)]
+        await begun(waiting, 3)
+        stop.set()
+
+        assert await asyncio.wait_for(asyncio.gather(*waiters), 5) == [False] * 3
+        assert await waiting.until("7", 30, Thing().look, bool) is False
+        await running

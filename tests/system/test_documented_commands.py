@@ -1,0 +1,92 @@
+"""Goal: the commands of our documents work as they stand there. Method: by `./eco`, on one platform, in reading order.
+
+`tests/docs/test_commands.py` sees to it that none is forgotten.
+"""
+
+import os
+import shlex
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ecosystem.cli.project import tool_environment
+from tests.support.engines import short_folder
+from tests.tidy.tree import ROOT
+
+pytestmark = pytest.mark.system
+
+RUN_THERE = (
+    "eco --help",
+    "eco check layers",
+    "eco specimens --seed 7 --out DIR",
+    "eco test unit -- -k settings",
+    "eco up",
+    "eco login",
+    "eco company create 'Alder AG'",
+    "eco documents upload FILE --wait",
+    "eco status",
+    "eco logs creditx -f",
+    "eco scale creditx 3",
+    "eco doctor",
+    "eco events list --type phone_reported_lost",
+    "eco events dead-letters",
+    "eco events replay lost-phones --from-time '…' --dry-run",
+    "eco down",
+)
+_REAL = {"lost-phones": "creditx-companies", "…": "2026-11-01T00:00:00Z"}
+_MORE = {"eco test unit -- -k settings": ("--collect-only",)}
+"""What is asked for beside what stands there: its tests run in their own stage."""
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with short_folder("docs") as folder:
+        try:
+            yield folder
+        finally:
+            run(folder, "eco", "down")
+
+
+def start(folder: Path, *words: str) -> "subprocess.Popen[str]":
+    made = folder / "made"
+    real = _REAL | {"DIR": str(made), "FILE": str(next(made.glob("*.pdf"), "none was made"))}
+    return subprocess.Popen(
+        [str(ROOT / "eco"), *(real.get(word, word) for word in words[1:])], cwd=ROOT,
+        env=tool_environment() | {"ECO_HOME": str(folder / "home")},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+def run(folder: Path, *words: str) -> tuple[int, str]:
+    process = start(folder, *words)
+    said, _ = process.communicate(timeout=300)
+    return process.returncode, said
+
+
+@pytest.mark.parametrize("command", RUN_THERE)
+def test_it_works(folder: Path, command: str) -> None:
+    words = shlex.split(command)
+    if "-f" in words:
+        following = start(folder, *words)
+        assert following.stdout
+        first = following.stdout.readline()
+        os.kill(following.pid, signal.SIGINT)
+        following.communicate(timeout=20)
+
+        assert "creditx-1" in first
+        return
+    code, said = run(folder, *words, *_MORE.get(command, ()))
+
+    assert code == 0, said
+    assert said.strip()
+
+
+@pytest.mark.long
+def test_a_benchmark_ends_with_its_lines(folder: Path) -> None:
+    """Whether its bars hold on this machine at this moment is for whoever asks; here, that it measures."""
+    _, said = run(folder, "eco", "bench", "events")
+
+    assert [line for line in said.splitlines() if line.startswith('{"benchmark": "events"')]

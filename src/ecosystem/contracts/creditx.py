@@ -40,7 +40,8 @@ class Problem(Part):
 class Facts(Part):
     """What the bytes of a document say about themselves. `media_type` is found by content, never by name.
 
-    `pages_to_read` are those without a text layer: all pages of an image.
+    `pages_to_read` are those without a usable text layer: all pages of an image. `hidden_text_pages`: how many have
+    one that is never painted, as scanners put what they read beneath a scan.
     """
 
     media_type: str
@@ -48,6 +49,7 @@ class Facts(Part):
     pages: int
     pages_without_text: int = 0
     pages_to_read: tuple[Page, ...] = Field(default=(), max_length=PAGES_MAX)
+    hidden_text_pages: int = 0
     encrypted: bool = False
     has_javascript: bool = False
     has_attachments: bool = False

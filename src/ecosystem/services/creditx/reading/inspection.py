@@ -1,6 +1,7 @@
 """What the bytes of a document say about themselves: the first job for every upload. Runs in the sandbox."""
 
 import io
+from dataclasses import dataclass
 from typing import Any
 
 import pypdfium2
@@ -8,10 +9,13 @@ import pypdfium2.raw as pdfium
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from ecosystem.services.creditx.reading import pdf_structure, rehearsal, types
+from ecosystem.services.creditx.reading.images.decoding import fills_page
 from ecosystem.services.creditx.reading.refusal import Refused
 
 VERSION = 2
-_IMAGE_PIXELS_MAX = 120_000_000
+_IMAGE_PIXELS_MAX, _PIXELS_MAX = 120_000_000, 6_000_000_000
+_FEW_CHARACTERS = 60
+_SAMPLED_CHARACTERS, _UNKNOWN_SHARE_MAX = 300, 0.15
 _LOADERS = {types.JPEG: "JPEG", types.PNG: "PNG", types.TIFF: "TIFF"}
 
 
@@ -67,38 +71,78 @@ def _inspect_pdf(content: bytes, *, pages_max: int, inflated_bytes_max: int) -> 
         raise Refused("javascript_refused")
     # Before any page is loaded, which unfolds what it shows.
     pdf_structure.refuse_dangerous(content, inflated_bytes_max)
-    to_read = [number + 1 for number in range(pages) if _lacks_text(document, number)]
+    looks = [_look_at(document, number) for number in range(pages)]
+    to_read = [number for number, look in enumerate(looks, 1) if look.needs_reading]
     return {
-        "pages": pages,
-        "pages_without_text": len(to_read),
-        "pages_to_read": to_read,
+        "pages": pages, "pages_without_text": len(to_read), "pages_to_read": to_read,
+        "hidden_text_pages": sum(look.text_is_hidden for look in looks),
         "has_attachments": pdfium.FPDFDoc_GetAttachmentCount(document.raw) > 0,
-    }
+    }  # fmt: skip
 
 
-def _lacks_text(document: Any, number: int) -> bool:
-    """A page that shows something, none of it text. An empty page lacks nothing, unless it is the only one."""
+@dataclass(frozen=True)
+class _Look:
+    """`text_is_hidden`: it is never painted, as scanners put what they read beneath a scan."""
+
+    needs_reading: bool
+    text_is_hidden: bool = False
+
+
+def _look_at(document: Any, number: int) -> _Look:
+    """A page needs reading where it shows something that its text layer does not say.
+
+    That is: no text, text whose letters nobody can tell, or a scan with but a stamp or a page number over it. An
+    empty page needs none, unless it is the only one.
+    """
     try:
         page = document[number]
     except pypdfium2.PdfiumError:
         raise Refused("truncated_file") from None
     text = page.get_textpage()
-    lacks = text.count_chars() == 0 and (len(document) == 1 or pdfium.FPDFPage_CountObjects(page.raw) > 0)
+    characters = text.count_chars()
+    if characters == 0:
+        look = _Look(len(document) == 1 or pdfium.FPDFPage_CountObjects(page.raw) > 0)
+    elif _letters_unknown(text.raw, characters):
+        look = _Look(True)
+    else:
+        hidden = _is_hidden(text.raw, characters)
+        look = _Look(characters < _FEW_CHARACTERS and not hidden and fills_page(page) is not None, hidden)
     text.close()
     page.close()
-    return bool(lacks)
+    return look
+
+
+def _letters_unknown(text: Any, characters: int) -> bool:
+    """Whether the fonts do not say which letters they draw."""
+    sample = range(0, characters, characters // _SAMPLED_CHARACTERS + 1)
+    unknown = sum(int(pdfium.FPDFText_HasUnicodeMapError(text, index) == 1) for index in sample)
+    return unknown > _UNKNOWN_SHARE_MAX * len(sample)
+
+
+def _is_hidden(text: Any, characters: int) -> bool:
+    modes = (
+        pdfium.FPDFTextObj_GetTextRenderMode(pdfium.FPDFText_GetTextObject(text, index))
+        for index in (0, characters // 2, characters - 1)
+        if pdfium.FPDFText_IsGenerated(text, index) == 0
+    )
+    return pdfium.FPDF_TEXTRENDERMODE_INVISIBLE in modes
 
 
 def _inspect_image(content: bytes, media_type: str, *, pages_max: int) -> dict[str, Any]:
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     try:
         image = Image.open(io.BytesIO(content), formats=[_LOADERS[media_type]])
-        pages = int(getattr(image, "n_frames", 1))
+        if media_type == types.PNG and getattr(image, "is_animated", False):
+            raise Refused("animated_image")
+        # What a camera puts behind its JPEG (a preview, a map of brightness) is no page.
+        pages = int(getattr(image, "n_frames", 1)) if media_type == types.TIFF else 1
         if pages > pages_max:
             raise Refused("too_many_pages")
+        pixels = 0
         for frame in range(pages):
             image.seek(frame)
-            if image.width * image.height > _IMAGE_PIXELS_MAX:
+            pixels += image.width * image.height
+            if image.width * image.height > _IMAGE_PIXELS_MAX or pixels > _PIXELS_MAX:
                 raise Refused("decompression_bomb")
         image.seek(0)
         # A JPEG is decoded at an eighth: enough to see that all of it is there.
@@ -108,5 +152,5 @@ def _inspect_image(content: bytes, media_type: str, *, pages_max: int) -> dict[s
         raise Refused("truncated_file") from None
     return {
         "pages": pages, "pages_without_text": pages, "pages_to_read": list(range(1, pages + 1)),
-        "has_attachments": False,
+        "hidden_text_pages": 0, "has_attachments": False,
     }  # fmt: skip

@@ -4,6 +4,7 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import pypdfium2
@@ -15,7 +16,7 @@ from ecosystem.services.creditx.reading import types
 PIXELS_MAX = 9_000_000
 """A4 at 300 dpi. What is larger is scaled down: no print becomes more readable beyond that."""
 _POINTS_PER_INCH, _DPI_MIN, _DPI_MAX = 72, 100, 300
-_FILLS = 0.5
+_FILLS, _IMAGES_MAX = 0.5, 100
 _SIDE_PIXELS_MAX = 16_000
 _LOADERS = {types.JPEG: "JPEG", types.PNG: "PNG", types.TIFF: "TIFF"}
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
@@ -69,7 +70,7 @@ def pictures(
 def _rendered(page: Any, number: int, pixels_max: int, width_max: int | None) -> Picture:
     width, height = page.get_size()
     scale = min(
-        _dots_per_inch(page, width * height) / _POINTS_PER_INCH,
+        _dots_per_inch(page) / _POINTS_PER_INCH,
         math.sqrt(pixels_max / (width * height)),
         _SIDE_PIXELS_MAX / max(width, height),
         (width_max or _SIDE_PIXELS_MAX) / width,
@@ -82,16 +83,26 @@ def _rendered(page: Any, number: int, pixels_max: int, width_max: int | None) ->
     return Picture(number, image, width, height, "point")
 
 
-def _dots_per_inch(page: Any, points: float) -> float:
-    """Those of the scan that fills the page: print that is enlarged is read worse. Otherwise the most that helps."""
-    for image in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=2):
+def fills_page(page: Any) -> Any | None:
+    """The image of a PDF page that covers most of it, as a scan does."""
+    width, height = page.get_size()
+    images = page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=2)
+    for image in islice(images, _IMAGES_MAX):
         left, bottom, right, top = image.get_bounds()
-        area = (right - left) * (top - bottom)
-        if area > _FILLS * points:
-            width, height = image.get_px_size()
-            found = _POINTS_PER_INCH * math.sqrt(width * height / area)
-            return min(_DPI_MAX, max(_DPI_MIN, found))
-    return _DPI_MAX
+        if (right - left) * (top - bottom) > _FILLS * width * height:
+            return image
+    return None
+
+
+def _dots_per_inch(page: Any) -> float:
+    """Those of the scan that fills the page: print that is enlarged is read worse. Otherwise the most that helps."""
+    image = fills_page(page)
+    if image is None:
+        return _DPI_MAX
+    left, bottom, right, top = image.get_bounds()
+    width, height = image.get_px_size()
+    found = _POINTS_PER_INCH * math.sqrt(width * height / ((right - left) * (top - bottom)))
+    return min(_DPI_MAX, max(_DPI_MIN, found))
 
 
 def _decoded(image: Image.Image, number: int, pixels_max: int, width_max: int | None) -> Picture:

@@ -81,7 +81,7 @@ def extract(
     "barcodes", "signs", "parts", "pages", "pages_without_text", "characters", "page_readings"}`. `values` are as in
     `contracts.creditx.Value`, with the part (from 1) that each belongs to; `kind` is `several` where there are more
     parts than one. `date_order` (`DMY`, `MDY`) and `country` (ISO 3166-1) are the company's habit where the document
-    shows none. `page_texts` are pages that OCR has read (`reading.ocr.read_pages`); a page's own text is preferred.
+    shows none. `page_texts` are the pages that OCR has read (`reading.ocr.read_pages`); they are preferred.
     """
     texts = {int(text["page"]): text for text in page_texts}
     country = alpha3_of(country) if country and len(country) == _ALPHA2 else country

@@ -358,6 +358,13 @@ class TestOcr:
         assert values_of(reading)["person_name"] == "Anna Keller"
         assert values_of(reading)["issuer"] == "Stadt Zürich"
 
+    def test_what_ocr_was_asked_to_read_is_believed_before_a_text_layer(self) -> None:
+        """A stamp over a scan is a text layer that does not say what the page shows."""
+        read_by_ocr = page_text(("Invoice", 60, 40), ("Invoice number: 7", 60, 100), ("Total due: 5.00 CHF", 60, 140))
+        reading = extract(a_pdf("Paid"), media_type=PDF, date_order="DMY", page_texts=[read_by_ocr])
+
+        assert (values_of(reading)["invoice_number"], reading["page_readings"][0]["method"]) == ("7", "ocr")
+
     def test_a_page_that_nothing_could_be_read_from_is_counted(self) -> None:
         reading = of_image()
 

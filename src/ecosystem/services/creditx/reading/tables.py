@@ -16,6 +16,7 @@ from ecosystem.services.creditx.reading.typed import Habits, read_as
 _ROWS_MAX = 20_000
 _CODE_CHARACTERS = 3
 _MONEY = ("debit", "credit", "amount", "balance", "unit_price")
+_OTHER = "other"
 _DATES = ("date", "value_date")
 _NEXT_LINE_HEIGHTS = 2.2
 _YEAR = re.compile(r"(?:19|20)\d{2}")
@@ -121,11 +122,19 @@ def _headed(line: Line, kind: KindOf) -> tuple[str, list[Column], list[Cell]] | 
         columns: list[Column] = []
         for cell in line:
             columns += _headings(cell, table)
-        names = [column.name for column in columns]
-        money = any(column in _MONEY for column in names)
-        if len(columns) >= 2 and money and len(set(names)) == len(names) and len(columns) >= len(line) - 1:
-            return name, columns, list(line)
+        names = {column.name for column in columns}
+        if len(names) >= 2 and names & set(_MONEY) and len(columns) >= len(line) - 1:
+            return name, _once(columns), list(line)
     return None
+
+
+def _once(columns: Sequence[Column]) -> list[Column]:
+    """Of headings that mean the same ("Amount", "Total") the last one does; the others' columns mean something else."""
+    last = {column.name: column for column in columns}
+    return [
+        column if last[column.name] is column else Column(f"{_OTHER}_{number}", column.cell)
+        for number, column in enumerate(columns, 1)
+    ]
 
 
 def _headings(cell: Cell, table: TableOf) -> list[Column]:
@@ -242,7 +251,7 @@ def _column(table: Table, cell: Cell, habits: Habits) -> str | None:
     elif read_as("date", cell.text, habits):
         fitting = [column for column in table.columns if column.name in _DATES]
     elif read_as("amount", cell.text, habits):
-        fitting = [column for column in table.columns if column.name in (*_MONEY, "quantity")]
+        fitting = [column for column in table.columns if column.name not in ("text", *_DATES)]
     else:
         fitting = []
     fitting = fitting or [column for column in table.columns if column.name not in (*_MONEY, *_DATES, "quantity")]

@@ -186,11 +186,11 @@ def _each_once(lines: Sequence[Corners]) -> list[Corners]:
 
 
 def _lies_on(line: Corners, other: Corners) -> bool:
-    """Whether two tiles found the same line."""
-    x, y = line.mean(axis=0)
-    (left, top), (right, bottom) = other.min(axis=0), other.max(axis=0)
-    inside = left <= x <= right and top <= y <= bottom
-    return bool(inside and bottom - top < 2 * (line[:, 1].max() - line[:, 1].min()))
+    """Whether two tiles found the same line, one of them perhaps a part of it only."""
+    low = np.maximum(line.min(axis=0), other.min(axis=0))
+    high = np.minimum(line.max(axis=0), other.max(axis=0))
+    shared = np.prod(np.clip(high - low, 0, None))
+    return bool(shared > 0.5 * np.prod(np.ptp(line, axis=0)))
 
 
 def _beside_filler(letters: Sequence[Letter], place: int) -> bool:

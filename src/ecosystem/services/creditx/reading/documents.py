@@ -15,7 +15,7 @@ from ecosystem.services.creditx.reading.papers import join
 from ecosystem.services.creditx.reading.parts import Part
 from ecosystem.services.creditx.reading.recognising import recognise
 from ecosystem.services.creditx.reading.signs.balances import Movement
-from ecosystem.services.creditx.reading.tables import Table, balance_rows, movements_of, runs_on, tables_in
+from ecosystem.services.creditx.reading.tables import Table, balance_rows, movements_of, tables_in
 from ecosystem.services.creditx.reading.typed import Habits
 from ecosystem.services.creditx.reading.values import Read
 
@@ -110,9 +110,7 @@ def _move(document: Document, habits: Habits) -> Decimal | None:
         signed = movements_of(table, habits)
         if signed is None:
             return None
-        document.movements = {
-            "count": len(signed), "sum": str(sum(signed, Decimal(0))), "runs_on": runs_on(table, signed, habits),
-        }  # fmt: skip
+        document.movements = {"count": len(signed), "sum": str(sum(signed, Decimal(0)))}
         return sum(signed, Decimal(0))
     return None
 

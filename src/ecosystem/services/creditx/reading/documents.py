@@ -80,8 +80,9 @@ def _read(document: Document, kind: KindOf, part: Part, date_order: str, country
     document.tables = tables_in(lines, kind, habits)
     sheet = sheet_of(_without(lines, document.tables), kind, ocr=ocr)
     found = candidates(sheet)
-    document.country = country_of(kind, found, lines)
-    order, proof = order_of(lines, document.country, document.language, date_order)
+    from_where = country_of(kind, found, lines)
+    document.country = from_where[0]
+    order, proof = order_of(lines, from_where, document.language, date_order)
     habits = replace(habits, order=order, country=document.country or country)
     best, every = choose(sheet, found, habits, "ocr" if ocr else "text_layer", order_proof=proof)
     moved = _move(document, habits)

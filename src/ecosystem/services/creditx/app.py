@@ -56,10 +56,7 @@ def build(kernel: Kernel) -> Service:
             AgentHost(STORAGE_AGENT, {StoreDocument: handlers.store, FailDocument: handlers.fail}),
         ),
         consumers=consumers(kernel.database, documents),
-        background=(
-            lambda stop: _warm(kernel.sandbox, kernel.heavy_sandbox, stop),
-            service.outcomes.waiting.run,
-        ),
+        background=(lambda stop: _warm(kernel.sandbox, kernel.heavy_sandbox, stop), service.outcomes.waiting.run),
     )
 
 

@@ -198,16 +198,12 @@ class DocumentService:
             DocumentNotFound, CompanyNotKnownYet, and what the sandbox raises.
         """
         document, habits = await self._database.read(lambda: self._with_habits(document_id))
-        page_texts = await self.pages.texts(document)
+        about: dict[str, Any] = {"media_type": document.media_type, "page_texts": await self.pages.texts(document)}
+        about |= {"date_order": habits.date_order, "country": habits.country}
         with await self._vault.content(document) as content:
             reading: dict[str, Any] = await self._parts.sandbox.run(
-                f"{EXTRACTION}:extract", content,
-                {
-                    "media_type": document.media_type, "date_order": habits.date_order, "country": habits.country,
-                    "page_texts": page_texts,
-                },
-                timeout_seconds=self._settings.extract_seconds_max,
-            )  # fmt: skip
+                f"{EXTRACTION}:extract", content, about, timeout_seconds=self._settings.extract_seconds_max
+            )
         key = await self._vault.key(document)
         return reading, key.encrypt(orjson.dumps(reading), aad=aad("reading", document_id))
 

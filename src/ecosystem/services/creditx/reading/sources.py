@@ -32,9 +32,9 @@ class Source:
         about = {"page": frame.page, "width": frame.width, "height": frame.height}
         if text is not None:
             return about | {
-                "unit": text["unit"], "method": "ocr" if self.cells else "none", "engine": text["engine"],
-                "rotation_degrees": text["rotation_degrees"], "skew_degrees": text["skew_degrees"],
-                "confidence": text["confidence"],
+                "unit": text.get("unit", "pixel"), "method": "ocr" if self.cells else "none",
+                "engine": text.get("engine"), "rotation_degrees": text.get("rotation_degrees", 0),
+                "skew_degrees": text.get("skew_degrees", 0.0), "confidence": text.get("confidence", 0.0),
             }  # fmt: skip
         return about | {
             "unit": "point" if media_type == PDF else "pixel", "method": "text_layer" if self.cells else "none",

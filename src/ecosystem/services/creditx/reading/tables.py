@@ -16,11 +16,10 @@ from ecosystem.services.creditx.reading.typed import Habits, read_as
 _ROWS_MAX = 20_000
 _CODE_CHARACTERS = 3
 _MONEY = ("debit", "credit", "amount", "balance", "unit_price")
-_OTHER = "other"
+_OTHER, _MOVEMENTS = "other", "movements"
 _DATES = ("date", "value_date")
 _NEXT_LINE_HEIGHTS = 2.2
 _YEAR = re.compile(r"(?:19|20)\d{2}")
-_CENT = Decimal("0.005")
 
 
 @dataclass
@@ -83,7 +82,10 @@ def tables_in(lines: Sequence[Line], kind: KindOf, habits: Habits) -> list[Table
                 current = None
             else:
                 _take(current, line, habits)
-    return [table for table in found.values() if table.rows]
+    tables = [table for table in found.values() if table.rows]
+    if _MOVEMENTS in kind.tables and not tables and (plain := rows_without_headings(lines, habits)):
+        return [plain]
+    return tables
 
 
 def _with_whole_dates(lines: Sequence[Line], habits: Habits) -> Iterator[Line]:
@@ -295,19 +297,20 @@ def balance_rows(table: Table, habits: Habits) -> list[Movement]:
     return rows
 
 
-def runs_on(table: Table, signed: Sequence[Decimal], habits: Habits) -> bool:
-    """Whether every row's running balance is the one before it plus its amount (at least three are printed)."""
-    before: Decimal | None = None
-    pending = Decimal(0)
-    checked = 0
-    for row, amount in zip(table.rows, signed, strict=True):
-        pending += amount
-        balance = row.amount("balance", habits)
-        if balance is None:
+def rows_without_headings(lines: Sequence[Line], habits: Habits) -> Table | None:
+    """Movements under no headings: lines of a date, a text and one amount with its cents.
+
+    A line with two amounts may end in a running balance: then nothing is said.
+    """
+    rows: list[Row] = []
+    for line in lines:
+        if len(line) < 3 or not read_as("date", line[0].text, habits) or not amounts.has_places(line[-1].text):
             continue
-        if before is not None:
-            if abs(before + pending - balance) > _CENT:
-                return False
-            checked += 1
-        before, pending = balance, Decimal(0)
-    return checked >= 2
+        if read_as("amount", line[-1].text, habits) is None:
+            continue
+        if any(read_as("amount", cell.text, habits) for cell in line[1:-1]) or len(rows) >= _ROWS_MAX:
+            return None
+        rows.append(Row({"date": line[0], "text": joined(line[1:-1]), "amount": line[-1]}))
+    if not rows:
+        return None
+    return Table(_MOVEMENTS, [Column(name, cell) for name, cell in rows[0].cells.items()], rows)

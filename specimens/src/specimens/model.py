@@ -64,7 +64,7 @@ CONSEQUENCES: Mapping[Fault, Consequence] = {
     Fault.DUE_BEFORE_INVOICE: Consequence(Outcome.REVIEW, ("due_after_invoice",)),
     Fault.PEP_DECLARED: Consequence(Outcome.REVIEW, ("pep_declared_no",)),
     Fault.UNKNOWN_KIND: Consequence(Outcome.REVIEW, ("kind_known",)),
-    Fault.PAGE_WITHOUT_TEXT: Consequence(Outcome.REVIEW, ("readable_text",)),
+    Fault.PAGE_WITHOUT_TEXT: Consequence(Outcome.REVIEW, ("readable",)),
     Fault.ENCRYPTED: Consequence(Outcome.REFUSED, refusal_rule="encrypted_document"),
     Fault.JAVASCRIPT: Consequence(Outcome.REFUSED, refusal_rule="javascript_refused"),
     Fault.TRUNCATED: Consequence(Outcome.REFUSED, refusal_rule="truncated_file"),

@@ -62,7 +62,7 @@ class Value(Part):
 
 
 class RuleStatus(StrEnum):
-    """`not_available`: what the rule needs does not exist on this platform; it neither passes nor fails, and is named."""
+    """`not_available`: the rule needs what this platform does not have; it neither passes nor fails, and is named."""
 
     PASSED = "passed"
     FAILED = "failed"

@@ -16,20 +16,19 @@ from ecosystem.services.creditx.reading.values import iban_check_digits_right
 INPUTS_VERSION = 1
 SCREENING = "not_available"
 """Lists of sanctions are not screened on this platform yet: rules name that, they do not pass over it."""
+_THIS_FILE = "this file, part"
 _SCALE = 10_000
 _INT64 = 2**63
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
-def inputs_of(
-    reading: Mapping[str, Any], as_of: date, companions: Iterable[Companion] | None = None
-) -> dict[str, Any]:
+def inputs_of(reading: Mapping[str, Any], as_of: date, companions: Iterable[Companion] | None = None) -> dict[str, Any]:
     """`{"version", "as_of", "parts": [{"facts", "words"}…]}`: all that a judgement is computed from, beside its rules.
 
     `reading` is the answer of `reading.extraction.extract`, of version 1 or 2. `companions` are the other documents of
     the same customer; None where the document belongs to no customer.
     """
-    others = None if companions is None else list(companions)
+    others = None if companions is None else [*companions, *_siblings(reading)]
     parts = [_part(reading, part, as_of, others) for part in parts_of(reading)]
     return {"version": INPUTS_VERSION, "as_of": as_of.isoformat(), "parts": parts}
 
@@ -41,6 +40,18 @@ def parts_of(reading: Mapping[str, Any]) -> list[dict[str, Any]]:
         "conflicts": reading["conflicts"], "movements": reading.get("movements"),
     }  # fmt: skip
     return [whole | dict(part) for part in reading.get("parts") or [{}]]
+
+
+def _siblings(reading: Mapping[str, Any]) -> list[Companion]:
+    """The documents of one file belong to one customer too."""
+    parts = parts_of(reading) if len(reading.get("parts") or []) > 1 else []
+    return [
+        Companion(
+            f"{_THIS_FILE} {part['part']}", part["kind"],
+            {name: value["value"] for name, value in values_of(reading, part["part"]).items()}, on_file=True,
+        )
+        for part in parts
+    ]  # fmt: skip
 
 
 def values_of(reading: Mapping[str, Any], part: int) -> dict[str, dict[str, Any]]:
@@ -85,9 +96,15 @@ def _part(
             {"sign": one["sign"], "page": one.get("page") or 0}
             for one in reading.get("signs", []) if one.get("part", 1) in (part["part"], None)
         ],
-        "customer": customer_facts(part["kind"], texts, others), "screening": SCREENING,
+        "customer": customer_facts(part["kind"], texts, _beside(part["part"], others)), "screening": SCREENING,
     }  # fmt: skip
     return {"facts": facts, "words": _words(read.values(), movements["sum"], as_of)}
+
+
+def _beside(part: int, others: list[Companion] | None) -> list[Companion] | None:
+    if others is None:
+        return None
+    return [other for other in others if other.document_id != f"{_THIS_FILE} {part}"]
 
 
 def _types_by_name(names: Iterable[str]) -> dict[str, str]:
@@ -139,5 +156,3 @@ def _scaled(text: str) -> int | None:
         return int(scaled) if scaled == scaled.to_integral_value() and abs(scaled) < _INT64 // 4 else None
     except InvalidOperation:
         return None
-
-

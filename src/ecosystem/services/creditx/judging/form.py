@@ -1,4 +1,4 @@
-"""What a rule set is made of: the form of the YAML, and of `schemas/rule-set.schema.json`, which editors complete by."""
+"""What a rule set is made of: the form of its YAML, which `schemas/rule-set.schema.json` tells editors."""
 
 from datetime import date
 from decimal import Decimal
@@ -61,15 +61,15 @@ class Rule(_Form):
         """Every CEL text by its place in the rule."""
         single = {"check": self.check, "when": self.when, "unavailable_when": self.unavailable_when,
                   "ends_judging_when": self.ends_judging_when}  # fmt: skip
-        shown = {("show", name): text for name, text in self.show.items()}
-        return {(name,): text for name, text in single.items() if text is not None} | shown
+        found: dict[tuple[str, ...], str] = {(name,): text for name, text in single.items() if text is not None}
+        return found | {("show", name): text for name, text in self.show.items()}
 
     def applies_to(self, kind: str) -> bool:
         return not self.kinds or kind in self.kinds
 
 
 class CustomerGiven(_Form):
-    """The customer's file as a test gives it: other kinds on file, and how their values compare with this document's."""
+    """The customer's file as a test gives it: other kinds on file, and how their values compare."""
 
     kinds: tuple[str, ...] = ()
     name: Literal["same", "different", "none"] = "same"
@@ -108,7 +108,7 @@ class RuleTest(_Form):
 
 
 class RuleSet(_Form):
-    """A version of a rule set. From `format` 2 on, each rule has its source, what would change it, and tests of both."""
+    """A version of a rule set. From `format` 2 on, each rule has its source, what would change it, and its tests."""
 
     format: Literal[1, 2] = 1
     name: str = Name

@@ -56,6 +56,10 @@ def publish(text: str) -> Published:
         problems += _rule_problems(rule, tree.value["rules"].value[number], described=rules.format > 1)
     if problems:
         raise refused(problems)
+    return _published(rules, text)
+
+
+def _published(rules: RuleSet, text: str) -> Published:
     return Published(rules, hashlib.sha256(text.encode()).hexdigest(), text)
 
 
@@ -83,7 +87,9 @@ def tree_of(text: str) -> Node:
     try:
         return read(text, "rule set")
     except DefinitionRefused as error:
-        raise refused(Problem(one.line, "", one.message.replace("definition", "rule set")) for one in error.refusals) from None
+        raise refused(
+            Problem(one.line, "", one.message.replace("definition", "rule set")) for one in error.refusals
+        ) from None
 
 
 def _form(text: str) -> tuple[RuleSet, Node]:
@@ -175,12 +181,14 @@ def _blanks(rule: Rule, template: str) -> list[str]:
 
 @cache
 def shipped() -> dict[str, tuple[Published, ...]]:
-    """Every version of every rule set that comes with this service, by name, oldest first."""
+    """Every version of every rule set that comes with this service, by name, oldest first.
+
+    Their expressions are compiled when they are first used: the suite has published each, tests and all.
+    """
     found: dict[str, dict[int, Published]] = {}
-    for entry in map(publish, _TEXTS):
-        if entry.rules.version in found.setdefault(entry.rules.name, {}):
-            raise RuleSetInvalid(f"Two texts are version {entry.rules.version} of {entry.rules.name}.")
-        found[entry.rules.name][entry.rules.version] = entry
+    for text in _TEXTS:
+        rules, _ = _form(text)
+        found.setdefault(rules.name, {})[rules.version] = _published(rules, text)
     return {name: tuple(versions[number] for number in sorted(versions)) for name, versions in found.items()}
 
 

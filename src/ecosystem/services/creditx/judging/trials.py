@@ -37,7 +37,9 @@ def check(text: str) -> Published:
     published = publish(text)
     problems = list(_undecidable(published, text))
     if not problems:
-        problems = [Problem(one.line, "", f"Test {one.name!r}: {said}") for one in try_all(published) for said in one.wrong]
+        problems = [
+            Problem(one.line, "", f"Test {one.name!r}: {said}") for one in try_all(published) for said in one.wrong
+        ]
     if not problems and published.rules.format > 1:
         problems = list(_untested(published, text))
     if problems:
@@ -100,7 +102,11 @@ def _undecidable(published: Published, text: str) -> Iterator[Problem]:
             came = judgement_of(_alone(published, number), given)
             if UNDECIDED in came.reasons:
                 line = line_of(tree, ("rules", number, "check"))
-                yield Problem(line, rule.id, f"The rule cannot be decided for a plain {given.kind}: {_cause(published, number, given)}")
+                yield Problem(
+                    line,
+                    rule.id,
+                    f"The rule cannot be decided for a plain {given.kind}: {_cause(published, number, given)}",
+                )
                 break
 
 

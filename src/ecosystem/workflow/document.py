@@ -68,6 +68,8 @@ def read(text: str, source: str = "definition") -> Node:
     try:
         # The loader over libyaml is 15 times as fast; both give the same events with the same lines.
         return _Builder(source, yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))).document()
+    except UnicodeEncodeError:
+        raise DefinitionRefused(source, [Refusal("yaml_malformed", "", 1, "This is no text.")]) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         what = getattr(error, "problem", None) or "it holds a character that YAML does not allow"

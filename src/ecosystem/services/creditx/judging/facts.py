@@ -115,7 +115,8 @@ def _types_by_name(names: Iterable[str]) -> dict[str, str]:
 def _mrz(found: Mapping[str, Any]) -> dict[str, Any]:
     """Without the lines themselves: rules look at what was made of them."""
     return {
-        "format": found["format"], "checks": dict(found["checks"]), "repaired": found.get("repaired", 0),
+        "format": found["format"], "checks": dict(found["checks"]),
+        "doubts": list(found.get("doubts", ())), "repaired": found.get("repaired", 0),
         "against_print": dict(found.get("against_print", {})),
     }  # fmt: skip
 

@@ -97,9 +97,11 @@ def _form(text: str) -> tuple[RuleSet, Node]:
     try:
         return RuleSet.model_validate(tree.plain()), tree
     except ValidationError as error:
+        found = {one["loc"]: one["msg"] for one in error.errors(include_url=False, include_input=False)}
+        # A list that lost a wrong item may then be too short: that says nothing new.
+        causes = [place for place in found if not any(place == other[: len(place)] for other in found.keys() - {place})]
         raise refused(
-            Problem(line_of(tree, found["loc"]), _rule_at(tree, found["loc"]), _said(found["loc"], found["msg"]))
-            for found in error.errors(include_url=False, include_input=False, include_context=False)
+            Problem(line_of(tree, place), _rule_at(tree, place), _said(place, found[place])) for place in causes
         ) from None
 
 

@@ -63,7 +63,16 @@ def judgement_of(published: Published, given: Given) -> Judgement:
         compared = {name: getattr(given.customer, name) for name in ("name", "birth_date", "address", "number")}
         for document in inputs["parts"][0]["facts"]["customer"]["documents"]:
             document.update(compared)
-    return judge(published, inputs, judged_at=datetime.combine(given.today, time(12), UTC))
+    return judge(published, inputs, judged_at=moment_of(given.today))
+
+
+def moment_of(day: date) -> datetime:
+    return datetime.combine(day, time(12), UTC)
+
+
+def reading_of(kind: str, values: dict[str, str]) -> dict[str, Any]:
+    """A reading as `reading.extraction.extract` gives it, of values that stand nowhere in particular."""
+    return _reading(Given(kind=kind, values=values))
 
 
 def _wrong(test: RuleTest, judgement: Judgement) -> Iterator[str]:

@@ -3,6 +3,8 @@
 `serve NAME`, `zygote` and `supervise` are what the fleet starts; everything else is a command of `cli`.
 """
 
+import gc
+import os
 import sys
 from typing import Any
 
@@ -10,7 +12,17 @@ from typing import Any
 def main() -> int:
     """Dispatch on the first word; each branch imports only what it needs."""
     word, rest = (sys.argv[1] if len(sys.argv) > 1 else ""), sys.argv[2:]
-    if word in ("serve", "zygote", "migrate", "supervise"):
+    if word == "supervise":
+        from ecosystem.fleet.first import begin_first_zygote
+        from ecosystem.fleet.place import default_home
+
+        zygote = begin_first_zygote(default_home(os.environ))
+        from ecosystem import entrypoints
+
+        return entrypoints.run(word, rest, zygote)
+    if word in ("serve", "zygote"):
+        # What is imported stays: a collector that looks for garbage meanwhile costs a quarter of the import.
+        gc.disable()
         from ecosystem import entrypoints
 
         return entrypoints.run(word, rest)

@@ -11,7 +11,7 @@ class Entry:
     """One deployable. `schema` is its PostgreSQL schema and names its login role `eco_<schema>`.
 
     `needs` are the parts that readiness depends on. `sandbox`: it parses customers' bytes, so its process
-    starts a spawner of sandbox workers before it gives up its privileges.
+    starts the guardians of its sandboxes before it gives up its privileges.
     """
 
     name: str

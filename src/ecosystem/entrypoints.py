@@ -14,7 +14,9 @@ from typing import Any
 
 from ecosystem import kernel
 from ecosystem.catalog import CATALOG, find
-from ecosystem.fleet.home import Home, default_home, end_former
+from ecosystem.fleet.first import Begun
+from ecosystem.fleet.home import Home, end_former
+from ecosystem.fleet.place import default_home
 from ecosystem.fleet.zygote import Run
 from ecosystem.fleet.zygote import run as run_zygote
 from ecosystem.kernel.errors import EcosystemError, describe
@@ -33,16 +35,19 @@ PRELOAD = (
     "encodings.utf_16",
     "encodings.utf_8_sig",
     "grpc._utilities",
+    "httpcore",
     "importlib.readers",
     "importlib.resources._itertools",
     "importlib.resources.readers",
     "multiprocessing.connection",
-    "pydantic.v1",
     "sqlalchemy.dialects.postgresql.psycopg",
     "uvicorn.lifespan.off",
     "uvicorn.lifespan.on",
     "zoneinfo",
 )
+
+# What libraries import when it is there and do without when it is not; no process of the fleet uses it.
+UNWANTED = ("pydantic.v1", "rich")
 
 
 def resolve(dotted: str) -> Any:
@@ -100,8 +105,11 @@ def _load_migrate() -> Run:
     return run
 
 
-def run(word: str, arguments: list[str]) -> int:
+def run(word: str, arguments: list[str], zygote: Begun | None = None) -> int:
+    """One of the fleet's own words; `zygote`: the one that was begun for `supervise`."""
     parser = argparse.ArgumentParser(prog=f"python -m ecosystem {word}")
+    if word != "supervise":
+        sys.modules.update(dict.fromkeys(UNWANTED))  # type: ignore[arg-type]  # None: importing it fails
     if word == "zygote":
         parser.add_argument("--control-fd", type=int, required=True)
         control = socket.socket(fileno=parser.parse_args(arguments).control_fd)
@@ -112,14 +120,14 @@ def run(word: str, arguments: list[str]) -> int:
         parser.add_argument("--status-fd", type=int)
         parser.add_argument("--config", type=Path)
         parsed = parser.parse_args(arguments)
-        return supervise(parsed.config, parsed.status_fd)
+        return supervise(parsed.config, parsed.status_fd, zygote)
     parser.add_argument("name", choices=[entry.name for entry in CATALOG])
     parser.add_argument("--config", type=Path)
     parsed = parser.parse_args(arguments)
     return load(parsed.name)(Source.load(parsed.config, os.environ), -1)
 
 
-def supervise(config: Path | None, status_fd: int | None) -> int:
+def supervise(config: Path | None, status_fd: int | None, zygote: Begun | None = None) -> int:
     """Hold the home and run everything in it. What goes wrong is told on `status_fd` and on standard error."""
     from ecosystem.fleet.logs import open_log
     from ecosystem.fleet.plan import make_plan, with_account
@@ -140,7 +148,7 @@ def supervise(config: Path | None, status_fd: int | None) -> int:
             os.dup2(output, 1)
             os.dup2(output, 2)
             os.close(output)
-        supervisor = Supervisor(make_plan(home, source), lambda text: say({"progress": text}))
+        supervisor = Supervisor(make_plan(home, source), lambda text: say({"progress": text}), zygote)
         try:
             return asyncio.run(supervisor.run())
         finally:

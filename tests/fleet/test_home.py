@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ecosystem.fleet.errors import AlreadyRunning, HomeTooNew, HomeUnreachable
-from ecosystem.fleet.home import FORMAT, Home, default_home, end_former, write_atomically
+from ecosystem.fleet.home import FORMAT, Home, end_former, write_atomically
+from ecosystem.fleet.place import default_home
 from ecosystem.fleet.processes import Account, is_alive, started_ticks
 from tests.support.engines import short_folder
 

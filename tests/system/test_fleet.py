@@ -8,6 +8,7 @@ import stat
 import threading
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,29 @@ def ask_edge(state: dict[str, str], path: str = "/.well-known/jwks.json") -> int
     context = ssl.create_default_context(cafile=state["edge_ca"])
     with urllib.request.urlopen(state["edge_url"] + path, context=context, timeout=10) as answer:
         return int(answer.status)
+
+
+@contextmanager
+def under_load(state: dict[str, str]) -> Iterator[tuple[list[int], list[str]]]:
+    """Two clients that ask the edge all the time: what they were answered, and what failed."""
+    over, answered, failed = threading.Event(), list[int](), list[str]()
+
+    def ask() -> None:
+        while not over.is_set():
+            try:
+                answered.append(ask_edge(state))
+            except OSError as error:
+                failed.append(str(error))
+
+    clients = [threading.Thread(target=ask) for _ in range(2)]
+    for client in clients:
+        client.start()
+    try:
+        yield answered, failed
+    finally:
+        over.set()
+        for client in clients:
+            client.join()
 
 
 class TestStatus:
@@ -121,27 +145,26 @@ class TestHealing:
         assert fleet.eco("status", "--wait", "20").returncode == 0
 
 
+class TestRestart:
+    def test_one_is_replaced_through_a_new_zygote_without_a_failed_request(self, fleet: Fleet) -> None:
+        before = {slot: fleet.process(slot) for slot in ("authn-1", "zygote", "creditx-1")}
+        with under_load(fleet.status()) as (answered, failed):
+            done = fleet.eco("restart", "authn")
+        after = {slot: fleet.process(slot) for slot in before}
+
+        assert done.returncode == 0, done.stderr
+        assert failed == []
+        assert len(answered) > 10
+        assert [after[slot]["pid"] != before[slot]["pid"] for slot in before] == [True, True, False]
+        assert after["zygote"]["restarts"] == before["zygote"]["restarts"]
+
+
 class TestScale:
     def test_up_and_down_under_load_fails_no_request(self, fleet: Fleet) -> None:
-        state = fleet.status()
-        over, failed, answered = threading.Event(), [], []
-
-        def load() -> None:
-            while not over.is_set():
-                try:
-                    answered.append(ask_edge(state))
-                except OSError as error:
-                    failed.append(str(error))
-
-        clients = [threading.Thread(target=load) for _ in range(2)]
-        for client in clients:
-            client.start()
-        grown = fleet.eco("scale", "authn", "2")
-        replicas = sum(one["name"] == "authn-service" for one in fleet.status()["processes"])
-        shrunk = fleet.eco("scale", "authn", "1")
-        over.set()
-        for client in clients:
-            client.join()
+        with under_load(fleet.status()) as (answered, failed):
+            grown = fleet.eco("scale", "authn", "2")
+            replicas = sum(one["name"] == "authn-service" for one in fleet.status()["processes"])
+            shrunk = fleet.eco("scale", "authn", "1")
 
         assert (grown.returncode, replicas, shrunk.returncode) == (0, 2, 0), grown.stderr + shrunk.stderr
         assert failed == []

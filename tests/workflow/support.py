@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ecosystem.workflow.errors import Fault
-from ecosystem.workflow.port import Step
+from ecosystem.workflow.evaluate import Run, evaluate_pass
+from ecosystem.workflow.model import Definition
+from ecosystem.workflow.port import Loop, Step
 
 
 class Killed(BaseException):
@@ -21,6 +23,8 @@ class MemoryPort:
     effects_left: int | None = None
     asked: list[Step] = field(default_factory=list)
     waited: list[tuple[str, float, float]] = field(default_factory=list)
+    looped: list[Loop] = field(default_factory=list)
+    run: tuple[Definition, Run] | None = None
 
     async def call(self, step: Step) -> Any:
         if step.key not in self.kept:
@@ -42,6 +46,11 @@ class MemoryPort:
 
     async def together(self, branches: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
         return [await branch() for branch in branches]
+
+    async def passes(self, loop: Loop) -> list[Any]:
+        assert self.run is not None
+        self.looped.append(loop)
+        return [await evaluate_pass(*self.run, one, self) for one in loop.passes]
 
     def _live(self) -> None:
         if self.effects_left is not None:

@@ -19,15 +19,15 @@ INGESTION = shipped()[0]
 RUN = Run("0", {"document_id": "d", "rule_set": "r"}, "2026-11-24T04:00:00+00:00")
 ANSWER = {
     "validated": True, "errors": [], "kind": "invoice", "outcome": "review", "compliance_score": None,
-    "rule_set": "r", "rule_set_version": 1,
+    "rule_set": "r", "rule_set_version": 1, "page_batches": [[1, 2], [3]],
 }  # fmt: skip
 PERMANENT = Failure("refused", "It was refused.", Kind.PERMANENT, Severity.LOW, "", 422)
 
 
 async def run(body: str, script: Any = None, value: Any = None) -> Any:
-    port = MemoryPort(script or (lambda step: step.arguments))
-    definition = parse(HEAD + body)
-    return await evaluate(definition, Run("0", {} if value is None else value, "now"), port)
+    definition, begun = parse(HEAD + body), Run("0", {} if value is None else value, "now")
+    port = MemoryPort(script or (lambda step: step.arguments), run=(definition, begun))
+    return await evaluate(definition, begun, port)
 
 
 class TestFlow:
@@ -73,6 +73,34 @@ do:
 
         assert asked == ["/do/0/a", "/do/0/a#2", "/do/0/a#3"]
 
+    async def test_each_item_gets_a_pass_that_sees_it_and_nothing_of_the_others(self) -> None:
+        asked: list[str] = []
+
+        def script(step: Step) -> dict[str, Any]:
+            asked.append(step.identity)
+            return dict(step.arguments)
+
+        output = await run(f"""
+do:
+- start: {{set: {{all: [a, b]}}, export: {{as: {{seen: none}}}}}}
+- loop:
+    for: {{each: letter, in: '${{ input.all }}', at: place}}
+    do:
+    - note: {{set: '${{ input }}', export: {{as: {{seen: '${{ letter }}'}}}}}}
+    - ask: {{{ASK.replace("${ input }", "${ [letter, string(place), context.seen] }")}}}
+- after: {{set: {{n: '${{ input }}', seen: '${{ context.seen }}'}}}}
+""", script)  # fmt: skip
+
+        assert output == {"n": [{"n": ["a", "0", "a"]}, {"n": ["b", "1", "b"]}], "seen": "none"}
+        assert asked == ["/do/1/loop/for/1/do/1/ask", "/do/1/loop/for/2/do/1/ask"]
+
+    async def test_nothing_to_go_through_is_no_loop(self) -> None:
+        definition, begun = parse(HEAD + "do: [a: {for: {in: '${ [] }'}, do: [b: {set: {}}]}]"), Run("0", {}, "now")
+        port = MemoryPort(lambda _: None)
+
+        assert await evaluate(definition, begun, port) == []
+        assert port.looped == []
+
     async def test_branches_keep_their_exports_and_join_in_order(self) -> None:
         output = await run("""
 do:
@@ -95,6 +123,8 @@ class TestErrors:
             ("do: [a: {set: {n: \"${ timestamp('2026-01-01T00:00:00Z') }\"}}]", "expression_failed"),
             ("do: [a: {set: '${ [input, input] }', then: a}]", "value_too_large"),
             ("do: [a: {set: {}, then: a}]", "run_too_long"),
+            ("do: [a: {for: {in: '${ input }'}, do: [b: {set: {}}]}]", "expression_failed"),
+            (f"do: [a: {{for: {{in: '${{ [{'1,' * 500}1] }}'}}, do: [b: {{set: {{}}}}]}}]", "too_many_passes"),
             ("do: [a: {raise: {error: {type: 'urn:ecosystem:error:so_it_is', status: 409}}}]", "so_it_is"),
             ("do: [a: {call: agent, with: {agent: a, task: b, input: '${ 1 }'}}]", "expression_failed"),
         ],
@@ -149,13 +179,13 @@ do:
             late = step.request_type == "check_compliance"
             return fault_of(describe(DeadlineExceeded()), step.path) if late else ANSWER
 
-        port = MemoryPort(script)
+        port = MemoryPort(script, run=(INGESTION, RUN))
         with pytest.raises(Fault) as raised:
             await evaluate(INGESTION, RUN, port)
 
         assert (raised.value.error.code, raised.value.error.type.rsplit("/", 1)[-1]) == ("timeout", "timeout")
-        assert raised.value.error.instance == "/do/0/ingest/try/4/check/try/0/check"
-        assert [step.request_type for step in port.asked][2:] == ["check_compliance"] * 3 + ["fail_document"]
+        assert raised.value.error.instance == "/do/0/ingest/try/5/check/try/0/check"
+        assert [step.request_type for step in port.asked][4:] == ["check_compliance"] * 3 + ["fail_document"]
 
 
 @settings(max_examples=60)
@@ -169,12 +199,12 @@ async def test_a_run_that_dies_anywhere_goes_the_same_way(fates: list[str], deat
             return copy.deepcopy(ANSWER)
         return fault_of(PERMANENT if fate == "refused" else describe(Unavailable()), step.path)
 
-    undisturbed = MemoryPort(script)
+    undisturbed = MemoryPort(script, run=(INGESTION, RUN))
     wanted = await end_of(undisturbed)
     kept: dict[str, Any] = {}
     asked: list[str] = []
     for effects in [*deaths, None]:
-        port = MemoryPort(script, kept, effects)
+        port = MemoryPort(script, kept, effects, run=(INGESTION, RUN))
         try:
             end = await end_of(port)
         except Killed:

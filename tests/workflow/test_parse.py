@@ -24,7 +24,7 @@ def refusals(text: str) -> list[tuple[str, str, int]]:
 
 
 class TestWords:
-    @pytest.mark.parametrize("word", ["emit", "for", "listen", "run", "wait"])
+    @pytest.mark.parametrize("word", ["emit", "listen", "run", "wait"])
     def test_other_tasks_of_the_dsl_are_refused_by_name(self, word: str) -> None:
         with pytest.raises(DefinitionRefused, match=f"`{word}` is a task of DSL 1.0 that does not run here"):
             parse(HEAD + f"do:\n- it:\n    {word}: {{}}\n")
@@ -79,6 +79,22 @@ class TestWords:
              " catch: {retry: {limit: {attempt: {count: 99}}}}}]"),
             ("not_supported", "do: [a: {set: {}, timeout: {after: PT1S}}]"),
             ("not_supported", "do: [a: {fork: {compete: true, branches: [b: {set: {}}]}}]"),
+            ("missing", "do: [a: {for: {each: x}, do: [b: {set: {}}]}]"),
+            ("missing", "do: [a: {for: {in: '${ input }'}}]"),
+            ("not_a_mapping", "do: [a: {for: each, do: [b: {set: {}}]}]"),
+            ("unknown_word", "do: [a: {for: {in: '${ input }', of: x}, do: [b: {set: {}}]}]"),
+            ("not_an_expression", "do: [a: {for: {in: [1, 2]}, do: [b: {set: {}}]}]"),
+            ("expression_refused", "do: [a: {for: {in: '${ item }'}, do: [b: {set: {}}]}]"),
+            ("expression_refused", "do: [a: {for: {in: '${ input }'}, do: [b: 1]}, c: {if: '${ item }', set: {}}]"),
+            ("name_refused", "do: [a: {for: {in: '${ input }', each: Item}, do: [b: {set: {}}]}]"),
+            ("name_refused", "do: [a: {for: {in: '${ input }', each: input}, do: [b: {set: {}}]}]"),
+            ("name_refused", "do: [a: {for: {in: '${ input }', each: x, at: x}, do: [b: {set: {}}]}]"),
+            ("not_supported", "do: [a: {for: {in: '${ input }'}, while: '${ true }', do: [b: {set: {}}]}]"),
+            ("not_supported", "do: [a: {for: {in: '${ input }'}, do: [b: {set: {}, then: end}]}]"),
+            ("not_supported", "do: [a: {for: {in: '${ input }'}, do: [b: {for: {in: '${ item }'}, do: [c: 1]}]}]"),
+            ("not_supported", "do: [a: {fork: {branches: [b: {for: {in: '${ input }'}, do: [c: {set: {}}]}]}}]"),
+            ("out_of_range", "do: [a: {for: {in: '${ input }'}, metadata: {at_once: 3}, do: [b: {set: {}}]}]"),
+            ("one_of", "do: [a: {for: {in: '${ input }'}, do: [b: {set: {}}], set: {}}]"),
             ("not_constant", "do: [a: {call: agent, with: {agent: '${ input.who }', task: t}}]"),
             ("expression_refused", "do: [a: {set: {b: '${ nobody.x }'}}]"),
             ("expression_refused", "do: [a: {set: {b: '${ 1 + }'}}]"),

@@ -230,7 +230,10 @@ class Transition(Model):
 
 @dataclass(frozen=True, kw_only=True)
 class Step(Model):
-    """One attempt of one call to an agent; `code` is None where the agent answered."""
+    """One attempt of one call to an agent; `code` is None where the agent answered.
+
+    `pass_number` (from 1) is that of a pass of a loop.
+    """
 
     name: str
     agent: str
@@ -239,6 +242,17 @@ class Step(Model):
     ended_at: datetime
     task: str | None = None
     code: str | None = None
+    pass_number: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loop(Model):
+    """How far a loop has come: `ended` of its `passes`, one for each of what `each` names."""
+
+    name: str
+    each: str
+    passes: int
+    ended: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,6 +274,7 @@ class Run(Model):
     ended_at: datetime | None = None
     transitions: tuple[Transition, ...] = ()
     steps: tuple[Step, ...] = ()
+    loops: tuple[Loop, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from pydantic_core import PydanticUndefined
 
 from ecosystem.cli import screen
 from ecosystem.cli.noun import guarded
-from ecosystem.cli.running import config_file
+from ecosystem.fleet.place import config_file
 from ecosystem.kernel.errors import NotFound
 from ecosystem.kernel.settings import Origin, Settings, Source, is_secret
 

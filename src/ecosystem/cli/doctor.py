@@ -6,8 +6,9 @@ from pathlib import Path
 
 from ecosystem.cli import screen
 from ecosystem.cli.noun import guarded
-from ecosystem.cli.running import config_file, this_home
+from ecosystem.cli.running import this_home
 from ecosystem.fleet.machine import examine
+from ecosystem.fleet.place import config_file
 from ecosystem.fleet.plan import with_account
 from ecosystem.fleet.settings import FleetSettings
 from ecosystem.kernel.settings import Source

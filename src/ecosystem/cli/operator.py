@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ecosystem.fleet.home import default_home
+from ecosystem.fleet.place import default_home
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity
 from ecosystem_client import Ecosystem
 from ecosystem_client.models import Company

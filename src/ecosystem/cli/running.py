@@ -8,7 +8,8 @@ from typing import Any
 from ecosystem.cli import screen
 from ecosystem.fleet.control import ask
 from ecosystem.fleet.errors import FleetRefused
-from ecosystem.fleet.home import Home, default_home
+from ecosystem.fleet.home import Home
+from ecosystem.fleet.place import default_home
 from ecosystem.fleet.processes import process_group_memory_bytes
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity, Unavailable
 
@@ -30,16 +31,6 @@ class CommandFailed(FleetRefused):
 
 def this_home() -> Home:
     return Home(default_home(os.environ))
-
-
-def config_file(given: Path | None) -> Path | None:
-    """`--config`, else `ECO_CONFIG`, else `eco.toml` of the present folder if it is there."""
-    if given is not None:
-        return given.absolute()
-    if named := os.environ.get("ECO_CONFIG"):
-        return Path(named).expanduser().absolute()
-    here = Path("eco.toml").absolute()
-    return here if here.exists() else None
 
 
 def last_state(home: Home) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from ecosystem.cli import screen
 from ecosystem.cli.noun import Verb, company_option, pages, paging_options, run_noun, show_page
 from ecosystem.cli.operator import connect_for
 from ecosystem.contracts.orchestrator import RunState
-from ecosystem_client.models import Run
+from ecosystem_client.models import Run, Step
 
 SUMMARY = "Runs: list, show, cancel, retry."
 _STYLES = {"ERROR": "red", "FINALIZING": "green"}
@@ -69,16 +69,33 @@ def _shown(parsed: argparse.Namespace, run: Run) -> int:
             (step.at.isoformat(timespec="milliseconds"), step.state, step.step, step.reason) for step in run.transitions
         ]
         screen.table(("at", "state", "step", "reason"), rows, _STYLES)
+    for loop in run.loops:
+        screen.out()
+        screen.out(f"{loop.name}: {loop.ended} of {loop.passes} {_plural(loop.each)}")
     if run.steps:
         screen.out()
         calls = [
-            (step.name, step.agent, step.attempt, f"{(step.ended_at - step.began_at).total_seconds():.3f} s", step.code)
+            (
+                _name(step),
+                step.agent,
+                step.attempt,
+                f"{(step.ended_at - step.began_at).total_seconds():.3f} s",
+                step.code,
+            )
             for step in run.steps
         ]
         screen.table(("step", "agent", "attempt", "took", "code"), calls)
     if run.state == RunState.ERROR:
         screen.note(f"Next: eco runs retry {run.run_id}")
     return 0
+
+
+def _name(step: Step) -> str:
+    return step.name if step.pass_number is None else f"{step.name} {step.pass_number}"
+
+
+def _plural(word: str) -> str:
+    return f"{word}es" if word.endswith(("s", "x", "ch", "sh")) else f"{word}s"
 
 
 def _cancel(parsed: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +14,10 @@ from ecosystem.kernel.messaging.event import Event
 SERVICE = "creditx-service"
 PREFIXES = ("/v1/documents", "/v1/reviews", "/v1/rule-sets")
 WORKFLOW = "compliance_document_ingestion"
+PAGES_MAX = 500
+PAGES_OF_BATCH_MAX = 4
+Page = Annotated[int, Field(ge=1, le=PAGES_MAX)]
+"""Pages count from 1."""
 
 
 class Outcome(StrEnum):
@@ -34,12 +38,16 @@ class Problem(Part):
 
 
 class Facts(Part):
-    """What the bytes of a document say about themselves. `media_type` is found by content, never by name."""
+    """What the bytes of a document say about themselves. `media_type` is found by content, never by name.
+
+    `pages_to_read` are those without a text layer: all pages of an image.
+    """
 
     media_type: str
     size_bytes: int
     pages: int
     pages_without_text: int = 0
+    pages_to_read: tuple[Page, ...] = Field(default=(), max_length=PAGES_MAX)
     encrypted: bool = False
     has_javascript: bool = False
     has_attachments: bool = False
@@ -93,7 +101,10 @@ class DocumentRef(Part):
 
 
 class DocumentValidated(Result):
-    """`status` is `validated` or `invalid`; `compliance_score` is None until rules have judged the document."""
+    """`status` is `validated` or `invalid`; `compliance_score` is None until rules have judged the document.
+
+    `page_batches` are the pages that OCR must read, a few at a time; none for a document with a text layer.
+    """
 
     status: Literal["validated", "invalid"]
     validated: bool
@@ -101,6 +112,19 @@ class DocumentValidated(Result):
     errors: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
     metadata: Facts | None = None
+    page_batches: tuple[tuple[Page, ...], ...] = ()
+
+
+class PagesRead(Result):
+    """What stands on the pages stays in creditx under the document's key; this answer counts it.
+
+    `mean_confidence` (0 to 1) and `engine` are None where nothing was found on any of the pages.
+    """
+
+    pages: tuple[Page, ...]
+    characters: int
+    mean_confidence: float | None
+    engine: str | None
 
 
 class MetadataExtracted(Result):
@@ -141,6 +165,13 @@ class DocumentStored(Result):
 
 class ValidateDocument(Task, request_type="validate_document", result=DocumentValidated):
     document_id: UUID
+
+
+class ReadPages(Task, request_type="read_pages", result=PagesRead, effect=True):
+    """Read pages that have no text layer. A page that was read before is not read again."""
+
+    document_id: UUID
+    pages: tuple[Page, ...] = Field(min_length=1, max_length=PAGES_OF_BATCH_MAX)
 
 
 class ExtractMetadata(Task, request_type="extract_metadata", result=MetadataExtracted, effect=True):
@@ -217,6 +248,10 @@ VALIDATION_AGENT = _card(
     "validation-agent", "Say by content, never by name, whether a document can be read.",
     (ValidateDocument,), 5, OnTimeout.FAIL_CLOSED,
 )  # fmt: skip
+OCR_AGENT = _card(
+    "ocr-agent", "Read the pages that are pictures: every line with its place and how sure it is.",
+    (ReadPages,), 120, OnTimeout.FAIL_OPEN,
+)  # fmt: skip
 METADATA_EXTRACTION_AGENT = _card(
     "metadata-extraction-agent", "Read kind, names, dates, amounts and account numbers with page, box and confidence.",
     (ExtractMetadata,), 30, OnTimeout.FAIL_OPEN,
@@ -229,7 +264,7 @@ STORAGE_AGENT = _card(
     "storage-agent", "Fix the outcome of a document, index it and keep its normalised form at hand.",
     (StoreDocument, FailDocument), 15, OnTimeout.FAIL_CLOSED, clients=False,
 )  # fmt: skip
-AGENTS = (VALIDATION_AGENT, METADATA_EXTRACTION_AGENT, CREDITX_COMPLIANCE_AGENT, STORAGE_AGENT)
+AGENTS = (VALIDATION_AGENT, OCR_AGENT, METADATA_EXTRACTION_AGENT, CREDITX_COMPLIANCE_AGENT, STORAGE_AGENT)
 EVENTS: tuple[type[Event], ...] = (
     DocumentCreated, DocumentProcessed, DocumentFailed, DocumentReviewRequested, DocumentDecided,
 )  # fmt: skip

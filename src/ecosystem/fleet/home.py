@@ -8,7 +8,6 @@ import secrets
 import signal
 import tempfile
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +21,6 @@ from ecosystem.fleet.processes import Account, is_alive, started_ticks
 FORMAT = 1
 _SOCKET_PATH_BYTES_MAX = 107
 _LONGEST_SOCKET = "/postgres/.s.PGSQL.5432.lock"
-
-
-def default_home(environ: Mapping[str, str]) -> Path:
-    """`ECO_HOME`, else `/var/lib/ecosystem` for root (others must be able to enter it), else `~/.ecosystem`."""
-    if named := environ.get("ECO_HOME"):
-        return Path(named).expanduser().absolute()
-    return Path("/var/lib/ecosystem") if os.geteuid() == 0 else Path.home() / ".ecosystem"
 
 
 @dataclass(frozen=True)

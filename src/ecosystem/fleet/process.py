@@ -176,7 +176,11 @@ class Process:
         return reason
 
     async def _become_ready(self) -> None:
-        await self._starter.ready(self)
+        try:
+            await self._starter.ready(self)
+        except EcosystemError as error:
+            # The rest of this life is still waited for: its end, which mostly follows, says more.
+            self.show("degraded", error.message)
 
     def _words(self) -> str:
         words = self._starter.last_words()

@@ -5,17 +5,16 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import orjson
 
 from ecosystem.fleet.errors import EngineFailed, NotStarted
+from ecosystem.fleet.first import Begun, begin_zygote
 from ecosystem.fleet.home import Home
 from ecosystem.fleet.logs import last_words, open_log
 from ecosystem.fleet.process import Process
-from ecosystem.fleet.processes import die_with_parent
 from ecosystem.fleet.watching import Reports, exited
 from ecosystem.fleet.zygote import Order
 from ecosystem.kernel.ids import SystemIds
@@ -75,12 +74,12 @@ def initdb(begin: Callable[[int], "subprocess.Popen[bytes] | None"], finish: Cal
 
 
 class ZygoteStarter:
-    """Keeps the zygote's control socket, and asks it for children."""
+    """Keeps the zygote's control socket, and asks it for children. `first`: one that is on its way already."""
 
     stop_signal = signal.SIGKILL
 
-    def __init__(self, home: Home) -> None:
-        self._home = home
+    def __init__(self, home: Home, first: Begun | None) -> None:
+        self._home, self._first = home, first
         self._control: socket.socket | None = None
         self._one_at_a_time = asyncio.Lock()
         self._is_ready = asyncio.Event()
@@ -89,20 +88,16 @@ class ZygoteStarter:
         self._is_ready.clear()
         if self._control is not None:
             self._control.close()
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
+        begun, self._first = self._first or self._begin(), None
+        self._control = begun.control
+        return begun.pid
+
+    def _begin(self) -> Begun:
         log = open_log(self._home.logs, "zygote")
-        # The child's descriptor is its own: the parent's copy must close, or an end would never be seen.
-        started = subprocess.Popen(  # noqa: S603, ASYNC220 a fork and no wait
-            [sys.executable, "-m", "ecosystem", "zygote", "--control-fd", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            preexec_fn=lambda: die_with_parent(signal.SIGKILL),  # noqa: PLW1509 the parent has one thread
-        )  # fmt: skip
-        os.close(log)
-        theirs.close()
-        started.returncode = 0
-        self._control = ours
-        return started.pid
+        try:
+            return begin_zygote(log)
+        finally:
+            os.close(log)
 
     async def ready(self, process: Process) -> None:
         answer = await self._receive()

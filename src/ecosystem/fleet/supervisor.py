@@ -15,6 +15,7 @@ from ecosystem import __version__
 from ecosystem.catalog import CATALOG, Entry, find
 from ecosystem.fleet.control import ControlServer
 from ecosystem.fleet.errors import FleetRefused, NotStarted
+from ecosystem.fleet.first import Begun
 from ecosystem.fleet.home import FORMAT, write_atomically
 from ecosystem.fleet.logs import turn_over
 from ecosystem.fleet.plan import Plan
@@ -31,11 +32,11 @@ Tell = Callable[[str], None]
 
 
 class Supervisor:
-    """`tell` hears the progress of a start in plain words."""
+    """`tell` hears the progress of a start in plain words. `zygote`: one that was begun before us."""
 
-    def __init__(self, plan: Plan, tell: Tell) -> None:
+    def __init__(self, plan: Plan, tell: Tell, zygote: Begun | None = None) -> None:
         self._plan, self._tell = plan, tell
-        self._zygote = ZygoteStarter(plan.home)
+        self._zygote = ZygoteStarter(plan.home, zygote)
         self._engines: dict[str, Process] = {}
         self._services: dict[str, dict[int, Process]] = {entry.name: {} for entry in CATALOG}
         self._state, self._stop = "starting", asyncio.Event()

@@ -20,7 +20,7 @@ from typing import Any
 from setproctitle import setproctitle
 
 from ecosystem.fleet.processes import Account, become, die_with_parent, name_process, threads
-from ecosystem.kernel.sandbox.prefork import start_spawner
+from ecosystem.kernel.sandbox.prefork import SANDBOXES, start_spawner
 from ecosystem.kernel.settings import Source
 
 _MESSAGE_BYTES_MAX = 256 * 1024
@@ -59,8 +59,9 @@ def run(control: socket.socket, load: Load, names: tuple[str, ...]) -> int:
     die_with_parent(signal.SIGKILL)
     name_process("eco zygote")
     runs = {name: load(name) for name in names}
-    gc.collect()
+    # What was imported is shared by every child and stays as it is: no collector looks at it again.
     gc.freeze()
+    gc.enable()
     if (count := threads()) != 1:
         control.send(json.dumps({"error": f"an import started {count - 1} threads: forking would be unsafe"}).encode())
         return 1
@@ -123,7 +124,7 @@ def _prepare_and_run(runs: Mapping[str, Run], order: Order, descriptors: list[in
     os.environ.clear()
     os.environ.update(order.environ)
     account = Account(*order.account) if order.account else None
-    if order.sandbox:
+    for _ in range(SANDBOXES if order.sandbox else 0):
         start_spawner((account.uid, account.gid) if account else None)
     # Read while we still may: the file of settings and what it names can be for root alone.
     source = Source.load(Path(order.config) if order.config else None, order.environ, order.overrides)

@@ -29,6 +29,7 @@ from ecosystem.workflow.model import (
     Catch,
     Definition,
     Do,
+    For,
     Fork,
     Raise,
     Retry,
@@ -37,9 +38,10 @@ from ecosystem.workflow.model import (
     Task,
     Try,
 )
-from ecosystem.workflow.port import Port, Step
+from ecosystem.workflow.port import Loop, Pass, Port, Step
 
 TASKS_RUN_MAX = 2000
+PASSES_MAX = 500
 VALUE_BYTES_MAX = 64 * 1024
 BACKOFF_SECONDS_MAX = 3600.0
 
@@ -63,12 +65,17 @@ def check_input(definition: Definition, value: Any) -> None:
 
 async def evaluate(definition: Definition, run: Run, port: Port) -> Any:
     """The output of the workflow. Raises Fault for an error that nothing caught, and whatever `port` raises."""
-    return await _Walk(definition, run, port).whole()
+    return await _Walk(definition, run, port, {}).whole()
+
+
+async def evaluate_pass(definition: Definition, run: Run, one: Pass, port: Port) -> Any:
+    """The output of one pass of a loop. Raises as `evaluate` does."""
+    return await _Walk(definition, run, port, one.context).one_pass(definition.loop(one.path), one)
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where the walk is: see `Step.key` and `Step.identity`. `variables` are the errors that are visible."""
+    """Where the walk is: see `Step.key` and `Step.identity`. `variables` are visible errors, items and indexes."""
 
     key: str = ""
     identity: str = ""
@@ -86,11 +93,13 @@ class _Place:
 
 
 class _Walk:
-    """One lane of a run. A branch of a fork is a lane of its own: its exports stay in it, so no race can show."""
+    """One lane of a run. A branch of a fork or a pass of a loop is a lane of its own: its exports stay in it, so no
+    race can show.
+    """
 
-    def __init__(self, definition: Definition, run: Run, port: Port) -> None:
+    def __init__(self, definition: Definition, run: Run, port: Port, seen: Any) -> None:
         self._definition, self._run, self._port = definition, run, port
-        self._context: Any = {}
+        self._context = seen
         self._tasks_run = [0]
         self._workflow = {"id": run.id, "input": run.input, "startedAt": run.started_at}
 
@@ -100,6 +109,11 @@ class _Walk:
         value, _ = await self._list(self._definition.tasks, place.down("do"), value)
         names = self._names(place, value) | {"output": value}
         return self._fill(self._definition.output_as, "", names, value)
+
+    async def one_pass(self, loop: For, one: Pass) -> Any:
+        place = _Place(one.key, one.identity, one.attempt, one.variables)
+        value, _ = await self._list(loop.tasks, place.down("do"), one.value)
+        return value
 
     async def _list(self, tasks: tuple[Task, ...], place: _Place, value: Any) -> tuple[Any, str]:
         """The last output, and END where the whole workflow is to end."""
@@ -146,6 +160,8 @@ class _Walk:
                 return self._fill(task.values, task.path, names, None), CONTINUE
             case Do():
                 return await self._list(task.tasks, place.down("do"), names["input"])
+            case For():
+                return await self._for(task, place, names), CONTINUE
             case Switch():
                 for case in task.cases:
                     if case.when is None or self._truth(case.when, names):
@@ -172,10 +188,29 @@ class _Walk:
         )  # fmt: skip
         return _bounded(answer, task.path, "answer_too_large")
 
+    async def _for(self, task: For, place: _Place, names: dict[str, Any]) -> Any:
+        items = self._fill(task.items, task.path, names, None)
+        if not isinstance(items, list):
+            raise fault(EXPRESSION, "expression_failed", "`in` of a loop gives a list.", task.path)
+        if len(items) > PASSES_MAX:
+            raise fault(RUNTIME, "too_many_passes", f"A loop has at most {PASSES_MAX} passes.", task.path)
+        if not items:
+            return []
+        here = place.down("for")
+        passes = tuple(
+            Pass(
+                task.path, here.key, number, f"{here.key}/{number}", f"{here.identity}/{number}", place.attempt,
+                names["input"], self._context, {**(place.variables or {}), task.each: item, task.at: number - 1},
+            )
+            for number, item in enumerate(items, 1)
+        )  # fmt: skip
+        loop = Loop(here.key, task.name, task.path, task.each, task.at_once, passes, task.metadata)
+        return _bounded(await self._port.passes(loop), task.path, "value_too_large")
+
     async def _fork(self, task: Fork, place: _Place, value: Any) -> tuple[Any, str]:
         async def branch(index: int) -> tuple[Any, str] | Fault:
-            lane = _Walk(self._definition, self._run, self._port)
-            lane._context, lane._tasks_run = self._context, self._tasks_run
+            lane = _Walk(self._definition, self._run, self._port, self._context)
+            lane._tasks_run = self._tasks_run
             one = task.branches[index]
             try:
                 lane._count(one)

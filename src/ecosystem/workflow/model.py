@@ -38,6 +38,20 @@ class Fork(Task):
 
 
 @dataclass(frozen=True, kw_only=True)
+class For(Task):
+    """One pass of `tasks` for each of `items`: they see the item as `each` and its place, from 0, as `at`.
+
+    Passes are independent of each other. Its output is the list of theirs, in the order of the items.
+    """
+
+    items: Expression | None
+    each: str
+    at: str
+    at_once: int
+    tasks: tuple[Task, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class CallAgent(Task):
     agent: str
     request_type: str
@@ -133,6 +147,14 @@ class Definition:
         """The name on this platform: the DSL allows no underscore, our vocabulary no hyphen."""
         return self.name.replace("-", "_")
 
+    def loops(self) -> tuple[For, ...]:
+        """Every loop, in the order of the text."""
+        return tuple(task for task in walk(self.tasks) if isinstance(task, For))
+
+    def loop(self, path: str) -> For:
+        """The loop at this JSON pointer."""
+        return next(loop for loop in self.loops() if loop.path == path)
+
     def calls(self) -> tuple[CallAgent, ...]:
         """Every call, in the order of the text."""
         return tuple(task for task in walk(self.tasks) if isinstance(task, CallAgent))
@@ -144,7 +166,7 @@ def walk(tasks: tuple[Task, ...]) -> list[Task]:
     for task in tasks:
         found.append(task)
         match task:
-            case Do(tasks=inner) | Fork(branches=inner):
+            case Do(tasks=inner) | Fork(branches=inner) | For(tasks=inner):
                 found += walk(inner)
             case Try(tasks=inner, catch=catch):
                 found += walk(inner) + walk(catch.tasks or ())

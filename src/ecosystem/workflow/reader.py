@@ -1,6 +1,7 @@
 """What all parsing functions share: broken rules are collected, so that one look shows all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from ecosystem.workflow.document import Node, pointer
@@ -21,7 +22,10 @@ REFUSALS_MAX = 50
 
 
 class Reader:
-    """`retries`, `errors` and `timeouts` are those of `use`, by name; `names` are visible in expressions."""
+    """`retries`, `errors` and `timeouts` are those of `use`, by name; `names` are visible in expressions.
+
+    `inside` are the `for` and `fork` around what is read.
+    """
 
     def __init__(self) -> None:
         self.refusals: list[Refusal] = []
@@ -29,6 +33,15 @@ class Reader:
         self.errors: Mapping[str, ErrorTemplate] = {}
         self.timeouts: Mapping[str, float] = {}
         self.names: tuple[str, ...] = NAMES
+        self.inside: tuple[str, ...] = ()
+
+    @contextmanager
+    def within(self, block: str, *names: str) -> Iterator[None]:
+        """Read what stands in a `for` or a `fork`, where `names` are visible too."""
+        before = self.inside, self.names
+        self.inside, self.names = (*self.inside, block), (*self.names, *names)
+        yield
+        self.inside, self.names = before
 
     def refuse(self, rule: str, node: Node, message: str, key: str | None = None) -> None:
         if len(self.refusals) < REFUSALS_MAX:

@@ -1,4 +1,4 @@
-"""A workflow on durable execution: calls become steps, waits become durable sleeps.
+"""A workflow on durable execution: calls become steps, waits durable sleeps, passes of a loop tasks of their own.
 
 The answer of a step is kept when the evaluator has said what comes next, so that one transaction holds the
 checkpoint, the end of this step and the beginning of the next. Between answer and checkpoint lies only the pure
@@ -18,7 +18,8 @@ from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.errors import EcosystemError, describe
 from ecosystem.workflow.errors import TIMEOUT, ErrorValue, Fault, fault, fault_of
 from ecosystem.workflow.lanes import Lanes
-from ecosystem.workflow.port import Step
+from ecosystem.workflow.passes import Passes
+from ecosystem.workflow.port import Loop, Step
 
 T = TypeVar("T")
 
@@ -38,7 +39,7 @@ class Done:
 class Journal(Protocol):
     """What a run's history is written to; called inside of the unit of work that keeps the checkpoint."""
 
-    async def turn(self, done: Sequence[Done], coming: Step | None) -> None: ...
+    async def turn(self, done: Sequence[Done], coming: Step | Loop | None) -> None: ...
 
     async def finish(self, done: Sequence[Done], output: Any) -> None: ...
 
@@ -63,6 +64,12 @@ class Tasks(Protocol):
 
     async def sleep(self, name: str, seconds: float) -> None: ...
 
+    async def child(self, name: str, task: str, params: dict[str, Any]) -> UUID:
+        """Start a task of its own, once."""
+
+    async def results(self, children: Sequence[UUID]) -> list[Any]:
+        """What they returned; suspends until all have ended. Raises ChildFailed."""
+
 
 class Agents(Protocol):
     async def call_raw(
@@ -72,15 +79,19 @@ class Agents(Protocol):
 
 
 class DurablePort:
-    """The port of one run in one process. `deadline` is the end of the workflow's own timeout."""
+    """The port of one run, or of one pass of a loop, in one process.
+
+    `deadline` is the end of the workflow's own timeout, `about` what a pass must know about its run.
+    """
 
     def __init__(
         self, run_id: UUID, generation: int, tasks: Tasks, agents: Agents, journal: Journal, clock: Clock, *,
-        sender: str, deadline: datetime | None = None,
+        sender: str, deadline: datetime | None = None, about: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
         self._run_id, self._generation, self._tasks = run_id, generation, tasks
         self._agents, self._journal, self._clock = agents, journal, clock
         self._sender, self._deadline = sender, deadline
+        self._passes = Passes(tasks, generation, about or {})
         self._lanes = Lanes(tasks.sleep)
         self._kept: list[tuple[Done, str, dict[str, Any]]] = []
         self._writing = asyncio.Lock()
@@ -115,6 +126,12 @@ class DurablePort:
         await self.keep(None)
         await self._lanes.wait(key, random.uniform(least_seconds, most_seconds))  # noqa: S311 spreads, keeps no secret
 
+    async def passes(self, loop: Loop) -> list[Any]:
+        begun = f"{loop.key}!{self._generation}"
+        if self._tasks.known(begun) is None:
+            await self._write(loop, {begun: {"passes": len(loop.passes)}})
+        return await self._passes.outputs(loop)
+
     async def together(self, branches: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
         await self.keep(None)
         return await self._lanes.together(branches)
@@ -122,12 +139,14 @@ class DurablePort:
     async def keep(self, coming: Step | None) -> None:
         """Write down what was answered, and that `coming` begins."""
         async with self._writing:
-            if not self._kept and (coming is None or not self._journal.is_news(coming)):
-                return
-            kept, self._kept = self._kept, []
-            done = [done for done, *_ in kept]
-            states = {name: state for _, name, state in kept}
-            await self._patiently(lambda: self._tasks.keep(states, lambda: self._journal.turn(done, coming)))
+            if self._kept or (coming is not None and self._journal.is_news(coming)):
+                await self._write(coming, {})
+
+    async def _write(self, coming: Step | Loop | None, states: Mapping[str, Any]) -> None:
+        kept, self._kept = self._kept, []
+        done = [done for done, *_ in kept]
+        states = {**states, **{name: state for _, name, state in kept}}
+        await self._patiently(lambda: self._tasks.keep(states, lambda: self._journal.turn(done, coming)))
 
     async def _patiently(self, write: Callable[[], Awaitable[None]]) -> None:
         """Write again where the database is away for a moment: an answer in hand is not given up for that.

@@ -15,6 +15,7 @@ from ecosystem.workflow.model import (
     Catch,
     Do,
     ErrorTemplate,
+    For,
     Fork,
     Raise,
     Retry,
@@ -30,9 +31,11 @@ from ecosystem.workflow.words import COMMON, RUNS, TASKS
 CALL_SECONDS_MAX = 300.0
 CALL_SECONDS = 30.0
 BRANCHES_MAX = 16
+PASSES_AT_ONCE_MAX = 2
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _VARIABLE = re.compile(r"[a-z][A-Za-z0-9]{0,30}")
 _DIRECTIVES = (CONTINUE, EXIT, END)
+_LOOP_VARIABLES = (("each", "item"), ("at", "index"))
 
 
 def task_list(reader: Reader, node: Node) -> tuple[Task, ...]:
@@ -44,6 +47,8 @@ def task_list(reader: Reader, node: Node) -> tuple[Task, ...]:
         for target in targets:
             if target not in known and target not in _DIRECTIVES:
                 reader.refuse("unknown_reference", item, f"`then: {target}` names no task of this list.")
+            if target == END and "for" in reader.inside:
+                reader.refuse("not_supported", item, "A pass of a `for` ends itself by `exit`, not the workflow.")
     return tasks
 
 
@@ -72,6 +77,8 @@ def _task(reader: Reader, name: str, node: Node) -> Task:
     kinds = [word for word in TASKS if word in node.value]
     if "try" in kinds:
         kinds = ["try"]
+    if "for" in kinds:
+        kinds = [word for word in kinds if word != "do"]
     kind = kinds[0] if kinds else ""
     if len(kinds) != 1:
         reader.refuse("one_of", node, f"A task is exactly one of {', '.join(RUNS)}.")
@@ -79,7 +86,7 @@ def _task(reader: Reader, name: str, node: Node) -> Task:
         reader.refuse("not_supported", node, f"`{kind}` is a task of DSL 1.0 that does not run here.", kind)
     if len(kinds) != 1 or kind not in RUNS:
         return Set(name=name, path=node.path, line=node.line, values=None)
-    extra = {"call": ("with",), "try": ("catch",)}.get(kind, ())
+    extra = {"call": ("with",), "try": ("catch",), "for": ("while", "do")}.get(kind, ())
     for key in node.value:
         if key not in (kind, *extra, *COMMON):
             reader.refuse("unknown_word", node, f"`{key}` is no word of a `{kind}` task.", key)
@@ -118,13 +125,51 @@ def _fork(reader: Reader, node: Node, common: dict[str, Any]) -> Task:
     members = reader.members(node.value["fork"], "fork", "branches")
     if "compete" in members and members["compete"].value is not False:
         reader.refuse("not_supported", members["compete"], "`compete` is false here: all branches are awaited.")
-    branches = task_list(reader, members["branches"]) if "branches" in members else ()
+    with reader.within("fork"):
+        branches = task_list(reader, members["branches"]) if "branches" in members else ()
     if len(branches) > BRANCHES_MAX:
         reader.refuse("too_many_branches", node, f"A fork has at most {BRANCHES_MAX} branches.")
     for branch in branches:
         if branch.then != CONTINUE:
             reader.refuse("not_supported", node, f"Branch {branch.name!r} cannot jump: every branch is awaited.")
     return Fork(**common, branches=branches)
+
+
+def _for(reader: Reader, node: Node, common: dict[str, Any]) -> Task:
+    if reader.inside:
+        reader.refuse("not_supported", node, f"A `for` inside of a `{reader.inside[-1]}` does not run here.", "for")
+    if "while" in node.value:
+        reader.refuse("not_supported", node, "`while` does not run here: passes do not wait for each other.", "while")
+    members = reader.members(node.value["for"], "for", "in")
+    items = members.get("in")
+    if items is not None and not items.is_text:
+        reader.refuse("not_an_expression", items, "`in` is an expression `${ … }` that gives a list.")
+        items = None
+    each, at = (_variable(reader, members.get(key), f"`{key}`", default) for key, default in _LOOP_VARIABLES)
+    if each == at:
+        reader.refuse("name_refused", node, "`each` and `at` are two names.", "for")
+    if "do" not in node.value:
+        reader.refuse("missing", node, "`for` needs `do`: the tasks of each pass.")
+    expression = reader.expression(items)
+    with reader.within("for", each, at):
+        tasks = task_list(reader, node.value["do"]) if "do" in node.value else ()
+    return For(**common, items=expression, each=each, at=at, at_once=_at_once(reader, node), tasks=tasks)
+
+
+def _at_once(reader: Reader, node: Node) -> int:
+    """An extension of ours in `metadata`; left out, passes come one after the other, as the DSL has it."""
+    metadata = node.value.get("metadata")
+    given = metadata.value.get("at_once") if metadata is not None and metadata.is_mapping else None
+    return 1 if given is None else reader.count(given, "`at_once`", least=1, most=PASSES_AT_ONCE_MAX)
+
+
+def _variable(reader: Reader, node: Node | None, what: str, default: str) -> str:
+    """A name that expressions will see, or `default` after a refusal."""
+    name = default if node is None else reader.text(node, what, length_max=31)
+    if node is not None and name and (not _VARIABLE.fullmatch(name) or name in NAMES):
+        reader.refuse("name_refused", node, f"{what} is a name in camel case that is not taken yet.")
+        return default
+    return name or default
 
 
 def _call(reader: Reader, node: Node, common: dict[str, Any]) -> Task:
@@ -186,22 +231,17 @@ def _try(reader: Reader, node: Node, common: dict[str, Any]) -> Task:
 
 def _catch(reader: Reader, node: Node) -> Catch:
     members = reader.members(node, "catch")
-    name = "error"
-    if "as" in members:
-        name = reader.text(members["as"], "`as`", length_max=31)
-        if name and (not _VARIABLE.fullmatch(name) or name in NAMES):
-            reader.refuse("name_refused", members["as"], "`as` is a name in camel case that is not taken yet.")
-            name = "error"
+    name = _variable(reader, members.get("as"), "`as`", "error")
     matching: dict[str, Any] = {}
     if "errors" in members:
         wanted = reader.members(members["errors"], "catch errors").get("with")
         for key, value in (reader.members(wanted, "error filter") if wanted is not None else {}).items():
             matching[key] = value.value if key == "status" else reader.text(value, f"`{key}`")
     visible = reader.names
-    if name and name not in visible:
+    if name not in visible:
         reader.names = (*visible, name)
     catch = Catch(
-        matching, name or "error", reader.expression(members.get("when")),
+        matching, name, reader.expression(members.get("when")),
         reader.expression(members.get("exceptWhen")), _retry(reader, members.get("retry")),
         task_list(reader, members["do"]) if "do" in members else None, node.path,
     )  # fmt: skip
@@ -220,5 +260,5 @@ def _retry(reader: Reader, node: Node | None) -> Retry | None:
 
 
 _KINDS: dict[str, Callable[[Reader, Node, dict[str, Any]], Task]] = {
-    "do": _do, "fork": _fork, "call": _call, "switch": _switch, "set": _set, "raise": _raise, "try": _try,
+    "do": _do, "for": _for, "fork": _fork, "call": _call, "switch": _switch, "set": _set, "raise": _raise, "try": _try,
 }  # fmt: skip

@@ -4,8 +4,8 @@ import re
 
 from ecosystem.workflow.document import Node
 
-RUNS = ("do", "fork", "call", "switch", "set", "try", "raise")
-TASKS = (*RUNS, "emit", "for", "listen", "run", "wait")
+RUNS = ("do", "for", "fork", "call", "switch", "set", "try", "raise")
+TASKS = (*RUNS, "emit", "listen", "run", "wait")
 COMMON = ("if", "input", "output", "export", "timeout", "then", "metadata")
 PARTS: dict[str, tuple[str, ...]] = {
     "definition": ("document", "evaluate", "input", "output", "use", "timeout", "do"),
@@ -19,6 +19,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "property": ("type", "format", "maxLength", "enum", "title", "description"),
     "call": ("agent", "task", "input"),
     "fork": ("branches", "compete"),
+    "for": ("each", "in", "at"),
     "case": ("when", "then"),
     "raise": ("error",),
     "error": ("type", "status", "title", "detail", "instance"),

@@ -1,5 +1,6 @@
 """Goal: the database fences each company. Method: two companies, a real login role, everything a program may forget."""
 
+import asyncio
 from uuid import UUID
 
 import psycopg
@@ -104,6 +105,39 @@ class TestFence:
             return [*seen, await names(database)]
 
         assert await database.run(work) == [["amy's"], ["bob's"], []]
+
+    async def test_company_before_is_back_after_a_failure_that_is_caught(self, database: Database) -> None:
+        async def work() -> list[list[str]]:
+            seen = []
+            with pytest.raises(LookupError):
+                async with database.as_company(BOB):
+                    raise LookupError
+            seen.append(await names(database))
+            with pytest.raises(exc.IntegrityError):
+                async with database.session.begin_nested(), database.as_company(BOB):
+                    await add(database, BOB, 1)
+            seen.append(await names(database))
+            async with database.as_company(BOB):
+                with pytest.raises(exc.IntegrityError):
+                    async with database.session.begin_nested(), database.as_company(AMY):
+                        await add(database, AMY, 1)
+                seen.append(await names(database))
+            return [*seen, await names(database)]
+
+        with context.scope(company_id=AMY):
+            assert await database.run(work) == [["amy's"], ["amy's"], ["bob's"], ["amy's"]]
+
+    async def test_time_that_runs_out_inside_of_another_company_leaves_no_way_on(self, database: Database) -> None:
+        """A statement that was cut off has failed the transaction: nothing can be read behind the wrong fence."""
+
+        async def work() -> None:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05), database.as_company(BOB):
+                    await database.session.execute(text("select pg_sleep(5)"))
+            await names(database)
+
+        with context.scope(company_id=AMY), pytest.raises(exc.SQLAlchemyError):
+            await database.run(work)
 
     async def test_connection_of_its_own_sees_no_rows(self, database: Database) -> None:
         async with await database.connection() as connection:

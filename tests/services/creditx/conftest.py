@@ -17,6 +17,7 @@ from ecosystem.contracts.creditx import (
     CheckCompliance,
     ExtractMetadata,
     FailDocument,
+    ReadPages,
     StoreDocument,
     ValidateDocument,
 )
@@ -41,6 +42,7 @@ AS_OF = date(2026, 11, 24)
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 _AGENTS: dict[type[Task], str] = {
     ValidateDocument: "validation-agent",
+    ReadPages: "ocr-agent",
     ExtractMetadata: "metadata-extraction-agent",
     CheckCompliance: "creditx-compliance-agent",
     StoreDocument: "storage-agent",
@@ -137,7 +139,7 @@ class Creditx:
         kernel = self.service.kernel
         parts = Parts(
             kernel.database, Documents(kernel.database), kernel.keyring, kernel.objects, kernel.cache, kernel.sandbox,
-            kernel.outbox, kernel.audit, kernel.clock, kernel.ids,
+            kernel.outbox, kernel.audit, kernel.clock, kernel.ids, kernel.heavy_sandbox,
         )  # fmt: skip
         return DocumentService(parts, kernel.source.get(ServiceSettings))
 
@@ -177,7 +179,7 @@ async def started(platform: Platform, cache: CacheEngine, folder: Path, sandbox:
     async with KernelHarness(platform, folder, index, cache_url=cache.url, clock=clock) as harness:
 
         def build_with_shared_sandbox(kernel: Kernel) -> Service:
-            return build(replace(kernel, sandbox=sandbox))
+            return build(replace(kernel, sandbox=sandbox, heavy_sandbox=sandbox))
 
         service = await harness.service(build_with_shared_sandbox, "creditx-service", "creditx")
         yield Creditx(harness, service, clock)

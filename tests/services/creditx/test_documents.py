@@ -189,12 +189,17 @@ async def test_review_is_asked_for_in_the_transaction_of_the_outcome(creditx: Cr
 def _routes(creditx: Creditx, document_id: UUID) -> list[tuple[str, str]]:
     """Every route of the service that asks for documents."""
     found = [
-        (method, route.path.replace("{document_id}", str(document_id)).replace("{name}", "kyc_aml_v2"))  # type: ignore[attr-defined]
+        (
+            method,
+            route.path.replace("{document_id}", str(document_id))
+            .replace("{name}", "kyc_aml_v2")
+            .replace("{page}", "1"),
+        )  # type: ignore[attr-defined]
         for router in creditx.service.service.routers
         for route in router.routes
         for method in route.methods  # type: ignore[attr-defined]
     ]
-    assert len(found) == 14
+    assert len(found) == 15
     assert all(path.startswith(PREFIXES) for _, path in found)
     return found
 

@@ -54,6 +54,25 @@ do:
 """,
 )
 
+LOOP = a_definition(
+    "loop",
+    f"""
+do:
+- first:
+{call("validate_document")}
+- each:
+    for: {{in: '${{ input.page_batches }}', each: batch}}
+    metadata: {{at_once: 2}}
+    do:
+    - one:
+        call: agent
+        with: {{agent: ocr-agent, task: read_pages, input: {{pages: '${{batch}}'}}}}
+    - two:
+{call("extract_metadata", "metadata-extraction-agent", indent=8)}
+output: {{as: "${{ {{'outcome': 'joined', 'passes': output.size()}} }}"}}
+""",
+)
+
 PAIR = a_definition(
     "pair",
     f"""

@@ -1,6 +1,8 @@
 """The real use cases on a real database, with agents that answer as the test says."""
 
 import asyncio
+import os
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,15 +25,20 @@ from ecosystem.services.orchestrator.model import Run
 from ecosystem.services.orchestrator.repository import Runs
 from ecosystem.services.orchestrator.service import QUEUE, TASK, Parts, WorkflowService
 from ecosystem.workflow.model import Definition
+from ecosystem.workflow.passes import TASK as PASS
 from tests.kernel.db.fixtures import Platform
 from tests.support.poll import eventually
+from tests.tidy.tree import ROOT
 
 Behaviour = Callable[[dict[str, Any]], Awaitable[Any]]
 COMPANY, OTHER = uuid4(), uuid4()
 INGESTION = "compliance_document_ingestion"
+FIVE = ["validate_document", "extract_metadata", "check_compliance", "store_document", "publish_event"]
+"""What is asked about a document whose pages all have text."""
 
 ANSWERS: dict[str, Any] = {
-    "validate_document": {"status": "validated", "validated": True, "errors": []},
+    "validate_document": {"status": "validated", "validated": True, "errors": [], "page_batches": []},
+    "read_pages": {"pages": [1], "characters": 40, "mean_confidence": 0.93, "engine": "rapidocr"},
     "extract_metadata": {"kind": "invoice", "pages": 1},
     "check_compliance": {
         "outcome": "approved", "compliance_score": "92.50", "rule_set": "kyc_aml_v2", "rule_set_version": 1,
@@ -97,6 +104,16 @@ def failing(error: Exception, *, times: int = 1000) -> Behaviour:
     return behaviour
 
 
+def a_scan(batches: int) -> Behaviour:
+    """The validation of a document whose pages are all pictures, four in a batch."""
+    pages = [list(range(4 * n + 1, 4 * n + 5)) for n in range(batches)]
+
+    async def behaviour(_: dict[str, Any]) -> dict[str, Any]:
+        return ANSWERS["validate_document"] | {"page_batches": pages}
+
+    return behaviour
+
+
 @dataclass
 class Harness:
     platform: Platform
@@ -109,8 +126,8 @@ class Harness:
         """Start a worker; setting the event stops it in peace, cancelling the task is its sudden death."""
         pace = DurableSettings(poll_seconds=0.1, watch_seconds=0.1, drain_seconds=0.05)
         worker = DurableWorker(
-            self.database, QUEUE, {TASK: self.service.carry}, concurrency=8, lease_seconds=3,
-            on_failure=self.service.failed, settings=pace,
+            self.database, QUEUE, {TASK: self.service.carry, PASS: self.service.carry_pass}, concurrency=8,
+            rooms={PASS: 2}, lease_seconds=3, on_failure=self.service.failed, settings=pace,
         )  # fmt: skip
         stop = asyncio.Event()
         pair = (stop, asyncio.create_task(worker.run(stop)))
@@ -150,6 +167,23 @@ class Harness:
         for stop, _ in self.workers:
             stop.set()
         await asyncio.gather(*(task for _, task in self.workers), return_exceptions=True)
+
+
+async def killed_at(flow: Harness, request_type: str, number: int = 1) -> None:
+    """Have a process of its own work on what there is, until it is killed in the middle of that call."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.services.orchestrator.child", flow.platform.url("eco_orchestrator"), request_type,
+        str(number), stdout=asyncio.subprocess.PIPE, cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    try:
+        assert child.stdout is not None
+        async with asyncio.timeout(20):
+            while (line := await child.stdout.readline()) != b"reached\n":
+                assert line, "the child ended before it came there"
+    finally:
+        child.kill()
+        await child.wait()
 
 
 @asynccontextmanager

@@ -1,8 +1,6 @@
 """Goal: a document's run comes to its end once, whatever fails. Method: use cases and worker on a real database."""
 
 import asyncio
-import os
-import sys
 from typing import Any
 from uuid import uuid4
 
@@ -15,9 +13,8 @@ from ecosystem.kernel.messaging.consumer import Consumer
 from ecosystem.kernel.messaging.event import Envelope
 from ecosystem.services.orchestrator.consumers import consumers
 from ecosystem.workflow.errors import InputRefused
-from tests.services.orchestrator.harness import ANSWERS, BROKEN, COMPANY, INGESTION, Harness, failing
+from tests.services.orchestrator.harness import ANSWERS, BROKEN, COMPANY, FIVE, INGESTION, Harness, failing, killed_at
 from tests.support.poll import eventually
-from tests.tidy.tree import ROOT
 
 HOSTILE: list[tuple[dict[str, Any], str]] = [
     ({}, "document_id is missing"),
@@ -42,7 +39,7 @@ class TestIngestion:
         assert [turn.step for turn in run.transitions[2:]] == ["extract", "check", "store", "publish", None]
         assert [asked.timeout_seconds for asked in flow.agents.asked] == [5, 30, 60, 15, 5]
         assert {asked.company_id for asked in flow.agents.asked} == {COMPANY}
-        assert [step.task for step in run.steps] == list(ANSWERS)[:5]
+        assert [step.task for step in run.steps] == FIVE
         assert [name for name, _ in flow.events()] == ["workflow_run_completed"]
 
     async def test_what_is_published_is_what_was_read_judged_and_stored(self, flow: Harness) -> None:
@@ -160,25 +157,13 @@ class TestDeath:
 
     async def test_a_killed_process_is_followed_by_another(self, flow: Harness) -> None:
         run_id = await flow.start()
-        url = flow.platform.url("eco_orchestrator")
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.services.orchestrator.child", url, "store_document",
-            stdout=asyncio.subprocess.PIPE, cwd=ROOT, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )  # fmt: skip
-        try:
-            assert child.stdout is not None
-            async with asyncio.timeout(20):
-                while (line := await child.stdout.readline()) != b"reached\n":
-                    assert line, "the child ended before it came there"
-        finally:
-            child.kill()
-            await child.wait()
+        await killed_at(flow, "store_document")
         flow.work()
         run = await flow.ended(run_id)
 
         assert (run.status, run.outcome) == ("completed", "approved")
         assert flow.agents.types() == ["store_document", "publish_event"]
-        assert [step.task for step in run.steps] == list(ANSWERS)[:5]
+        assert [step.task for step in run.steps] == FIVE
         assert [name for name, _ in flow.events()] == ["workflow_run_completed"]
 
     async def test_sudden_death_costs_an_attempt_and_nothing_else(self, flow: Harness) -> None:

@@ -83,6 +83,21 @@ class AsyncDocuments:
             async for chunk in response.aiter_bytes():
                 yield chunk
 
+    async def page_image(self, document_id: str, page: int, *, width: int | None = None) -> bytes:
+        """A page (from 1) as a person sees it: a PNG, at most `width` pixels wide.
+
+        Raises NotFound where the document has no such page.
+        """
+        response = await self._caller.send(
+            Request(
+                "GET",
+                f"/v1/documents/{document_id}/pages/{page}",
+                params={"width": width},
+                headers={"accept": "image/png"},
+            )
+        )
+        return response.content
+
     async def follow(self, document_id: str, *, timeout_seconds: float = 120.0) -> Document:
         """Look again until the document has its outcome (or has failed).
 

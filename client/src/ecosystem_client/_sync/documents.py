@@ -80,6 +80,21 @@ class Documents:
         ) as response:
             yield from response.iter_bytes()
 
+    def page_image(self, document_id: str, page: int, *, width: int | None = None) -> bytes:
+        """A page (from 1) as a person sees it: a PNG, at most `width` pixels wide.
+
+        Raises NotFound where the document has no such page.
+        """
+        response = self._caller.send(
+            Request(
+                "GET",
+                f"/v1/documents/{document_id}/pages/{page}",
+                params={"width": width},
+                headers={"accept": "image/png"},
+            )
+        )
+        return response.content
+
     def follow(self, document_id: str, *, timeout_seconds: float = 120.0) -> Document:
         """Look again until the document has its outcome (or has failed).
 

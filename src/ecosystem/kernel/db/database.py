@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ import orjson
 import psycopg
 from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, SessionTransaction
 
@@ -213,9 +214,15 @@ class Database:
         """Inside of an open unit: see and write the rows of this company, then again those of the one before."""
         before = context.current().company_id
         await self._set_company(company_id)
-        with context.scope(company_id=company_id):
-            yield
-        # Not in a `finally`: a transaction that has failed accepts no statement, and its savepoint restores it.
+        try:
+            with context.scope(company_id=company_id):
+                yield
+        except BaseException:
+            # Whoever catches it inside of the unit must stand behind the former fence again. Where the transaction
+            # has failed it takes no statement, and what ends that (its end, or a savepoint around this) restores it.
+            with suppress(SQLAlchemyError):
+                await self._set_company(before)
+            raise
         await self._set_company(before)
 
     async def _set_company(self, company_id: UUID | None) -> None:

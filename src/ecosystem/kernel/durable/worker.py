@@ -8,7 +8,7 @@ lease ends the claim of a process that stands still.
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -37,6 +37,7 @@ from ecosystem.kernel.telemetry.log import log
 
 Handler = Callable[[TaskContext], Awaitable[Any]]
 LOCKS = "eco.worker"
+_WAITING_MAX = 1000
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,9 @@ class DurableWorker:
 
     A handler that raises a permanent error fails its task at once; any other error is tried again with growing
     delays up to the task's attempts. `queue` is the schema of `database`.
+
+    `rooms` says how many tasks of a name may be at work at once. Those that wait for room, in the order in which they
+    came, take no place of `concurrency`: a crowd of long tasks leaves the others theirs.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class DurableWorker:
         handlers: Mapping[str, Handler],
         *,
         concurrency: int = 16,
+        rooms: Mapping[str, int] | None = None,
         lease_seconds: int = 30,
         on_failure: Callable[[TaskFailure], Awaitable[None]] | None = None,
         durable: Durable | None = None,
@@ -74,6 +79,8 @@ class DurableWorker:
     ) -> None:
         self._database, self.queue, self._handlers = database, queue, dict(handlers)
         self._concurrency, self._lease_seconds, self._on_failure = concurrency, lease_seconds, on_failure
+        self._rooms = {name: asyncio.Semaphore(size) for name, size in (rooms or {}).items()}
+        self._waiting: set[UUID] = set()
         self._durable = durable or Durable(database)
         self._settings, self._clock = settings or DurableSettings(), clock or SystemClock()
         self.name = f"{database.schema}/{(ids or SystemIds()).uuid()}"
@@ -82,6 +89,11 @@ class DurableWorker:
         self._beat_now = asyncio.Event()
         self._suspects: set[UUID] = set()
         self._stale = False
+
+    @property
+    def _free(self) -> int:
+        """Places for more tasks. Who waits for room takes none, as long as not too many do."""
+        return self._concurrency - len(self._running) + min(len(self._waiting), _WAITING_MAX)
 
     @property
     def idle(self) -> bool:
@@ -117,7 +129,7 @@ class DurableWorker:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
             self._wake.clear()
-            free = self._concurrency - len(self._running)
+            free = self._free
             if stop.is_set() or free <= 0:
                 # A task that ends wakes this loop.
                 pause = self._settings.poll_seconds
@@ -163,8 +175,9 @@ class DurableWorker:
     async def _work(self, claim: Claim) -> None:
         outcome = "released"
         try:
-            with self._scope(claim):
-                outcome = await self._attempt(claim)
+            async with self._room(claim):
+                with self._scope(claim):
+                    outcome = await self._attempt(claim)
         except asyncio.CancelledError:
             outcome = "abandoned" if claim.lost else "released"
         except Exception as error:
@@ -178,6 +191,23 @@ class DurableWorker:
             self._wake.set()
         if outcome == "released":
             await self._release(claim)
+
+    @contextlib.asynccontextmanager
+    async def _room(self, claim: Claim) -> AsyncIterator[None]:
+        room = self._rooms.get(claim.task_name)
+        if room is None:
+            yield
+            return
+        self._waiting.add(claim.run_id)
+        self._wake.set()
+        try:
+            await room.acquire()
+        finally:
+            self._waiting.discard(claim.run_id)
+        try:
+            yield
+        finally:
+            room.release()
 
     async def _attempt(self, claim: Claim) -> str:
         handler = self._handlers.get(claim.task_name)

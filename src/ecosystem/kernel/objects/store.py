@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -59,13 +60,19 @@ class FolderStore:
             await obstore.delete_async(self._store, path)
 
     async def list(self, prefix: str | None, after: str | None) -> AsyncIterator[Stored]:
-        """In the order of the paths, those behind `after`."""
-        found: list[Stored] = []
+        """In the order of the paths, those behind `after`; one folder at a time is read and held in memory."""
         with _translated():
-            async for batch in obstore.list(self._store, prefix, offset=after):
-                found.extend(_stored(item) for item in batch)
-        for item in sorted(found, key=lambda stored: stored.path):
-            yield item
+            found = await obstore.list_with_delimiter_async(self._store, prefix)
+        places: list[tuple[str, ObjectMeta | None]] = [(f"{folder}/", None) for folder in found["common_prefixes"]]
+        places += [(item["path"], item) for item in found["objects"]]
+        for path, item in sorted(places, key=itemgetter(0)):
+            if after is not None and path <= after and not (item is None and after.startswith(path)):
+                continue
+            if item is not None:
+                yield _stored(item)
+                continue
+            async for stored in self.list(path, after):
+                yield stored
 
     async def ping(self) -> None:
         """Raises StorageUnavailable where nothing could be written."""

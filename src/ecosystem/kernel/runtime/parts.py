@@ -65,6 +65,7 @@ def make_kernel(
         cache=Cache(source.get(CacheSettings)),
         objects=Objects(source.get(ObjectsSettings), keyring, world.clock),
         sandbox=Sandbox(source.get(SandboxSettings)),
+        heavy_sandbox=Sandbox(source.get(SandboxSettings).model_copy(update={"workers_warm": 1})),
         registry=registry,
         agents=AgentClient(contracts.agents, transport, ids=world.ids, settings=source.get(AgentSettings)),
         identity=identity,

@@ -153,6 +153,7 @@ class Process:
         await self._quietly(self._peers.close())
         await self._quietly(self._transport.close())
         await self._quietly(kernel.sandbox.close())
+        await self._quietly(kernel.heavy_sandbox.close())
         await self._quietly(kernel.cache.close())
         await self._quietly(self._registry.close())
         await self._quietly(self._database.close())

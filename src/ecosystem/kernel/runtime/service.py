@@ -35,7 +35,8 @@ class Kernel:
     """Every part of the kernel, built from settings and not yet opened: `build(kernel)` only composes.
 
     `service` is the registered name (`creditx-service`). A part opens its connections when the runtime starts it,
-    before the first request, event, tick or task arrives.
+    before the first request, event, tick or task arrives. `heavy_sandbox` is for jobs whose modules weigh much: its
+    workers come from a process of their own, so that those of `sandbox` stay quick to make. It starts on first use.
     """
 
     service: str
@@ -50,6 +51,7 @@ class Kernel:
     cache: "Cache"
     objects: "Objects"
     sandbox: "Sandbox"
+    heavy_sandbox: "Sandbox"
     registry: "Registry"
     agents: AgentClient
     identity: "Identity"

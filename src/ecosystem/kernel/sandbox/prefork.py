@@ -11,7 +11,9 @@ import socket
 from ecosystem.kernel.sandbox import seccomp
 from ecosystem.kernel.sandbox.spawner import Account, guard
 
-_started: int | None = None
+SANDBOXES = 2
+"""How many a process has: `Kernel.sandbox` and `Kernel.heavy_sandbox`."""
+_started: list[int] = []
 
 
 def start_spawner(account: Account | None) -> int:
@@ -20,7 +22,6 @@ def start_spawner(account: Account | None) -> int:
     `account` is the (uid, gid) that workers run as; None leaves them as this process is. The guardian itself keeps
     the rights of this moment, so that it can import our code for a new spawner, but it reads nothing from anybody.
     """
-    global _started
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     parent = os.getpid()
     if os.fork() == 0:
@@ -36,15 +37,14 @@ def start_spawner(account: Account | None) -> int:
         finally:
             os._exit(1)
     theirs.close()
-    _started = ours.detach()
-    return _started
+    descriptor = ours.detach()
+    _started.append(descriptor)
+    return descriptor
 
 
 def take() -> int | None:
-    """The descriptor from `start_spawner`, once."""
-    global _started
-    taken, _started = _started, None
-    return taken
+    """A descriptor from `start_spawner`, each once; None where there is none any more."""
+    return _started.pop() if _started else None
 
 
 def _forget_descriptors(keep: socket.socket) -> None:

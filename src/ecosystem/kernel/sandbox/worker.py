@@ -19,7 +19,7 @@ CHANNEL = 3
 HEADER = struct.Struct("!I")
 BEGUN = b"\x01"
 """Sent before the work: without it the parent may give the job to another worker."""
-_HEADER_BYTES_MAX = 1 << 20
+_HEADER_BYTES_MAX = 64 << 20
 _FILES_MAX = 8
 
 

@@ -117,6 +117,7 @@ class ServiceHarness:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
         await self.kernel.sandbox.close()
+        await self.kernel.heavy_sandbox.close()
         await self.kernel.cache.close()
 
 

@@ -7,11 +7,13 @@ import signal
 from ecosystem.contracts.creditx import (
     CREDITX_COMPLIANCE_AGENT,
     METADATA_EXTRACTION_AGENT,
+    OCR_AGENT,
     STORAGE_AGENT,
     VALIDATION_AGENT,
     CheckCompliance,
     ExtractMetadata,
     FailDocument,
+    ReadPages,
     StoreDocument,
     ValidateDocument,
 )
@@ -25,6 +27,7 @@ from ecosystem.services.creditx.handlers import Handlers
 from ecosystem.services.creditx.judging import routes as judging_routes
 from ecosystem.services.creditx.judging.rule_set import shipped
 from ecosystem.services.creditx.judging.service import JudgingService
+from ecosystem.services.creditx.paging.pages import PICTURES
 from ecosystem.services.creditx.repository import Documents
 from ecosystem.services.creditx.reviewing import routes as reviewing_routes
 from ecosystem.services.creditx.reviewing.repository import Reviews
@@ -43,7 +46,7 @@ def build(kernel: Kernel) -> Service:
     documents = Documents(kernel.database)
     parts = Parts(
         kernel.database, documents, kernel.keyring, kernel.objects, kernel.cache, kernel.sandbox, kernel.outbox,
-        kernel.audit, kernel.clock, kernel.ids,
+        kernel.audit, kernel.clock, kernel.ids, kernel.heavy_sandbox,
     )  # fmt: skip
     service, judging = DocumentService(parts, settings), JudgingService(parts)
     reviews = ReviewService(parts, Reviews(kernel.database))
@@ -57,25 +60,26 @@ def build(kernel: Kernel) -> Service:
         ),
         agents=(
             AgentHost(VALIDATION_AGENT, {ValidateDocument: handlers.validate}),
+            AgentHost(OCR_AGENT, {ReadPages: handlers.read_pages}),
             AgentHost(METADATA_EXTRACTION_AGENT, {ExtractMetadata: handlers.extract}),
             AgentHost(CREDITX_COMPLIANCE_AGENT, {CheckCompliance: handlers.check}),
             AgentHost(STORAGE_AGENT, {StoreDocument: handlers.store, FailDocument: handlers.fail}),
         ),
         consumers=consumers(kernel.database, documents),
-        background=(lambda stop: _warm(kernel.sandbox, stop),),
+        background=(lambda stop: _warm(kernel.sandbox, kernel.heavy_sandbox, stop),),
     )
 
 
-async def _warm(sandbox: Sandbox, stop: asyncio.Event) -> None:
+async def _warm(sandbox: Sandbox, heavy: Sandbox, stop: asyncio.Event) -> None:
     """Have a worker ready before the first document; end this process where there can be none any more.
 
     Whoever starts this process starts another, which begins with the rights that a sandbox needs.
     """
     try:
-        await sandbox.warm(INSPECTION, EXTRACTION)
+        await sandbox.warm(INSPECTION, EXTRACTION, PICTURES)
     except SandboxUnavailable as error:
         log.error("the sandbox has no worker: no document can be read", reason=error.message)
-    waiting = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(sandbox.lost())]
+    waiting = [asyncio.ensure_future(one) for one in (stop.wait(), sandbox.lost(), heavy.lost())]
     try:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         if not stop.is_set():

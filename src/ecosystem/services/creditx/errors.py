@@ -10,6 +10,12 @@ class DocumentNotFound(NotFound):
     suggestion = "Check the id; GET /v1/documents lists your documents."
 
 
+class PageNotFound(NotFound):
+    code = "page_not_found"
+    rule = "Pages are numbered from 1 to the number of pages of the document."
+    suggestion = "GET /v1/documents/{id} says how many pages there are."
+
+
 class DocumentRefused(EcosystemError):
     """The content breaks a rule of `reading.refusal.RULES`; `code` in the answer is that rule. Nothing is stored."""
 

@@ -9,7 +9,9 @@ from ecosystem.contracts.creditx import (
     FailDocument,
     MetadataExtracted,
     Outcome,
+    PagesRead,
     Problem,
+    ReadPages,
     RuleStatus,
     StoreDocument,
     ValidateDocument,
@@ -17,6 +19,7 @@ from ecosystem.contracts.creditx import (
 from ecosystem.kernel.agent.call import Call
 from ecosystem.services.creditx.errors import DocumentRefused
 from ecosystem.services.creditx.judging.service import JudgingService
+from ecosystem.services.creditx.paging.page_text import batches_of, mean_confidence
 from ecosystem.services.creditx.service import DocumentService
 
 NEEDS_READING = "needs reading"
@@ -37,7 +40,23 @@ class Handlers:
             warnings.append(Problem(rule="readable_text", message=NEEDS_READING))
         if facts.has_attachments:
             warnings.append(Problem(rule="attachments", message="Attached files are kept with it and not read."))
-        return DocumentValidated(status="validated", validated=True, warnings=tuple(warnings), metadata=facts)
+        return DocumentValidated(
+            status="validated", validated=True, warnings=tuple(warnings), metadata=facts,
+            page_batches=batches_of(facts.pages_to_read),
+        )  # fmt: skip
+
+    async def read_pages(self, task: ReadPages, call: Call) -> PagesRead:
+        texts = await self._service.pages.read(task.document_id, task.pages)
+
+        async def keep() -> PagesRead:
+            await self._service.pages.keep(task.document_id, texts)
+            return PagesRead(
+                pages=tuple(text.page for text in texts), characters=sum(text.characters for text in texts),
+                mean_confidence=mean_confidence(texts),
+                engine=next((text.engine for text in texts if text.engine), None),
+            )  # fmt: skip
+
+        return await call.commit(keep)
 
     async def extract(self, task: ExtractMetadata, call: Call) -> MetadataExtracted:
         reading, sealed = await self._service.read(task.document_id)

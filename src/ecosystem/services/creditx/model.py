@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from pycountry import countries
+
 from ecosystem.kernel.objects.objects import ObjectRef
 from ecosystem.services.creditx.errors import CustomerRefused, FileNameRefused, IdempotencyKeyInvalid
 
@@ -20,6 +22,8 @@ TERM_CHARACTERS_MAX = 100
 WORDS_ASKED_MAX = 10
 _WORD = re.compile(r"[^\W_]+(?:[.'’-][^\W_]+)*")
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
+# Read on import: a service that has given up its privileges may not read the list's file.
+_ALPHA_3: dict[str, str] = {country.alpha_2: country.alpha_3 for country in countries}
 _MONTH_FIRST = {"en_US", "en_PH", "en_BZ", "es_US", "es_PR"}
 
 
@@ -40,6 +44,11 @@ class Habits:
     @property
     def date_order(self) -> str:
         return "MDY" if self.locale.replace("-", "_") in _MONTH_FIRST else "DMY"
+
+    @property
+    def country(self) -> str | None:
+        """ISO 3166-1 alpha-3, where the locale names a country."""
+        return _ALPHA_3.get(self.locale.replace("-", "_").rpartition("_")[2])
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from ecosystem.kernel import context
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.db.raw import driver
 from ecosystem.services.creditx.model import Document, Habits
+from ecosystem.services.creditx.paging.page_text import PageText
 
 _COLUMNS = """document_id, status, uploaded_at, updated_at, file_name, media_type, size_bytes, facts, inspector_version,
   object_name, object_digest, rule_set, kind, kind_confidence, reading, read_at, judged_at, judged_as_of,
@@ -77,6 +78,17 @@ _FAIL = """
 update documents set status = 'failed', outcome = 'review', failure = %(failure)s, reasons = %(reasons)s,
   updated_at = %(now)s
  where company_id = %(company_id)s and document_id = %(document_id)s and status <> 'completed'
+"""
+
+# An erased document keeps nothing, however late its reading comes.
+_ADD_PAGE_TEXTS = """
+insert into page_texts (company_id, document_id, page, sealed, engine, confidence, characters, read_at)
+select %(company_id)s, %(document_id)s, page, sealed, engine, confidence, characters, %(now)s
+  from unnest(%(pages)s::integer[], %(sealed)s::bytea[], %(engines)s::text[], %(confidences)s::numeric[],
+              %(characters)s::integer[]) as new (page, sealed, engine, confidence, characters)
+ where exists (select from documents where company_id = %(company_id)s and document_id = %(document_id)s
+                and erased_at is null)
+on conflict (company_id, document_id, page) do nothing
 """
 
 _LIST = f"""
@@ -149,9 +161,29 @@ class Documents:
     async def fail(self, document_id: UUID, failure: str, reasons: list[str], now: datetime) -> bool:
         return await self._execute(_FAIL, document_id, failure=failure, reasons=reasons, now=now) == 1
 
+    async def add_page_texts(self, document_id: UUID, texts: Sequence[PageText], now: datetime) -> None:
+        """Keep pages that were read; one that is there stays as it is."""
+        await self._execute(
+            _ADD_PAGE_TEXTS, document_id, now=now, pages=[text.page for text in texts],
+            sealed=[text.sealed for text in texts], engines=[text.engine for text in texts],
+            confidences=[Decimal(str(text.confidence)) for text in texts],
+            characters=[text.characters for text in texts],
+        )  # fmt: skip
+
+    async def page_texts(self, document_id: UUID) -> list[PageText]:
+        """The pages that were read from their pixels, in their order."""
+        connection = await driver(self._database)
+        async with connection.cursor(row_factory=class_row(PageText)) as cursor:
+            await cursor.execute(
+                "select page, sealed, engine, confidence::float8, characters from page_texts"
+                " where company_id = %s and document_id = %s order by page",
+                (_company(), document_id),
+            )
+            return await cursor.fetchall()
+
     async def erase(self, document_id: UUID, now: datetime) -> bool:
         """Remove what was sealed and what finds it; False where that was done before."""
-        for table in ("terms", "reviews"):
+        for table in ("terms", "page_texts", "reviews"):
             await self._execute(
                 f"delete from {table} where company_id = %(company_id)s and document_id = %(document_id)s",  # noqa: S608
                 document_id,

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
 
@@ -39,6 +39,11 @@ _UPLOAD_FORM = {
     }}}}
 }  # fmt: skip
 
+_PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
+    304: {"description": "The picture that the caller has is still right."},
+}
+
 
 class Room:
     """What uploads hold in memory at the same time."""
@@ -61,6 +66,7 @@ def router(service: DocumentService, settings: ServiceSettings) -> APIRouter:
     _uploads(routes, service, settings)
     _documents(routes, service)
     _contents(routes, service)
+    _pages(routes, service)
     return routes
 
 
@@ -153,6 +159,23 @@ def _contents(routes: APIRouter, service: DocumentService) -> None:
             "Cache-Control": "private, no-store",
         }
         return StreamingResponse(_all(first, pieces), media_type=document.media_type, headers=headers)
+
+
+def _pages(routes: APIRouter, service: DocumentService) -> None:
+    @routes.get("/v1/documents/{document_id}/pages/{page}", response_class=Response, responses=_PICTURE)
+    async def show_page(
+        document_id: UUID, page: int, _: Reader,
+        width: Annotated[int, Query(ge=64, le=2400, description="At most so many pixels wide.")] = 1200,
+        if_none_match: Annotated[str | None, Header()] = None,
+    ) -> Response:  # fmt: skip
+        """A page as a person sees it."""
+        document = await service.find(document_id)
+        tag = await service.pages.tag(document, page, width)
+        # Whoever kept the picture asks again each time, so that what was erased is not shown any more.
+        headers = {"ETag": tag, "Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff"}
+        if if_none_match is not None and tag in if_none_match:
+            return Response(status_code=304, headers=headers)
+        return Response(await service.pages.picture(document, page, width), media_type="image/png", headers=headers)
 
 
 async def _all(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

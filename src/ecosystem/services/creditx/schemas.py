@@ -173,4 +173,5 @@ class EvidenceShown(BaseModel):
 
 def links_of(document_id: UUID) -> dict[str, str]:
     here = f"/v1/documents/{document_id}"
-    return {"self": here, **{name: f"{here}/{name}" for name in ("result", "evidence", "judgement", "original")}}
+    links = {name: f"{here}/{name}" for name in ("result", "evidence", "judgement", "original")}
+    return {"self": here, **links, "pages": f"{here}/pages/{{page}}"}

@@ -48,13 +48,14 @@ from ecosystem.services.creditx.model import (
     terms_of,
     words_of,
 )
+from ecosystem.services.creditx.paging.pages import Pages
 from ecosystem.services.creditx.repository import Documents
 from ecosystem.services.creditx.settings import ServiceSettings
 
 DEFAULT_RULE_SET = "kyc_aml_v2"
 INSPECTION = "ecosystem.services.creditx.reading.inspection"
 EXTRACTION = "ecosystem.services.creditx.reading.extraction"
-INSPECTOR_VERSION = 1
+INSPECTOR_VERSION = 2
 """Of the inspection that `facts` came from: what an older one found is found again."""
 NOT_INGESTED = "the ingestion failed"
 
@@ -78,6 +79,7 @@ class Parts:
     audit: Audit
     clock: Clock
     ids: Ids
+    heavy_sandbox: Sandbox
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,9 @@ class DocumentService:
         self._parts, self._settings = parts, settings
         self._database, self._documents = parts.database, parts.documents
         self._vault = Vault(parts.keyring, parts.objects)
+        self.pages = Pages(
+            parts.database, parts.documents, self._vault, parts.sandbox, parts.heavy_sandbox, parts.clock, settings
+        )
 
     # -- upload ----------------------------------------------------------------------------------------------------
 
@@ -190,10 +195,14 @@ class DocumentService:
             DocumentNotFound, CompanyNotKnownYet, and what the sandbox raises.
         """
         document, habits = await self._database.read(lambda: self._with_habits(document_id))
+        page_texts = await self.pages.texts(document)
         with await self._vault.content(document) as content:
             reading: dict[str, Any] = await self._parts.sandbox.run(
                 f"{EXTRACTION}:extract", content,
-                {"media_type": document.media_type, "date_order": habits.date_order},
+                {
+                    "media_type": document.media_type, "date_order": habits.date_order, "country": habits.country,
+                    "page_texts": page_texts,
+                },
                 timeout_seconds=self._settings.extract_seconds_max,
             )  # fmt: skip
         key = await self._vault.key(document)

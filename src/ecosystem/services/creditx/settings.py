@@ -21,5 +21,16 @@ class ServiceSettings(Settings):
     )
     inspect_seconds_max: float = Field(default=10, gt=0, le=60, description="Time to inspect one document.")
     extract_seconds_max: float = Field(default=25, gt=0, le=300, description="Time to read one document.")
+    ocr_engine: str = Field(default="auto", pattern=r"^[a-z]+$", description="What reads pages that are pictures.")
+    ocr_at_once_max: int = Field(
+        default=2, ge=1, le=64, description="Batches of pages that one process reads at once; keep workers for others."
+    )
+    ocr_page_seconds_max: float = Field(default=28, gt=0, le=60, description="Time to read one page that is a picture.")
+    ocr_memory_bytes_max: int = Field(
+        default=1 << 30, ge=64 << 20, le=8 << 30, description="Memory to read a batch of pages, beside the document."
+    )
+    pictures_at_once_max: int = Field(default=2, ge=1, le=64, description="Pages that are drawn for viewers at once.")
+    picture_seconds_max: float = Field(default=10, gt=0, le=60, description="Time to draw one page.")
+    picture_bytes_max: int = Field(default=32 << 20, ge=1 << 20, le=256 << 20, description="Size of one drawn page.")
     terms_max: int = Field(default=500, ge=10, le=5000, description="Search terms of one document.")
     retention_days: int = Field(default=2555, ge=1, le=36_500, description="How long an original is kept.")

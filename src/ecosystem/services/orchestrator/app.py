@@ -14,6 +14,7 @@ from ecosystem.services.orchestrator.repository import Runs
 from ecosystem.services.orchestrator.routes import router
 from ecosystem.services.orchestrator.service import QUEUE, TASK, Parts, WorkflowService
 from ecosystem.services.orchestrator.settings import ServiceSettings
+from ecosystem.workflow.passes import TASK as PASS
 
 # Read on import: by the time of `build`, this process may have given up the right to read its own files.
 DEFINITIONS = shipped()
@@ -27,7 +28,8 @@ def build(kernel: Kernel) -> Service:
     )
     service = WorkflowService(Runs(kernel.database), parts, DEFINITIONS)
     worker = DurableWorker(
-        kernel.database, QUEUE, {TASK: service.carry}, concurrency=settings.runs_at_once_max,
+        kernel.database, QUEUE, {TASK: service.carry, PASS: service.carry_pass},
+        concurrency=settings.runs_at_once_max, rooms={PASS: settings.passes_at_once_max},
         lease_seconds=settings.lease_seconds, on_failure=service.failed, durable=kernel.durable,
         settings=kernel.source.get(DurableSettings), clock=kernel.clock, ids=kernel.ids,
     )  # fmt: skip

@@ -65,10 +65,6 @@ def unfit(definition: Definition, cards: dict[str, AgentCard], sender: str) -> l
     for call in definition.calls():
         where = f"line {call.line}, {call.path}"
         card = cards.get(call.agent)
-        try:
-            state_of(call.metadata)
-        except ValueError as error:
-            found.append(f"{where}: {error}")
         if card is None:
             found.append(f"{where}: there is no agent {call.agent}")
             continue
@@ -79,6 +75,11 @@ def unfit(definition: Definition, cards: dict[str, AgentCard], sender: str) -> l
             found.append(f"{where}: {call.agent} takes at most {card.limits.timeout_seconds:g} s")
         if sender not in card.callers:
             found.append(f"{where}: {call.agent} may not be called by {sender}")
+    for task in (*definition.calls(), *definition.loops()):
+        try:
+            state_of(task.metadata)
+        except ValueError as error:
+            found.append(f"line {task.line}, {task.path}: {error}")
     return found
 
 
@@ -92,16 +93,29 @@ class Transition:
 
 @dataclass(frozen=True)
 class StepRecord:
-    """One attempt of one call. `code` is None where it was answered."""
+    """One attempt of one call. `code` is None where it was answered; `pass_number` is that of a pass of a loop."""
 
     name: str
     path: str
+    pass_number: int | None
     agent: str
     task: str
     attempt: int
     began_at: datetime
     ended_at: datetime
     code: str | None
+
+
+@dataclass(frozen=True)
+class LoopRecord:
+    """How far a loop has come: `ended` of its `passes`, one for each of what `each` names."""
+
+    name: str
+    path: str
+    each: str
+    passes: int
+    ended: int
+    began_at: datetime
 
 
 @dataclass(frozen=True)
@@ -126,3 +140,4 @@ class Run:
     ended_at: datetime | None
     transitions: tuple[Transition, ...] = field(default=())
     steps: tuple[StepRecord, ...] = field(default=())
+    loops: tuple[LoopRecord, ...] = field(default=())

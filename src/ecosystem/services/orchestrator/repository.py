@@ -12,8 +12,9 @@ from ecosystem.contracts.orchestrator import RunState
 from ecosystem.kernel import context
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.db.raw import driver
-from ecosystem.services.orchestrator.model import Run, StepRecord, Transition, sources
+from ecosystem.services.orchestrator.model import LoopRecord, Run, StepRecord, Transition, sources
 from ecosystem.workflow.model import Definition
+from ecosystem.workflow.port import Loop
 from ecosystem.workflow.run import Done
 
 _RUN = """run_id, workflow, version, digest, input, status, state, outcome, output, code, reason, generation,
@@ -36,8 +37,8 @@ select %(company)s, run.run_id, moves.state, %(now)s
 
 _DONE = """
 with done as (
-  insert into steps (company_id, run_id, name, path, agent, task, attempt, began_at, ended_at, code)
-  select %(company)s, %(run)s, name, path, agent, task, attempt, began_at, ended_at, code
+  insert into steps (company_id, run_id, name, path, pass, agent, task, attempt, began_at, ended_at, code)
+  select %(company)s, %(run)s, name, path, %(pass)s, agent, task, attempt, began_at, ended_at, code
     from jsonb_to_recordset(%(done)s::text::jsonb) as s (name text, path text, agent text, task text,
          attempt integer, began_at timestamptz, ended_at timestamptz, code text)
 )
@@ -67,6 +68,16 @@ select %(company)s, moved.run_id, moves.state, %(now)s, moves.reason
   from moved, before, (values (1, 'FINALIZING', null), (2, 'IDLE', %(outcome)s::text)) as moves (n, state, reason)
  where moves.n = 2 or before.state <> 'FINALIZING' order by moves.n
 """  # noqa: S608 all text is ours
+
+_BEGIN_LOOP = """
+insert into loops (company_id, run_id, key, name, path, each, passes, began_at)
+values (%(company)s, %(run)s, %(key)s, %(name)s, %(path)s, %(each)s, %(passes)s, %(now)s)
+on conflict (company_id, run_id, key) do nothing
+"""
+
+_END_OF_ONE = """
+update loops set ended = ended + 1 where company_id = %(company)s and run_id = %(run)s and key = %(key)s
+"""
 
 _FAIL = """
 with moved as (
@@ -149,11 +160,16 @@ class Runs:
             return None
         where = "where company_id = %(company)s and run_id = %(run)s order by number"
         transitions = await self._all(f"select state, at, step, reason from transitions {where}", run=run_id)  # noqa: S608
+        loops = await self._all(f"select name, path, each, passes, ended, began_at from loops {where}", run=run_id)  # noqa: S608
         steps = await self._all(
-            f"select name, path, agent, task, attempt, began_at, ended_at, code from steps {where}",  # noqa: S608
+            "select name, path, pass as pass_number, agent, task, attempt, began_at, ended_at, code"  # noqa: S608
+            f" from steps {where}",
             run=run_id,
         )
-        shown = {"transitions": tuple(Transition(**row) for row in transitions)}
+        shown = {
+            "transitions": tuple(Transition(**row) for row in transitions),
+            "loops": tuple(LoopRecord(**row) for row in loops),
+        }
         return Run(**{**vars(run), **shown, "steps": tuple(StepRecord(**row) for row in steps)})
 
     async def page(
@@ -165,16 +181,29 @@ class Runs:
         return [Run(**row) for row in rows]
 
     async def turn(
-        self, run_id: UUID, done: Sequence[Done], coming: RunState | None, step: str | None, now: datetime
-    ) -> None:
-        """Write finished steps, and move to `coming` where the state machine allows it and the run is not there."""
+        self, run_id: UUID, done: Sequence[Done], coming: RunState | None, step: str | None, now: datetime,
+        pass_number: int | None = None,
+    ) -> None:  # fmt: skip
+        """Write finished steps (those of a pass with its number), and move to `coming` where the state machine allows
+        it and the run is not there.
+        """
         state = (coming or RunState.IDLE).value
         allowed = sources(coming) if coming is not None else []
-        values = {"done": _steps(done), "state": state, "sources": allowed, "step": step}
+        values = {"done": _steps(done), "state": state, "sources": allowed, "step": step, "pass": pass_number}
         await self._execute(_TURN, run_id, now, **values)
 
     async def finish(self, run_id: UUID, done: Sequence[Done], outcome: str, output: Any, now: datetime) -> None:
-        await self._execute(_FINISH, run_id, now, done=_steps(done), outcome=outcome, output=_json(output))
+        values = {"done": _steps(done), "outcome": outcome, "output": _json(output), "pass": None}
+        await self._execute(_FINISH, run_id, now, **values)
+
+    async def begin_loop(self, run_id: UUID, loop: Loop, now: datetime) -> None:
+        """Note how many passes there will be. A loop that goes on after a retry keeps its count."""
+        values = {"key": loop.key, "name": loop.name, "path": loop.path, "each": loop.each}
+        await self._execute(_BEGIN_LOOP, run_id, now, passes=len(loop.passes), **values)
+
+    async def end_pass(self, run_id: UUID, key: str, now: datetime) -> None:
+        """Count a pass that came to its end, in the transaction that completes it."""
+        await self._execute(_END_OF_ONE, run_id, now, key=key)
 
     async def fail(self, run_id: UUID, code: str, reason: str, now: datetime) -> str | None:
         """The name of the workflow, or None where the run was not under way."""

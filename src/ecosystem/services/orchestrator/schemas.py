@@ -21,16 +21,28 @@ class TransitionShown(Answer):
 
 
 class StepShown(Answer):
-    """One attempt of one call; `code` is null where the agent answered."""
+    """One attempt of one call; `code` is null where the agent answered, `pass_number` outside of loops."""
 
     name: str
     path: str
+    pass_number: int | None
     agent: str
     task: str
     attempt: int
     began_at: datetime
     ended_at: datetime
     code: str | None
+
+
+class LoopShown(Answer):
+    """How far a loop has come: `ended` of its `passes`, one for each of what `each` names."""
+
+    name: str
+    path: str
+    each: str
+    passes: int
+    ended: int
+    began_at: datetime
 
 
 class RunListed(Answer):
@@ -58,6 +70,7 @@ class RunShown(RunListed):
     generation: int
     transitions: list[TransitionShown]
     steps: list[StepShown]
+    loops: list[LoopShown]
 
 
 class WorkflowShown(Answer):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -33,10 +33,11 @@ from ecosystem.services.orchestrator.model import Run, Status, after_cancel, sta
 from ecosystem.services.orchestrator.repository import Runs
 from ecosystem.workflow.errors import Fault
 from ecosystem.workflow.evaluate import Run as Evaluated
-from ecosystem.workflow.evaluate import check_input, evaluate
+from ecosystem.workflow.evaluate import check_input, evaluate, evaluate_pass
 from ecosystem.workflow.model import Definition
 from ecosystem.workflow.parse import parse
-from ecosystem.workflow.port import Step
+from ecosystem.workflow.passes import answer_of
+from ecosystem.workflow.port import Loop, Pass, Step
 from ecosystem.workflow.run import Done, DurablePort
 
 QUEUE, TASK = "orchestrator", "run"
@@ -202,20 +203,15 @@ class WorkflowService:
         params = task.params
         generation, started_at = 0, params["started_at"]
         if task.attempt > 1:
-            run = await self._database.read(lambda: self._known(task.task_id))
-            generation, started_at = run.generation, run.started_at.isoformat()
+            kept = await self._database.read(lambda: self._known(task.task_id))
+            generation, started_at = kept.generation, kept.started_at.isoformat()
         definition = await self._definition(params["digest"])
-        now, seconds = self._clock.now(), definition.timeout_seconds
-        deadline = None if seconds is None else now.fromisoformat(started_at) + timedelta(seconds=seconds)
         journal = _Journal(self._runs, self._parts, task.task_id, definition.workflow)
-        port = DurablePort(
-            task.task_id, generation, task, self._parts.agents, journal, self._clock,
-            sender=ORCHESTRATOR_AGENT.id, deadline=deadline,
-        )  # fmt: skip
+        run = Evaluated(str(task.task_id), params["input"], started_at, generation)
+        port = self._port(task, definition, run, journal)
         try:
             with context.scope(agent_id=ORCHESTRATOR_AGENT.id):
-                evaluated = Evaluated(str(task.task_id), params["input"], started_at, generation)
-                output = await evaluate(definition, evaluated, port)
+                output = await evaluate(definition, run, port)
         except Fault as fault:
             await port.keep(None)
             error = fault.error
@@ -227,8 +223,37 @@ class WorkflowService:
         port.finish(output)
         return {"outcome": outcome_of(output)}
 
+    async def carry_pass(self, task: TaskContext) -> dict[str, Any]:
+        """Do one pass of a loop; the handler of its durable task, a child of its run's."""
+        params = task.params
+        run = Evaluated(params["run_id"], params["input"], params["started_at"], params["generation"])
+        one = Pass(**params["pass"])
+        definition = await self._definition(params["digest"])
+        journal = _PassJournal(self._runs, self._parts, UUID(run.id), definition, one)
+        port = self._port(task, definition, run, journal)
+        try:
+            with context.scope(agent_id=ORCHESTRATOR_AGENT.id):
+                output = await evaluate_pass(definition, run, one, port)
+        except Fault as fault:
+            await port.keep(None)
+            return answer_of(fault, run.generation)
+        port.finish(output)
+        return {"output": output}
+
+    def _port(self, task: TaskContext, definition: Definition, run: Evaluated, journal: "_Journal") -> DurablePort:
+        seconds = definition.timeout_seconds
+        started_at = datetime.fromisoformat(run.started_at)
+        about = {"digest": definition.digest, "run_id": run.id, "input": run.input, "started_at": run.started_at}
+        return DurablePort(
+            UUID(run.id), run.generation, task, self._parts.agents, journal, self._clock,
+            sender=ORCHESTRATOR_AGENT.id, about=about,
+            deadline=None if seconds is None else started_at + timedelta(seconds=seconds),
+        )  # fmt: skip
+
     async def failed(self, failure: TaskFailure) -> None:
-        """Put the run into ERROR, in the transaction that fails its task."""
+        """Put the run into ERROR, in the transaction that fails its task. A pass that fails is told to its run."""
+        if failure.task_name != TASK:
+            return
         reason, code = failure.failure.message[:REASON_LENGTH_MAX], failure.failure.code
         workflow = await self._runs.fail(failure.task_id, code, reason, self._clock.now())
         if workflow is not None:
@@ -254,20 +279,36 @@ class _Journal:
         self._runs, self._parts, self._run_id, self._workflow = runs, parts, run_id, workflow
         # A run begins in VALIDATING, so that its first step needs no transaction before its call.
         self._state = RunState.VALIDATING
+        self._pass: int | None = None
 
     def is_news(self, coming: Step) -> bool:
         return state_of(coming.metadata) is not self._state
 
-    async def turn(self, done: Sequence[Done], coming: Step | None) -> None:
+    async def turn(self, done: Sequence[Done], coming: Step | Loop | None) -> None:
         state = state_of(coming.metadata) if coming is not None else None
-        await self._runs.turn(
-            self._run_id, done, state, coming.name if coming is not None else None, self._parts.clock.now()
-        )
+        now = self._parts.clock.now()
+        await self._runs.turn(self._run_id, done, state, coming.name if coming is not None else None, now, self._pass)
+        if isinstance(coming, Loop):
+            await self._runs.begin_loop(self._run_id, coming, now)
         self._state = state or self._state
 
     async def finish(self, done: Sequence[Done], output: Any) -> None:
         await self._runs.finish(self._run_id, done, outcome_of(output), output, self._parts.clock.now())
         await self._parts.outbox.add(RunCompleted(run_id=self._run_id, workflow=self._workflow))
+
+
+class _PassJournal(_Journal):
+    """The part of a run's history that one pass of a loop writes. It begins in the state of its loop."""
+
+    def __init__(self, runs: Runs, parts: Parts, run_id: UUID, definition: Definition, one: Pass) -> None:
+        super().__init__(runs, parts, run_id, definition.workflow)
+        self._state = state_of(definition.loop(one.path).metadata)
+        self._pass, self._key = one.number, one.loop_key
+
+    async def finish(self, done: Sequence[Done], output: Any) -> None:
+        now = self._parts.clock.now()
+        await self._runs.turn(self._run_id, done, None, None, now, self._pass)
+        await self._runs.end_pass(self._run_id, self._key, now)
 
 
 def outcome_of(output: Any) -> str:

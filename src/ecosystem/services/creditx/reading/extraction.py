@@ -1,6 +1,7 @@
 """What stands on a document: its kind and its values, each with page, box, confidence and method. In the sandbox."""
 
 import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,22 +46,26 @@ def prepare_sandbox() -> None:
     extract(buffer.getvalue(), media_type="application/pdf", date_order="DMY")
 
 
-def extract(payload: bytes, *, media_type: str, date_order: str) -> dict[str, Any]:
+def extract(
+    payload: bytes, *, media_type: str, date_order: str, country: str | None = None,
+    page_texts: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:  # fmt: skip
     """`{"kind", "kind_confidence", "values", "movements", "conflicts", "pages", "pages_without_text", "characters"}`.
 
     `values` are as in `contracts.creditx.Value`. `movements` is `{"count", "sum"}`, or None where the table cannot
     be read beyond doubt. `conflicts` names fields that stand there more than once with different values.
     `date_order` is `DMY` or `MDY`.
     """
+    by_ocr = {text["page"] for text in page_texts if text["lines"]}
     if media_type != "application/pdf":
-        return _answer(None, 0.0, [], None, [], pages=1, without=1, characters=0)
+        return _answer(None, 0.0, [], None, [], pages=1, without=1 - len(by_ocr & {1}), characters=0)
     document = pypdfium2.PdfDocument(payload)
     lines: list[Line] = []
     pages, without = len(document), 0
     for index in range(pages):
         page = document[index]
         found = lines_of(page, index + 1)
-        if not found and (pages == 1 or pdfium.FPDFPage_CountObjects(page.raw) > 0):
+        if not found and index + 1 not in by_ocr and (pages == 1 or pdfium.FPDFPage_CountObjects(page.raw) > 0):
             without += 1
         lines += found
         page.close()

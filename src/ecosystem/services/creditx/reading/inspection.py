@@ -10,7 +10,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from ecosystem.services.creditx.reading import pdf_structure, types
 from ecosystem.services.creditx.reading.refusal import Refused
 
-VERSION = 1
+VERSION = 2
 _IMAGE_PIXELS_MAX = 120_000_000
 _LOADERS = {types.JPEG: "JPEG", types.PNG: "PNG", types.TIFF: "TIFF"}
 
@@ -63,10 +63,11 @@ def _inspect_pdf(content: bytes, *, pages_max: int, inflated_bytes_max: int) -> 
         raise Refused("javascript_refused")
     # Before any page is loaded, which unfolds what it shows.
     pdf_structure.refuse_dangerous(content, inflated_bytes_max)
-    without_text = sum(_lacks_text(document, number) for number in range(pages))
+    to_read = [number + 1 for number in range(pages) if _lacks_text(document, number)]
     return {
         "pages": pages,
-        "pages_without_text": without_text,
+        "pages_without_text": len(to_read),
+        "pages_to_read": to_read,
         "has_attachments": pdfium.FPDFDoc_GetAttachmentCount(document.raw) > 0,
     }
 
@@ -101,4 +102,7 @@ def _inspect_image(content: bytes, media_type: str, *, pages_max: int) -> dict[s
         image.load()
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError):
         raise Refused("truncated_file") from None
-    return {"pages": pages, "pages_without_text": pages, "has_attachments": False}
+    return {
+        "pages": pages, "pages_without_text": pages, "pages_to_read": list(range(1, pages + 1)),
+        "has_attachments": False,
+    }  # fmt: skip

@@ -44,8 +44,9 @@ def cluster(wanted: Wanted, service: str) -> JSON:
         "eds_cluster_config": {"eds_config": source(wanted.place, f"eds_{service}.json")},
         # Without it a removed instance would stay until its health check fails.
         "ignore_health_on_host_removal": True,
-        # No panic: a dead instance gets nothing. No merge window: a new one gets requests at once, not in a second.
-        "common_lb_config": {"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"},
+        # An instance that is not healthy gets nothing, unless there is no other: the one that takes the place of all
+        # has not been looked at when they go. No merge window: a new one gets requests at once, not in a second.
+        "common_lb_config": {"healthy_panic_threshold": {"value": 1}, "update_merge_window": "0s"},
         "health_checks": [_health_check(wanted, service)],
         "outlier_detection": _OUTLIERS,
         "circuit_breakers": {"thresholds": [_THRESHOLD]},

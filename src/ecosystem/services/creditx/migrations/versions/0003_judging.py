@@ -4,7 +4,7 @@ from alembic import op
 
 from ecosystem.kernel.db.ddl import fence, grant_service
 
-revision, down_revision = "0003_judging", "0001_documents"
+revision, down_revision = "0003_judging", "0002_page_texts"
 
 CHANGES = """
 alter table creditx.documents

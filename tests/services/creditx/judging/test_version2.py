@@ -60,11 +60,11 @@ class TestParts:
     def test_what_is_of_the_file_is_looked_at_once(self) -> None:
         both = judged(a_reading(a_part(1, "kyc_questionnaire", QUESTIONS), a_part(2, "proof_of_address", ADDRESS)))
 
-        for rule in ("readable", "pages_complete", "customer_complete", "sanctions_screening"):
+        for rule in ("readable", "customer_complete", "sanctions_screening"):
             assert [part for part, _ in statuses(both, rule)] == [None]
 
     def test_a_sign_or_a_zone_of_one_document_is_not_held_against_the_other(self) -> None:
-        signs = [{"sign": "font_changes_in_number", "detail": "Two fonts.", "page": 2, "box": None, "part": 2}]
+        signs = [{"sign": "number_set_in_two_ways", "detail": "Two fonts.", "page": 2, "box": None, "part": 2}]
         both = judged(
             a_reading(a_part(1, "kyc_questionnaire", QUESTIONS), a_part(2, "proof_of_address", ADDRESS), signs=signs)
         )

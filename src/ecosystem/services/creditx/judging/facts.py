@@ -18,6 +18,7 @@ SCREENING = "not_available"
 """Lists of sanctions are not screened on this platform yet: rules name that, they do not pass over it."""
 _THIS_FILE = "this file, part"
 _SCALE = 10_000
+_MISSING_PAGES_MAX = 50
 _INT64 = 2**63
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
@@ -90,7 +91,7 @@ def _part(
         "ibans": {name: iban_check_digits_right(text) for name, text in texts.items() if types.get(name) == "iban"},
         "required": required,
         "missing": list(part["missing"]) if "missing" in part else [name for name in required if name not in texts],
-        "conflicts": list(part["conflicts"]),
+        "missing_pages": _missing_pages(part), "conflicts": list(part["conflicts"]),
         "mrz": [_mrz(one) for one in reading.get("mrz", []) if one["part"] == part["part"]],
         "signs": [
             {"sign": one["sign"], "page": one.get("page") or 0}
@@ -119,6 +120,15 @@ def _mrz(found: Mapping[str, Any]) -> dict[str, Any]:
         "doubts": list(found.get("doubts", ())), "repaired": found.get("repaired", 0),
         "against_print": dict(found.get("against_print", {})),
     }  # fmt: skip
+
+
+def _missing_pages(part: Mapping[str, Any]) -> list[int]:
+    """Numbers that "page 2 of 3" promises, of a document with fewer pages: a number may just not have been read."""
+    numbering = part.get("page_numbering") or {}
+    stated = numbering.get("stated")
+    if stated is None or stated <= part["last_page"] - part["first_page"] + 1:
+        return []
+    return [number for number in range(1, stated + 1) if number not in numbering["present"]][:_MISSING_PAGES_MAX]
 
 
 def _page_confidences(reading: Mapping[str, Any]) -> list[float]:

@@ -11,11 +11,10 @@ from ecosystem.contracts.creditx import Outcome, RuleStatus
 VARIABLES = (
     "kind", "kind_confidence", "characters", "pages", "pages_without_text", "page_confidences", "part", "parts",
     "values", "confidences", "ambiguous", "dates", "today", "amounts", "movements", "ibans", "required", "missing",
-    "conflicts", "mrz", "signs", "customer", "screening",
+    "missing_pages", "conflicts", "mrz", "signs", "customer", "screening",
 )  # fmt: skip
 """What CEL may speak of; `facts.py` says what each is."""
 Name = Field(pattern=r"^[a-z][a-z0-9_]{2,60}$")
-Cel = Field(min_length=1, max_length=4096)
 
 
 class _Form(BaseModel):
@@ -89,6 +88,7 @@ class Given(_Form):
     ambiguous: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    missing_pages: tuple[int, ...] = Field(default=(), description="Numbers that page numbers name.")
     movements: dict[Literal["count", "sum"], int | str] | None = None
     mrz: tuple[dict[str, Any], ...] = Field(default=(), max_length=4)
     signs: tuple[str, ...] = Field(default=(), max_length=20)

@@ -158,6 +158,8 @@ def _reading(given: Given) -> dict[str, Any]:
     missing = given.missing or tuple(name for name in (kind.required if kind else ()) if name not in given.values)
     unread = sum(confidence == 0 for confidence in given.page_confidences)
     pages = [{"method": "ocr" if one < 1 else "text_layer", "confidence": one} for one in given.page_confidences]
+    stated = len(pages) + len(given.missing_pages)
+    present = [number for number in range(1, stated + 1) if number not in given.missing_pages]
     return {
         "version": 2, "kind": given.kind, "kind_confidence": given.kind_confidence, "values": values,
         "conflicts": list(given.conflicts), "movements": given.movements, "pages": len(pages),
@@ -165,6 +167,7 @@ def _reading(given: Given) -> dict[str, Any]:
         "signs": [{"sign": sign, "page": 1, "part": 1} for sign in given.signs],
         "mrz": [{"part": 1, "format": "TD3", "checks": {}, "against_print": {}, **one} for one in given.mrz],
         "parts": [{"part": 1, "kind": given.kind, "kind_confidence": given.kind_confidence, "missing": list(missing),
+                   "first_page": 1, "last_page": len(pages), "page_numbering": {"stated": stated, "present": present},
                    "conflicts": list(given.conflicts), "movements": given.movements}],
     }  # fmt: skip
 

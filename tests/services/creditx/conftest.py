@@ -110,13 +110,19 @@ class Creditx:
         )
 
     async def ingest(self, content: bytes, name: str = "document.pdf", rules: str = "kyc_aml_v2") -> UUID:
-        """Upload, and what the workflow does, without the workflow."""
+        """Upload, and what the workflow does, without the workflow: pages without text are really read."""
         answer = await self.upload(content, name)
         assert answer.status_code == 202, answer.text
         document_id = UUID(answer.json()["document_id"])
-        for task in self.steps(document_id, rules):
-            await self.ask(task)
+        await self.work(document_id, rules)
         return document_id
+
+    async def work(self, document_id: UUID, rules: str = "kyc_aml_v2") -> None:
+        first, *others = self.steps(document_id, rules)
+        validated = await self.ask(first)
+        pages = [ReadPages(document_id=document_id, pages=batch) for batch in validated.page_batches]
+        for task in (*pages, *others):
+            await self.ask(task)
 
     @staticmethod
     def steps(document_id: UUID, rules: str = "kyc_aml_v2") -> list[Task]:

@@ -7,7 +7,13 @@ from uuid import UUID
 
 import pytest
 
-from ecosystem.contracts.creditx import CheckCompliance, ExtractMetadata, FailDocument, StoreDocument, ValidateDocument
+from ecosystem.contracts.creditx import (
+    CheckCompliance,
+    ExtractMetadata,
+    FailDocument,
+    StoreDocument,
+    ValidateDocument,
+)
 from ecosystem.kernel.errors import EcosystemError
 from specimens.maker import make
 from specimens.model import Fault, Kind, Outcome, Specimen
@@ -32,9 +38,19 @@ class TestOutcomes:
         result = await creditx.get(f"/v1/documents/{document_id}/result")
         assert result["outcome"] == truth.outcome
         assert result["kind"] == truth.kind
-        assert {value["name"]: value["value"] for value in result["values"]} == dict(truth.fields)
-        failing = [rule["rule"] for rule in result["rules"] if rule["status"] == "failed"]
-        assert failing == list(truth.failing_rules)
+        # Of what is read from pixels, values may be wrong that say themselves that they are unsure.
+        sure = {
+            (value["part"], value["name"]): value["value"]
+            for value in result["values"]
+            if specimen.truth.quality == "text" or value["confidence"] >= 0.9
+        }
+        printed = {
+            (number, name): text for number, part in enumerate(truth.parts, 1) for name, text in part.fields.items()
+        }
+        assert sure.items() <= printed.items()
+        assert len(sure) >= (len(printed) if specimen.truth.quality == "text" else len(printed) / 2)
+        failing = {rule["rule"] for rule in result["rules"] if rule["status"] == "failed"}
+        assert failing == set(truth.failing_rules)
 
     async def test_the_score_can_be_recomputed_by_hand(self, creditx: Creditx) -> None:
         specimen = make(Kind.BANK_STATEMENT, seed=3, as_of=AS_OF, fault=Fault.WRONG_IBAN_CHECK_DIGITS)
@@ -87,7 +103,7 @@ class TestOutcomes:
 
     async def test_a_page_without_text_needs_reading(self, creditx: Creditx) -> None:
         specimen = make(Kind.INVOICE, seed=3, as_of=AS_OF, fault=Fault.UNREADABLE)
-        document_id = await creditx.ingest(specimen.content)
+        document_id = await creditx.ingest(specimen.content, specimen.name)
 
         shown = await creditx.get(f"/v1/documents/{document_id}")
         assert (shown["outcome"], shown["reasons"], shown["status"]) == ("review", ["needs reading"], "completed")
@@ -103,8 +119,7 @@ class TestOutcomes:
                 answers[path.stem] = answer.json()["code"]
                 continue
             document_id = UUID(answer.json()["document_id"])
-            for task in creditx.steps(document_id):
-                await creditx.ask(task)
+            await creditx.work(document_id)
             shown = await creditx.get(f"/v1/documents/{document_id}")
             answers[path.stem] = f"{shown['outcome']}: {shown['reasons'][0]}"
 
@@ -192,21 +207,21 @@ class TestAgents:
         ]  # fmt: skip
 
     async def test_another_company_s_document_is_not_found(self, creditx: Creditx) -> None:
-        document_id = await creditx.ingest(SPECIMENS[0].content)
+        document_id = await creditx.ingest(SPECIMENS[0].content, SPECIMENS[0].name)
         for task in [*creditx.steps(document_id), FailDocument(document_id=document_id, reason="x")]:
             with pytest.raises(EcosystemError) as refused:
                 await creditx.ask(task, company_id=creditx.theirs)
             assert refused.value.code == "document_not_found"
 
     async def test_steps_out_of_order_are_refused(self, creditx: Creditx) -> None:
-        document_id = UUID((await creditx.upload(SPECIMENS[0].content)).json()["document_id"])
+        document_id = UUID((await creditx.upload(SPECIMENS[0].content, SPECIMENS[0].name)).json()["document_id"])
         for task in (CheckCompliance(document_id=document_id), StoreDocument(document_id=document_id)):
             with pytest.raises(EcosystemError) as refused:
                 await creditx.ask(task)
             assert refused.value.code == "document_not_read"
 
     async def test_an_unknown_rule_set_and_a_changed_one_are_refused(self, fresh_creditx: Creditx) -> None:
-        document_id = UUID((await fresh_creditx.upload(SPECIMENS[0].content)).json()["document_id"])
+        document_id = UUID((await fresh_creditx.upload(SPECIMENS[0].content, SPECIMENS[0].name)).json()["document_id"])
         await fresh_creditx.ask(ExtractMetadata(document_id=document_id))
         with pytest.raises(EcosystemError) as unknown:
             await fresh_creditx.ask(CheckCompliance(document_id=document_id, rule_set="kyc'; drop table documents;--"))

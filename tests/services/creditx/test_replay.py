@@ -9,8 +9,9 @@ from ecosystem.cli import explaining
 from ecosystem.contracts.creditx import CheckCompliance, ExtractMetadata
 from ecosystem.services.creditx.judging.bench import BENCH
 from ecosystem_client.models import Judgement
-from specimens.maker import demonstration, everything
-from specimens.model import Outcome
+from specimens.maker import make
+from specimens.model import Kind, Outcome, Quality
+from specimens.selections import everything
 from tests.services.creditx.conftest import AS_OF, Creditx
 from tests.services.creditx.files import a_pdf
 
@@ -36,7 +37,11 @@ async def recomputed(creditx: Creditx, judgement: dict[str, Any]) -> list[str]:
 
 
 async def test_every_stored_decision_recomputes_to_the_same(creditx: Creditx) -> None:
-    specimens = [one for one in everything(5, AS_OF, None) if one.truth.outcome is not Outcome.REFUSED]
+    specimens = [
+        one
+        for one in everything(5, AS_OF, None)
+        if one.truth.outcome is not Outcome.REFUSED and one.truth.quality is Quality.TEXT
+    ]
     for number, specimen in enumerate(specimens):
         document_id = await creditx.ingest(specimen.content, specimen.name)
         if number % 5 == 0:
@@ -51,7 +56,7 @@ async def test_every_stored_decision_recomputes_to_the_same(creditx: Creditx) ->
 
 
 async def test_a_decision_from_before_inputs_were_kept_follows_from_what_was_read(creditx: Creditx) -> None:
-    document_id = await creditx.ingest(demonstration(7, AS_OF)[0].content)
+    document_id = await creditx.ingest(make(Kind.BANK_STATEMENT, seed=7, as_of=AS_OF).content)
     creditx.harness.platform.rows(
         "update creditx.documents set decision_inputs = null where document_id = %s returning 1", document_id
     )
@@ -74,7 +79,7 @@ async def test_the_decision_of_a_person_does_not_change_what_the_rules_said(cred
 
 @pytest.mark.parametrize("change", ["a weight", "a value"])
 async def test_what_was_changed_is_seen(creditx: Creditx, change: str) -> None:
-    await creditx.ingest(demonstration(7, AS_OF)[0].content)
+    await creditx.ingest(make(Kind.BANK_STATEMENT, seed=7, as_of=AS_OF).content)
     (judgement,) = (await judgements(creditx)).values()
     text = (await creditx.get("/v1/rule-sets/kyc_aml_v2"))["text"]
     if change == "a weight":

@@ -169,5 +169,10 @@ class _Words(dict[str, str]):
 def _word(value: Any) -> str:
     if not isinstance(value, list):
         return str(value)
+    if all(isinstance(item, str) for item in value):
+        # A map has no order in CEL: the same facts must give the same evidence, whoever computes it again.
+        value = sorted(value)
+    elif any(isinstance(item, list) for item in value):
+        value = [f"[{_word(item)}]" if isinstance(item, list) else item for item in value]
     more = f" and {len(value) - _LISTED_MAX} more" if len(value) > _LISTED_MAX else ""
     return ", ".join(map(str, value[:_LISTED_MAX])) + more

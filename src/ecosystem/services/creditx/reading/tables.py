@@ -19,6 +19,8 @@ _MONEY = ("debit", "credit", "amount", "balance", "unit_price")
 _OTHER, _MOVEMENTS = "other", "movements"
 _DATES = ("date", "value_date")
 _NEXT_LINE_HEIGHTS = 2.2
+# Headings set close to each other touch: "Soll EURGutschrift EUR".
+_HEADING_WORD = re.compile(r"[A-Z]{3}(?=[A-ZÄÖÜ][a-zäöü])|\S+?(?=(?<=[a-zà-ÿ])[A-ZÄÖÜÉÈ])|\S+")
 _YEAR = re.compile(r"(?:19|20)\d{2}")
 
 
@@ -144,7 +146,7 @@ def _headings(cell: Cell, table: TableOf) -> list[Column]:
     for form in forms(cell.text):
         if form in table.headings:
             return [Column(table.headings[form], cell)]
-    words = _words(cell)
+    words = [match.span() for match in _HEADING_WORD.finditer(cell.text[:200])]
     found: list[Column] = []
     position = 0
     while position < len(words):
@@ -229,18 +231,20 @@ def _parted(table: Table, line: Line, habits: Habits) -> Iterator[Cell]:
                     yield head
                     rest = rest.part(words[end - 1][1])
                     break
-        yield from _amounts_parted(rest, habits)
+        yield from _amounts_parted(table, rest, habits)
 
 
-def _amounts_parted(cell: Cell, habits: Habits) -> Iterator[Cell]:
+def _amounts_parted(table: Table, cell: Cell, habits: Habits) -> Iterator[Cell]:
+    """Amounts that stand under headings for money, parted from what is before them; one inside a text stays there."""
     words = _words(cell)
     if len(words) < 2 or read_as("amount", cell.text, habits) or read_as("date", cell.text, habits):
         yield cell
         return
     for start in range(1, len(words)):
         tail = cell.part(words[start][0])
-        if amounts.has_places(tail.text) and read_as("amount", tail.text, habits):
-            yield from _amounts_parted(cell.part(0, words[start - 1][1]), habits)
+        under = any(column.name in _MONEY and column.cell.overlap(tail) > 0 for column in table.columns)
+        if under and amounts.has_places(tail.text) and read_as("amount", tail.text, habits):
+            yield from _amounts_parted(table, cell.part(0, words[start - 1][1]), habits)
             yield tail
             return
     yield cell

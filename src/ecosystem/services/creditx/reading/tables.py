@@ -161,6 +161,9 @@ def _headings(cell: Cell, table: TableOf) -> list[Column]:
             word = cell.text[slice(*words[position])].strip("()[]")
             if folded(word) not in ("in", "en") and amounts.read_currency(word) is None:
                 return []
+            if found:
+                before = found[-1].cell
+                found[-1].cell = joined((before, cell.part(*words[position])))
             position += 1
     return found
 

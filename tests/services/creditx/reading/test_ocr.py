@@ -12,6 +12,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from ecosystem.kernel.sandbox.sandbox import Sandbox
 from ecosystem.services.creditx.reading import types
+from tests.services.creditx.reading.oddities import as_file, letters_without_names
 
 REAL = Path(__file__).parents[4].parent / "shared" / "data" / "docs"
 LINES = ("Zürcher Kantonalbank", "IBAN CH93 0076 2011 6238 5295 7", "Période du 01.10.2026", "Saldo 12'450.35")
@@ -35,13 +36,9 @@ def a_page() -> Image.Image:
     for number, line in enumerate(LINES):
         canvas.drawString(50, 250 - 40 * number, line)
     canvas.save()
-    return pypdfium2.PdfDocument(buffer.getvalue())[0].render(scale=200 / 72).to_pil().convert("RGB")
-
-
-def as_file(image: Image.Image, name: str, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, name, **options)
-    return buffer.getvalue()
+    page: Any = pypdfium2.PdfDocument(buffer.getvalue())[0]
+    image: Image.Image = page.render(scale=200 / 72).to_pil().convert("RGB")
+    return image
 
 
 def texts(page: dict[str, Any]) -> list[str]:
@@ -75,6 +72,25 @@ async def test_each_page_of_a_turned_fax_is_read_upright(sandbox: Sandbox) -> No
         assert (page["width"], page["height"]) == image.size
         assert page["upright_width"] > page["upright_height"]
         assert page["lines"][0]["upright"][1] < page["lines"][1]["upright"][1]
+
+
+async def test_what_a_font_does_not_name_is_read_as_people_read_it(sandbox: Sandbox) -> None:
+    (page,) = await read(sandbox, letters_without_names("Kontoauszug 2026"), types.PDF)
+
+    assert "".join(texts(page)).replace(" ", "") == "Kontoauszug2026"
+
+
+async def test_each_line_of_a_long_receipt_is_read_once(sandbox: Sandbox) -> None:
+    lines = [f"Item {number}" for number in range(40)]
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer, pagesize=(120, 2400))
+    for number, line in enumerate(lines):
+        canvas.drawString(20, 2370 - 58 * number, line)
+    canvas.save()
+
+    (page,) = await read(sandbox, buffer.getvalue(), types.PDF)
+
+    assert texts(page) == lines
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real documents are not on this machine")

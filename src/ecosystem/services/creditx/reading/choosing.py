@@ -21,7 +21,7 @@ _WEAK = 0.75
 _RANK = 0.002
 _AGAINST_HABIT = 0.25
 """Of a text that stands where this document does not set its values."""
-_CONTRADICTED = 0.5
+_CONTRADICTED = 0.6
 _OCR_MARGIN = 0.06
 PROVED = 0.99
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ecosystem.services.creditx.reading.answers import country_names
-from ecosystem.services.creditx.reading.kinds import KindOf
+from ecosystem.services.creditx.reading.kinds import KindOf, lexicon
 from ecosystem.services.creditx.reading.labels import folded, forms, label_before, nearest
 from ecosystem.services.creditx.reading.layout import Cell, Line, joined
 from ecosystem.services.creditx.reading.names import has_postcode
@@ -14,7 +14,7 @@ Way = Literal["colon", "beside", "below", "run_on", "block", "head", "sentence"]
 _BELOW_HEIGHTS, _NEXT_LINE_HEIGHTS, _SAME_PITCH = 2.6, 1.9, 1.3
 _SAME_EDGE_HEIGHTS = 0.5
 _ZONE_HEIGHTS = 8.0
-_BLURRED = 0.97
+_BLURRED, _LARGE = 0.97, 1.15
 _CONTINUED_LINES_MAX = 4
 _LABEL_CHARACTERS_MAX = 90
 _COLONS = ":："
@@ -71,11 +71,13 @@ class Sheet:
 
 def sheet_of(lines: list[Line], kind: KindOf, *, ocr: bool) -> Sheet:
     sheet = Sheet([], kind)
+    heights = sorted(cell.height for line in lines for cell in line)
+    usual = heights[len(heights) // 2] if heights else 0.0
     for line in lines:
         cells: Line = []
         for whole in line:
             for cell in _parted(whole, kind, ocr=ocr):
-                label = _label(cell, kind, ocr=ocr)
+                label = _label(cell, kind, ocr=ocr, large=cell.height > _LARGE * usual)
                 if label:
                     sheet.labels[id(cell)] = label
                 cells.append(cell)
@@ -133,7 +135,7 @@ def _any_of(kind: KindOf, text: str, *, ocr: bool) -> Meaning:
     return frozenset.union(*_meanings(kind, text, ocr=ocr))
 
 
-def _label(cell: Cell, kind: KindOf, *, ocr: bool) -> Label | None:
+def _label(cell: Cell, kind: KindOf, *, ocr: bool, large: bool) -> Label | None:
     text, labels, blurred = cell.text, kind.labels, cell.confidence < _BLURRED
     position = _colon_in(text)
     if position is not None and ocr and any(form in labels for form in forms(text[position + 1 :])):
@@ -151,6 +153,9 @@ def _label(cell: Cell, kind: KindOf, *, ocr: bool) -> Label | None:
         if ocr and head and (meaning := nearest(head[0], labels, blurred=blurred)):
             return Label(meaning, "", cell, position + 1, colon=True, exact=False)
     begun = label_before(text, labels)
+    if begun and not large and folded(text[: begun[0]]) in lexicon().titles:
+        # "Invoice 4711" is a title with its number; in small print it is but mentioned.
+        begun = None
     if begun and _may_be_value(text[begun[0] :].lstrip(_MARKS_AFTER)):
         return Label(begun[1], forms(text[: begun[0]])[0], cell, begun[0])
     if ocr and len(text) <= _LABEL_CHARACTERS_MAX and not any(character.isdigit() for character in text):

@@ -19,7 +19,8 @@ _MONEY = ("debit", "credit", "amount", "balance", "unit_price")
 _OTHER, _MOVEMENTS = "other", "movements"
 _DATES = ("date", "value_date")
 _NEXT_LINE_HEIGHTS = 2.2
-_WORD = re.compile(r"[A-Z]{3}(?=[A-ZÀ-Þ][a-zß-ÿ])|\S+")
+# Headings set close to each other touch: "Soll EURGutschrift EUR".
+_HEADING_WORD = re.compile(r"[A-Z]{3}(?=[A-ZÄÖÜ][a-zäöü])|\S+?(?=(?<=[a-zà-ÿ])[A-ZÄÖÜÉÈ])|\S+")
 _YEAR = re.compile(r"(?:19|20)\d{2}")
 
 
@@ -145,7 +146,7 @@ def _headings(cell: Cell, table: TableOf) -> list[Column]:
     for form in forms(cell.text):
         if form in table.headings:
             return [Column(table.headings[form], cell)]
-    words = _words(cell)
+    words = [match.span() for match in _HEADING_WORD.finditer(cell.text[:200])]
     found: list[Column] = []
     position = 0
     while position < len(words):
@@ -160,13 +161,23 @@ def _headings(cell: Cell, table: TableOf) -> list[Column]:
             word = cell.text[slice(*words[position])].strip("()[]")
             if folded(word) not in ("in", "en") and amounts.read_currency(word) is None:
                 return []
+            if found:
+                before = found[-1].cell
+                found[-1].cell = joined((before, cell.part(*words[position])))
             position += 1
     return found
 
 
 def _words(cell: Cell) -> list[tuple[int, int]]:
-    """Where its words stand. A heading may touch the currency of the column before it: `EURGutschrift` is two words."""
-    return [match.span() for match in _WORD.finditer(cell.text[:200])]
+    words, start = [], None
+    for position, character in enumerate(cell.text[:200] + " "):
+        if character.isspace():
+            if start is not None:
+                words.append((start, position))
+            start = None
+        elif start is None:
+            start = position
+    return words
 
 
 def _currency_of(cells: Sequence[Cell]) -> str | None:
@@ -227,14 +238,14 @@ def _parted(table: Table, line: Line, habits: Habits) -> Iterator[Cell]:
 
 
 def _amounts_parted(table: Table, cell: Cell, habits: Habits) -> Iterator[Cell]:
-    """Amounts are parted where they stand under a heading for money: others belong to the text that names them."""
+    """Amounts that stand under headings for money, parted from what is before them; one inside a text stays there."""
     words = _words(cell)
     if len(words) < 2 or read_as("amount", cell.text, habits) or read_as("date", cell.text, habits):
         yield cell
         return
     for start in range(1, len(words)):
         tail = cell.part(words[start][0])
-        under = any(column.name in _MONEY and _shared(column.cell, tail) > 0 for column in table.columns)
+        under = any(column.name in _MONEY and column.cell.overlap(tail) > 0 for column in table.columns)
         if under and amounts.has_places(tail.text) and read_as("amount", tail.text, habits):
             yield from _amounts_parted(table, cell.part(0, words[start - 1][1]), habits)
             yield tail
@@ -258,13 +269,8 @@ def _column(table: Table, cell: Cell, habits: Habits) -> str | None:
     return min(fitting, key=lambda column: _apart(column.cell, cell)).name
 
 
-def _shared(heading: Cell, cell: Cell) -> float:
-    """The width that lies under both; below zero the gap between them."""
-    return min(heading.right, cell.right) - max(heading.left, cell.left)
-
-
 def _apart(heading: Cell, cell: Cell) -> float:
-    overlap = _shared(heading, cell)
+    overlap = min(heading.right, cell.right) - max(heading.left, cell.left)
     edges = min(abs(heading.left - cell.left), abs(heading.right - cell.right))
     return edges if overlap > 0 else edges + 1000 + abs(overlap)
 

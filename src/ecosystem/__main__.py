@@ -28,7 +28,7 @@ def main() -> int:
         return entrypoints.run(word, rest)
     from ecosystem.cli.main import main as command
 
-    return command(sys.argv[1:], {"config": _settings_classes, "schemas": _openapi})
+    return command(sys.argv[1:], {"config": _settings_classes, "schemas": _schemas, "rules": _rules_bench})
 
 
 def _settings_classes() -> list[type[Any]]:
@@ -37,10 +37,16 @@ def _settings_classes() -> list[type[Any]]:
     return list(entrypoints.settings_classes())
 
 
-def _openapi() -> dict[str, dict[str, Any]]:
+def _schemas() -> dict[str, dict[str, Any]]:
     from ecosystem import description
 
-    return description.openapi()
+    return description.schemas()
+
+
+def _rules_bench() -> Any:
+    from ecosystem.entrypoints import resolve
+
+    return resolve("ecosystem.services.creditx.judging.bench:BENCH")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,16 @@ from ecosystem.kernel.runtime.service import Kernel
 from ecosystem.kernel.settings import Source
 
 
+def schemas() -> dict[str, dict[str, Any]]:
+    """What the services are described by, as JSON, by its file below `schemas/`: OpenAPI, and the form of rule sets."""
+    rule_set = resolve("ecosystem.services.creditx.judging.form:RuleSet").model_json_schema()
+    documents = {f"openapi/{name}.json": document for name, document in openapi().items()}
+    return {
+        **documents,
+        "rule-set.schema.json": {"$schema": "https://json-schema.org/draft/2020-12/schema", **rule_set},
+    }
+
+
 def openapi() -> dict[str, dict[str, Any]]:
     """The OpenAPI document of each service with public routes, by its registered name."""
     documents = {}

@@ -19,6 +19,7 @@ from ecosystem.cli.demonstration import (
     specimen_cases,
 )
 from ecosystem_client import Ecosystem, Retries
+from ecosystem_client.models import Result, Value
 from specimens.maker import write
 from specimens.selections import demonstration
 from tests.client.twin import CLIENT, SECRET, Twin, problem, served, twin_app
@@ -30,10 +31,15 @@ TRUTH = {
 }  # fmt: skip
 
 
-def a_report(**changes: object) -> Report:
+def a_report(values: dict[str, str] | None = None, confidence: float = 0.98, **changes: object) -> Report:
+    read = {"currency": "CHF", "iban": "x"} if values is None else values
     came: dict[str, object] = {
-        "outcome": "rejected", "kind": "invoice", "values": {"currency": "CHF", "iban": "x"},
-        "failing": [("iban_check_digits", "The remainder is 5, not 1.")], "document_id": "d1",
+        "outcome": "rejected", "kind": "invoice", "values": read, "document_id": "d1",
+        "failing": [("iban_check_digits", "The remainder is 5, not 1.")],
+        "result": Result(
+            document_id="d1",
+            values=tuple(Value(name=name, value=value, confidence=confidence) for name, value in read.items()),
+        ),
     }  # fmt: skip
     return Report("a.pdf", **{**came, **changes})  # type: ignore[arg-type]
 
@@ -54,7 +60,21 @@ class TestComparison:
         ],
     )
     def test_each_difference_is_named(self, changes: dict[str, object], said: str) -> None:
-        assert said in differences(TRUTH, a_report(**changes))
+        assert said in differences(TRUTH, a_report(**changes))  # type: ignore[arg-type]
+
+    def test_value_from_pixels_may_be_wrong_where_it_says_that_it_is_unsure(self) -> None:
+        scanned = TRUTH | {"quality": "scan_200"}
+        unsure, sure = a_report({"currency": "CNF"}, 0.7), a_report({"currency": "CNF"}, 0.95)
+
+        assert differences(scanned, unsure) == []
+        assert differences(scanned, sure) == ["currency read as 'CNF', 'CHF' is printed"]
+        assert unsure.wrong == sure.wrong == {(1, "currency"): "CHF"}
+        assert (unsure.values_true, unsure.values_exact) == (1, 0)
+
+    def test_each_document_of_a_file_is_compared_with_its_own_part(self) -> None:
+        truth = TRUTH | {"kind": "several", "fields": {}, "parts": [{"part": 2, "fields": {"currency": "EUR"}}]}
+
+        assert "currency read as None, 'EUR' is printed" in differences(truth, a_report(kind="several"))
 
 
 class TestSending:

@@ -150,6 +150,11 @@ class TestOthers:
         assert runs.main(["show", "r1"]) == 0
         said = capsys.readouterr()
         assert "2026-11-24T04:00:00.123" in said.out
+        assert "read_pages: 3 of 12 batches" in said.out
+        assert [line.split()[:2] for line in said.out.splitlines()[-2:]] == [
+            ["read", "3"],
+            ["validate", "validation-agent"],
+        ]
         assert "Next: eco runs retry r1" in said.err
 
     def test_events_page_tail_and_have_an_empty_state(

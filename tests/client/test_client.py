@@ -191,6 +191,10 @@ class TestDocuments:
         assert found == ["d0", "d1", "d2", "d3", "d4"]
         assert twin.paths().count("GET /v1/documents") == 3
 
+    async def test_a_page_comes_as_its_picture(self, ecosystem: AsyncEcosystem) -> None:
+        assert await ecosystem.documents.page_image("d1", 2, width=450) == b"page 2, 450 wide"
+        assert await ecosystem.documents.page_image("d1", 2) == b"page 2, None wide"
+
     async def test_original_comes_in_chunks(self, ecosystem: AsyncEcosystem) -> None:
         assert b"".join([chunk async for chunk in ecosystem.documents.original("d1")]) == b"one two"
 

@@ -106,6 +106,10 @@ def _documents(app: FastAPI, twin: Twin) -> None:
         done = {"status": "completed", "kind": "invoice", "outcome": "approved", "compliance_score": "92.50"}
         return JSONResponse({"document_id": document_id, "a_field_of_tomorrow": 1, **done})
 
+    @app.get("/v1/documents/{document_id}/pages/{page}")
+    async def picture(document_id: str, page: int, width: int | None = None) -> Response:
+        return Response(f"page {page}, {width} wide".encode(), media_type="image/png")
+
     @app.get("/v1/documents/{document_id}/original")
     async def original(document_id: str) -> Response:
         return StreamingResponse(iter([b"one ", b"two"]), media_type="application/pdf")
@@ -162,7 +166,13 @@ def _administration(app: FastAPI, twin: Twin) -> None:
             {"state": "VALIDATING", "at": at, "step": "validate"},
             {"state": "ERROR", "at": at, "reason": "no"},
         ]
-        return JSONResponse({"run_id": run_id, "state": "ERROR", "workflow": "w", "transitions": transitions})
+        loops = [{"name": "read_pages", "path": "/do/0", "each": "batch", "passes": 12, "ended": 3, "began_at": at}]
+        steps = [
+            {"name": "read", "agent": "ocr-agent", "attempt": 1, "began_at": at, "ended_at": at, "pass_number": 3},
+            {"name": "validate", "agent": "validation-agent", "attempt": 1, "began_at": at, "ended_at": at},
+        ]
+        shown = {"run_id": run_id, "state": "ERROR", "workflow": "w", "transitions": transitions}
+        return JSONResponse(shown | {"loops": loops, "steps": steps})
 
     @app.get("/v1/documents/{document_id}/result")
     async def result(document_id: str) -> Response:

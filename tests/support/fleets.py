@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ecosystem.cli.login import first_administrator
+from ecosystem.cli.operator import platform
 from ecosystem.cli.project import tool_environment
+from ecosystem_client import Ecosystem
 from tests.support.engines import short_folder
 
 
@@ -40,6 +43,19 @@ class Fleet:
     def process(self, slot: str) -> dict[str, Any]:
         """A process by its slot (`creditx-1`) or engine (`cache`)."""
         return next(one for one in self.status()["processes"] if Path(one["log"]).stem == slot)
+
+
+@contextmanager
+def an_integrator(fleet: Fleet, name: str) -> Iterator[Ecosystem]:
+    """A client of a company of its own, through the edge."""
+    running = platform(fleet.home)
+    with running.connect(first_administrator(running)) as administrator:
+        company = administrator.companies.create(
+            f"{name} AG", region="eu", time_zone="Europe/Zurich", locale="en_GB", currency="CHF"
+        )
+        client = administrator.clients.create(name, roles=["integrator"], company_id=company.company_id)
+    with Ecosystem(running.edge_url, client.client_id, str(client.client_secret), ca=running.edge_ca) as ecosystem:
+        yield ecosystem
 
 
 @contextmanager

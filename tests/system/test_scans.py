@@ -12,11 +12,9 @@ import psycopg
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from ecosystem.cli.login import first_administrator
-from ecosystem.cli.operator import platform
 from ecosystem_client import Ecosystem
 from ecosystem_client.models import Run
-from tests.support.fleets import Fleet, a_fleet
+from tests.support.fleets import Fleet, a_fleet, an_integrator
 from tests.support.poll import eventually_now
 
 pytestmark = pytest.mark.system
@@ -33,13 +31,7 @@ def fleet() -> Iterator[Fleet]:
 
 @pytest.fixture(scope="module")
 def ecosystem(fleet: Fleet) -> Iterator[Ecosystem]:
-    running = platform(fleet.home)
-    with running.connect(first_administrator(running)) as administrator:
-        company = administrator.companies.create(
-            "Scans AG", region="eu", time_zone="Europe/Zurich", locale="en_GB", currency="CHF"
-        )
-        client = administrator.clients.create("scans", roles=["integrator"], company_id=company.company_id)
-    with Ecosystem(running.edge_url, client.client_id, str(client.client_secret), ca=running.edge_ca) as ecosystem:
+    with an_integrator(fleet, "scans") as ecosystem:
         yield ecosystem
 
 

@@ -55,7 +55,10 @@ class Receipt(Model):
 
 @dataclass(frozen=True, kw_only=True)
 class Document(Model):
-    """`status`: received, processing, completed, failed. `outcome`, once there is one: approved, rejected, review."""
+    """`status`: received, processing, completed, failed. `outcome`, once there is one: approved, rejected, review.
+
+    `judged_outcome` is what the rules said, where a person decided otherwise; `open_rules` could not be applied.
+    """
 
     document_id: str
     status: str
@@ -66,7 +69,12 @@ class Document(Model):
     rule_set_version: int | None = None
     failing_rules: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
+    open_rules: tuple[str, ...] = ()
+    judged_outcome: str | None = None
+    decided_by: str | None = None
+    decided_at: datetime | None = None
     failure: str | None = None
+    customer: str | None = None
     file_name: str | None = None
     media_type: str | None = None
     size_bytes: int | None = None
@@ -102,7 +110,10 @@ class Value(Model):
 
 @dataclass(frozen=True, kw_only=True)
 class Rule(Model):
-    """`status` is passed, failed or not_applicable; `evidence` says in one sentence why."""
+    """`status` is passed, failed, not_applicable or not_available; `evidence` says in one sentence why.
+
+    `part` is the document within the file, None for the file as a whole; `changes` says what would change the result.
+    """
 
     rule: str
     status: str
@@ -110,7 +121,19 @@ class Rule(Model):
     title: str | None = None
     weight: Decimal | None = None
     values: tuple[str, ...] = ()
+    part: int | None = None
     source: str | None = None
+    changes: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision(Model):
+    """What a person decided, and why."""
+
+    outcome: str
+    decided_by: str
+    decided_at: datetime
+    reason: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +164,10 @@ class Result(Model):
     rules: tuple[Rule, ...] = ()
     reasons: tuple[str, ...] = ()
     page_readings: tuple[PageReading, ...] = ()
+    open_rules: tuple[str, ...] = ()
+    judged_outcome: str | None = None
+    decision: Decision | None = None
+    customer: str | None = None
 
     @property
     def failing(self) -> tuple[Rule, ...]:
@@ -149,6 +176,64 @@ class Result(Model):
     def value(self, name: str) -> str | None:
         """The value read under this name, or None."""
         return next((value.value for value in self.values if value.name == name), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement(Model):
+    """A judgement with all that it was computed from: `inputs` and the text of the rule set of that SHA-256.
+
+    `outcome` is what stands now; `judged_outcome` what the rules said.
+    """
+
+    document_id: str
+    rule_set: str
+    rule_set_version: int
+    rule_set_sha256: str
+    judged_outcome: str
+    judged_at: datetime
+    judged_as_of: date
+    inputs: Mapping[str, Any]
+    inputs_kept: bool = True
+    kind: str | None = None
+    compliance_score: Decimal | None = None
+    reasons: tuple[str, ...] = ()
+    open_rules: tuple[str, ...] = ()
+    results: tuple[Rule, ...] = ()
+    values: tuple[Value, ...] = ()
+    outcome: str | None = None
+    decision: Decision | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleSet(Model):
+    """One version of a rule set; `text` is its YAML and comes with a single one, not in lists."""
+
+    name: str
+    version: int
+    sha256: str
+    title: str | None = None
+    current: bool = False
+    rules: int | None = None
+    text: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Review(Model):
+    """A document that awaits a decision (`awaits`), or the `decision` it came to. `claimed_by`: who holds it now."""
+
+    document_id: str
+    awaits: bool = True
+    kind: str | None = None
+    outcome: str | None = None
+    judged_outcome: str | None = None
+    compliance_score: Decimal | None = None
+    failing_rules: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    uploaded_at: datetime | None = None
+    requested_at: datetime | None = None
+    claimed_by: str | None = None
+    claimed_until: datetime | None = None
+    decision: Decision | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,11 +44,12 @@ class Request:
     upload: Upload | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     changes_nothing: bool = False
+    repeated_is_once: bool = False
 
     @property
     def repeatable(self) -> bool:
         """Whether sending it twice does the same as sending it once."""
-        safe = self.changes_nothing or self.method in ("GET", "HEAD", "PUT", "DELETE")
+        safe = self.changes_nothing or self.repeated_is_once or self.method in ("GET", "HEAD", "PUT", "DELETE")
         return safe or "Idempotency-Key" in self.headers
 
     def query(self) -> dict[str, Any]:

@@ -20,6 +20,7 @@ STYLES = {
     "passed": "green",
     "failed": "red",
     "not_applicable": "dim",
+    "not_available": "yellow",
 }
 
 
@@ -36,6 +37,7 @@ def main(arguments: list[str]) -> int:
 def _upload_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--rule-set", help="judge by this rule set (default: the platform's)")
+    parser.add_argument("--customer", metavar="REFERENCE", help="whose documents they are, by your own reference")
     parser.add_argument("--wait", action="store_true", help="follow each to its outcome")
     company_option(parser)
 
@@ -44,6 +46,7 @@ def _list_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kind")
     parser.add_argument("--outcome", choices=("approved", "rejected", "review"))
     parser.add_argument("--status", choices=("received", "processing", "completed", "failed"))
+    parser.add_argument("--customer", metavar="REFERENCE", help="of this customer, by your own reference")
     parser.add_argument("--search", metavar="TERM", help="an exact name, number or ISO date that was read")
     paging_options(parser)
     company_option(parser)
@@ -61,7 +64,7 @@ def _upload(parsed: argparse.Namespace) -> int:
         path.open("rb").close()
     with connect_for(parsed.company) as ecosystem:
         for path in parsed.files:
-            rows.append(_send(ecosystem, path, parsed.rule_set, wait=parsed.wait))
+            rows.append(_send(ecosystem, path, parsed))
     if parsed.json:
         screen.as_json({"items": rows})
     else:
@@ -70,16 +73,16 @@ def _upload(parsed: argparse.Namespace) -> int:
     return 1 if any(row["status"] == "refused" for row in rows) else 0
 
 
-def _send(ecosystem: Ecosystem, path: Path, rule_set: str | None, *, wait: bool) -> dict[str, Any]:
+def _send(ecosystem: Ecosystem, path: Path, parsed: argparse.Namespace) -> dict[str, Any]:
     """A refusal of one file is its outcome, not the end of the command."""
     try:
-        receipt = ecosystem.documents.upload(path, rule_set=rule_set)
+        receipt = ecosystem.documents.upload(path, rule_set=parsed.rule_set, customer=parsed.customer)
     except ApiError as refusal:
         if refusal.status in (401, 403) or refusal.status >= 500:
             raise
         return {"file": path.name, "status": "refused", "code": refusal.code, "said": refusal.next_step}
     row: dict[str, Any] = {"file": path.name, "document_id": receipt.document_id, "status": receipt.status}
-    if not wait:
+    if not parsed.wait:
         return row
     document = ecosystem.documents.follow(receipt.document_id)
     return row | {
@@ -99,11 +102,12 @@ def _list(parsed: argparse.Namespace) -> int:
                 outcome=parsed.outcome,
                 status=parsed.status,
                 q=parsed.search,
+                customer=parsed.customer,
                 limit=parsed.limit,
                 cursor=cursor,
             ),
         )
-    narrowed = any((parsed.kind, parsed.outcome, parsed.status, parsed.search))
+    narrowed = any((parsed.kind, parsed.outcome, parsed.status, parsed.search, parsed.customer))
     return show_page(
         parsed,
         page,
@@ -152,6 +156,9 @@ def _result(parsed: argparse.Namespace) -> int:
             ("score", result.compliance_score),
             ("rule set", f"{result.rule_set} version {result.rule_set_version}" if result.rule_set else None),
             ("reasons", "; ".join(result.reasons) or None),
+            ("open rules", ", ".join(result.open_rules) or None),
+            ("decided by", result.decision.decided_by if result.decision else None),
+            ("decision", result.decision.reason if result.decision else None),
         )
     )
     screen.out()
@@ -164,6 +171,6 @@ def _result(parsed: argparse.Namespace) -> int:
 
 def _rules(rules: Iterable[Rule]) -> list[tuple[object, ...]]:
     """What failed first: that is what somebody came to see."""
-    order = {"failed": 0, "passed": 1}
-    ranked = sorted(rules, key=lambda rule: order.get(rule.status, 2))
+    order = {"failed": 0, "not_available": 1, "passed": 2}
+    ranked = sorted(rules, key=lambda rule: order.get(rule.status, 3))
     return [(rule.rule, rule.status, rule.weight, rule.evidence) for rule in ranked]

@@ -28,6 +28,8 @@ COMMANDS: dict[str, tuple[tuple[str, str], ...]] = {
         ("company", "companies: create, list, show"),
         ("client", "clients of a company: create, list, revoke, rotate-secret"),
         ("documents", "documents: upload, list, show, result"),
+        ("reviews", "documents that await a person: list, show, claim, release, decide"),
+        ("rules", "rule sets: list, show, check, test, explain, replay"),
         ("runs", "runs of workflows: list, show, cancel, retry"),
         ("events", "the event log: list, tail, show, replay, dead-letters"),
         ("specimens", "make documents with their truth"),

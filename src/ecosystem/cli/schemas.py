@@ -14,11 +14,11 @@ SUMMARY = "Write schemas/ anew from the code, or check that it is what the code 
 FOLDER = ROOT / "schemas"
 
 
-def main(arguments: list[str], openapi: Mapping[str, dict[str, Any]] | None = None) -> int:
-    """`openapi` are the documents of services by name: `__main__` composes them from the catalog."""
+def main(arguments: list[str], described: Mapping[str, dict[str, Any]] | None = None) -> int:
+    """`described` is what stands in services, by its file below schemas/: `__main__` composes it from the catalog."""
     parser = argparse.ArgumentParser(prog="eco schemas", description=SUMMARY)
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 where a file differs")
-    wanted = {path: _text(document) for path, document in documents(openapi or {}).items()}
+    wanted = {path: _text(document) for path, document in documents(described or {}).items()}
     if not parser.parse_args(arguments).check:
         _write(wanted)
         return 0
@@ -28,9 +28,9 @@ def main(arguments: list[str], openapi: Mapping[str, dict[str, Any]] | None = No
     return 1 if differing else 0
 
 
-def documents(openapi: Mapping[str, dict[str, Any]]) -> dict[Path, dict[str, Any]]:
-    """Every file of schemas/ with its content: OpenAPI of services, JSON Schema 2020-12 of events and tasks."""
-    found = {FOLDER / "openapi" / f"{name}.json": document for name, document in openapi.items()}
+def documents(described: Mapping[str, dict[str, Any]]) -> dict[Path, dict[str, Any]]:
+    """Every file of schemas/ with its content: what stands in services, JSON Schema 2020-12 of events and tasks."""
+    found = {FOLDER / name: document for name, document in described.items()}
     for name, event in index.EVENTS.items():
         found[FOLDER / "events" / f"{name}.json"] = event.model_json_schema()
     for agent_id, card in index.AGENTS.items():

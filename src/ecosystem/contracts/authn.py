@@ -13,13 +13,14 @@ AUDIENCE = "ecosystem"
 ROLES: dict[str, frozenset[str]] = {
     "platform-administrator": frozenset({
         "companies:read", "companies:write", "clients:read", "clients:write", "platform:read", "platform:write",
-        "documents:read", "documents:write", "runs:read", "runs:write", "events:read", "events:replay", "agents:call",
+        "documents:read", "documents:write", "documents:decide", "runs:read", "runs:write", "events:read",
+        "events:replay", "agents:call",
     }),
     "company-administrator": frozenset({
-        "companies:read", "clients:read", "clients:write", "documents:read", "documents:write", "runs:read",
-        "runs:write", "events:read", "agents:call",
+        "companies:read", "clients:read", "clients:write", "documents:read", "documents:write", "documents:decide",
+        "runs:read", "runs:write", "events:read", "agents:call",
     }),
-    "analyst": frozenset({"documents:read", "documents:write", "runs:read", "events:read"}),
+    "analyst": frozenset({"documents:read", "documents:write", "documents:decide", "runs:read", "events:read"}),
     "integrator": frozenset({"documents:read", "documents:write", "runs:read", "events:read", "agents:call"}),
     "auditor": frozenset({"documents:read", "runs:read", "events:read"}),
 }  # fmt: skip

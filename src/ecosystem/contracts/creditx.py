@@ -12,7 +12,7 @@ from ecosystem.kernel.agent.card import AgentCard, AgentType, Limits, OnTimeout,
 from ecosystem.kernel.messaging.event import Event
 
 SERVICE = "creditx-service"
-PREFIXES = ("/v1/documents", "/v1/rule-sets")
+PREFIXES = ("/v1/documents", "/v1/reviews", "/v1/rule-sets")
 WORKFLOW = "compliance_document_ingestion"
 PAGES_MAX = 500
 PAGES_OF_BATCH_MAX = 4
@@ -72,13 +72,20 @@ class Value(Part):
 
 
 class RuleStatus(StrEnum):
+    """`not_available`: the rule needs what this platform does not have; it neither passes nor fails, and is named."""
+
     PASSED = "passed"
     FAILED = "failed"
     NOT_APPLICABLE = "not_applicable"
+    NOT_AVAILABLE = "not_available"
 
 
 class RuleResult(Part):
-    """`evidence` names the values (by name) that decided and says in one sentence why."""
+    """`evidence` names the values (by name) that decided and says in one sentence why.
+
+    `part` is the document within the file (from 1), None where the rule looks at the file as a whole. `source` is the
+    law or standard behind the rule, `changes` what would change the result.
+    """
 
     rule: str
     title: str
@@ -86,7 +93,9 @@ class RuleResult(Part):
     weight: Decimal
     evidence: str
     values: tuple[str, ...] = ()
+    part: int | None = None
     source: str = ""
+    changes: str = ""
 
 
 class DocumentRef(Part):
@@ -131,7 +140,10 @@ class MetadataExtracted(Result):
 
 
 class ComplianceChecked(Result):
-    """score = 100 × Σ weight of passed / Σ weight of passed and failed, two decimals, half up."""
+    """score = 100 × Σ weight of passed / Σ weight of passed and failed, two decimals, half up.
+
+    `open_rules` could not be applied because what they need is not available; an approval names them.
+    """
 
     outcome: Outcome
     compliance_score: Decimal | None
@@ -140,7 +152,9 @@ class ComplianceChecked(Result):
     passed: int
     failed: int
     not_applicable: int
+    not_available: int = 0
     failing_rules: tuple[str, ...] = ()
+    open_rules: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
 
 
@@ -212,6 +226,16 @@ class DocumentReviewRequested(Event, event_type="compliance_document_review_requ
     reasons: tuple[str, ...]
 
 
+class DocumentDecided(Event, event_type="compliance_document_decided", subject="document_id"):
+    """A person decided a document that awaited review; `judged_outcome` is what the rules had said, if they could."""
+
+    document_id: UUID
+    outcome: Outcome
+    judged_outcome: Outcome | None
+    decided_by: str
+    decided_at: datetime
+
+
 def _card(
     agent_id: str, purpose: str, task: tuple[type[Task], ...], seconds: float, timeout: OnTimeout, clients: bool = True
 ) -> AgentCard:
@@ -243,4 +267,6 @@ STORAGE_AGENT = _card(
     (StoreDocument, FailDocument), 15, OnTimeout.FAIL_CLOSED, clients=False,
 )  # fmt: skip
 AGENTS = (VALIDATION_AGENT, OCR_AGENT, METADATA_EXTRACTION_AGENT, CREDITX_COMPLIANCE_AGENT, STORAGE_AGENT)
-EVENTS: tuple[type[Event], ...] = (DocumentCreated, DocumentProcessed, DocumentFailed, DocumentReviewRequested)
+EVENTS: tuple[type[Event], ...] = (
+    DocumentCreated, DocumentProcessed, DocumentFailed, DocumentReviewRequested, DocumentDecided,
+)  # fmt: skip

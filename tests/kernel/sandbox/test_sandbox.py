@@ -307,6 +307,33 @@ asyncio.run(main())
         assert (first, second) == (3, 4)
         assert users == [account[0] if account else os.geteuid()]
 
+    def test_each_sandbox_of_a_process_has_a_guardian_and_modules_of_its_own(self) -> None:
+        script = """
+import asyncio, json, psutil
+from ecosystem.kernel.sandbox import prefork
+from ecosystem.kernel.sandbox.sandbox import Sandbox
+for _ in range(prefork.SANDBOXES):
+    prefork.start_spawner(None)
+async def main():
+    light, heavy = Sandbox(), Sandbox()
+    first = await light.run("ecosystem.kernel.sandbox.echo:size", b"abc")
+    spawners = [child.children() for child in psutil.Process().children()]
+    await heavy.run("tests.kernel.sandbox.hostile:remember", b"")
+    after = [child.children() for child in psutil.Process().children()]
+    known = [sorted(sandbox._spawning.known) for sandbox in (light, heavy)]
+    await light.close()
+    await heavy.close()
+    print(json.dumps([first, sorted(map(len, spawners)), sorted(map(len, after)), known]))
+asyncio.run(main())
+"""
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=environment(), timeout=30)
+        assert done.returncode == 0, done.stderr.decode()
+
+        first, spawners, after, known = json.loads(done.stdout)
+        # The second one's spawner starts with its first job.
+        assert (first, spawners, after) == (3, [0, 1], [1, 1])
+        assert known == [["ecosystem.kernel.sandbox.echo"], ["tests.kernel.sandbox.hostile"]]
+
 
 def environment() -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PATH": os.environ["PATH"]}

@@ -13,6 +13,7 @@ from tests.services.creditx.conftest import AS_OF, NOW, Creditx
 from tests.services.creditx.files import a_pdf
 
 GOOD = make(Kind.BANK_STATEMENT, seed=11, as_of=AS_OF)
+DECISION = {"outcome": "approved", "reason": "Looked at it."}
 INJECTIONS = [
     "' or '1'='1", "'; drop table creditx.documents;--", "%", "_", "\\", "$1", "{{7*7}}", "<script>", "\x00", "%s",
 ]  # fmt: skip
@@ -62,15 +63,16 @@ class TestRoutes:
         document_id = await creditx.ingest(a_pdf("x"))
         for method, path in _routes(creditx, document_id):
             for caller, status in ((creditx.service.client(), 401), (creditx.caller("runs:read"), 403)):
-                assert (await caller.request(method, path)).status_code == status, path
+                assert (await caller.request(method, path, json=DECISION)).status_code == status, path
 
     async def test_another_company_s_document_is_not_there(self, creditx: Creditx) -> None:
         document_id = await creditx.ingest(GOOD.content, "Keller.pdf")
         for method, path in _routes(creditx, document_id):
             if str(document_id) not in path:
                 continue
-            theirs = await creditx.stranger.request(method, path)
-            absent = await creditx.stranger.request(method, path.replace(str(document_id), str(uuid4())))
+            body = DECISION if method == "POST" else None
+            theirs = await creditx.stranger.request(method, path, json=body)
+            absent = await creditx.stranger.request(method, path.replace(str(document_id), str(uuid4())), json=body)
             assert theirs.status_code == 404
             # Not even a trace of a difference between what is another's and what is nobody's.
             assert _without_trace(theirs.json()) == _without_trace(absent.json())
@@ -93,13 +95,19 @@ class TestRoutes:
 
     async def test_rule_sets_are_shown_with_the_hash_that_decisions_carry(self, creditx: Creditx) -> None:
         document_id = await creditx.ingest(GOOD.content)
-        (listed,) = (await creditx.get("/v1/rule-sets"))["items"]
+        first, listed = (await creditx.get("/v1/rule-sets"))["items"]
         shown = await creditx.get("/v1/rule-sets/kyc_aml_v2")
+        older = await creditx.get("/v1/rule-sets/kyc_aml_v2?version=1")
+        absent = await creditx.client.get("/v1/rule-sets/kyc_aml_v2?version=9")
         result = await creditx.get(f"/v1/documents/{document_id}/result")
         unknown = await creditx.client.get("/v1/rule-sets/nothing")
 
         assert listed["name"] == result["rule_set"] == "kyc_aml_v2"
         assert listed["sha256"] == shown["sha256"] == result["rule_set_sha256"]
+        assert (listed["current"], listed["version"], first["current"], older["sha256"]) == (
+            True, result["rule_set_version"], False, first["sha256"],
+        )  # fmt: skip
+        assert (absent.status_code, absent.json()["code"]) == (422, "rule_set_unknown")
         assert (unknown.status_code, unknown.json()["code"]) == (422, "rule_set_unknown")
 
     async def test_before_its_outcome_a_document_shows_how_far_it_is(self, creditx: Creditx) -> None:
@@ -231,7 +239,7 @@ def _routes(creditx: Creditx, document_id: UUID) -> list[tuple[str, str]]:
         for route in router.routes
         for method in route.methods  # type: ignore[attr-defined]
     ]
-    assert len(found) == 9
+    assert len(found) == 15
     assert all(path.startswith(PREFIXES) for _, path in found)
     return found
 

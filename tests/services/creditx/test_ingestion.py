@@ -41,13 +41,14 @@ class TestOutcomes:
         document_id = await creditx.ingest(specimen.content)
 
         result = await creditx.get(f"/v1/documents/{document_id}/result")
-        weights = {status: Decimal(0) for status in ("passed", "failed", "not_applicable")}
+        weights = {status: Decimal(0) for status in ("passed", "failed", "not_applicable", "not_available")}
         for rule in result["rules"]:
             weights[rule["status"]] += Decimal(rule["weight"])
         expected = 100 * weights["passed"] / (weights["passed"] + weights["failed"])
-        # readable 10, kind 10, complete 20, dates 10, period 10, balance 20, names 10 against iban 15.
-        assert (weights["passed"], weights["failed"]) == (90, 15)
-        assert Decimal(result["compliance_score"]) == expected.quantize(Decimal("0.01")) == Decimal("85.71")
+        # readable 10, kind 10, pages 10, complete 20, agree 10, strong 10, dates 10, period 10, balance 20, amounts 15
+        # against iban 15.
+        assert (weights["passed"], weights["failed"]) == (125, 15)
+        assert Decimal(result["compliance_score"]) == expected.quantize(Decimal("0.01")) == Decimal("89.29")
 
     async def test_evidence_points_to_values_on_the_page(self, creditx: Creditx) -> None:
         specimen = make(Kind.PROOF_OF_ADDRESS, seed=3, as_of=AS_OF, fault=Fault.OLD_PROOF_OF_ADDRESS)
@@ -83,8 +84,6 @@ class TestOutcomes:
 
         result = await creditx.get(f"/v1/documents/{document_id}/result")
         assert {value["name"]: value["value"] for value in result["values"]} == dict(specimen.truth.fields)
-        noted = {value["name"] for value in result["values"] if value["ambiguous"]}
-        assert all(value["confidence"] < 0.7 for value in result["values"] if value["name"] in noted)
 
     async def test_a_page_without_text_needs_reading(self, creditx: Creditx) -> None:
         specimen = make(Kind.INVOICE, seed=3, as_of=AS_OF, fault=Fault.UNREADABLE)
@@ -138,7 +137,8 @@ class TestAgents:
         assert (validated.status, validated.validated, validated.metadata.pages) == ("validated", True, 1)
         assert (extracted.kind, set(extracted.value_names)) == ("kyc_questionnaire", set(specimen.truth.fields))
         assert (checked.outcome, checked.failing_rules) == ("review", ("pep_declared_no",))
-        assert checked.passed + checked.failed + checked.not_applicable == 11
+        assert checked.passed + checked.failed + checked.not_applicable + checked.not_available == 20
+        assert checked.open_rules == ("sanctions_screening",)
         assert (stored.outcome, stored.cached) == ("review", True)
 
     async def test_no_answer_and_no_event_carries_what_stands_on_the_document(self, creditx: Creditx) -> None:
@@ -211,7 +211,7 @@ class TestAgents:
         with pytest.raises(EcosystemError) as unknown:
             await fresh_creditx.ask(CheckCompliance(document_id=document_id, rule_set="kyc'; drop table documents;--"))
         fresh_creditx.harness.platform.rows(
-            "insert into creditx.rule_sets_used values ('kyc_aml_v2', 1, 'another text', now()) returning 1"
+            "insert into creditx.rule_sets_used values ('kyc_aml_v2', 2, 'another text', now()) returning 1"
         )
         with pytest.raises(EcosystemError) as changed:
             await fresh_creditx.ask(CheckCompliance(document_id=document_id))

@@ -181,12 +181,9 @@ class Harness:
 
 
 async def killed_at(
-    flow: Harness, request_type: str, number: int = 1, *, kept: tuple[UUID, str] | None = None
-) -> None:  # fmt: skip
-    """Have a process of its own work on what there is, until it is killed in the middle of that call.
-
-    `kept`: not before this run shows this state, since a call may be under way while the answer before it is kept.
-    """
+    flow: Harness, request_type: str, number: int = 1, *, when: Callable[[], Awaitable[Any]] | None = None
+) -> None:
+    """Have a process of its own work on what there is, until it is killed in the middle of that call, after `when`."""
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.services.orchestrator.child", flow.platform.url("eco_orchestrator"), request_type,
         str(number), stdout=asyncio.subprocess.PIPE, cwd=ROOT,
@@ -197,8 +194,8 @@ async def killed_at(
         async with asyncio.timeout(20):
             while (line := await child.stdout.readline()) != b"reached\n":
                 assert line, "the child ended before it came there"
-        if kept is not None:
-            await flow.in_state(*kept)
+        if when is not None:
+            await when()
     finally:
         child.kill()
         await child.wait()

@@ -157,7 +157,7 @@ class TestDeath:
 
     async def test_a_killed_process_is_followed_by_another(self, flow: Harness) -> None:
         run_id = await flow.start()
-        await killed_at(flow, "store_document", kept=(run_id, "AGGREGATING"))
+        await killed_at(flow, "store_document", when=lambda: flow.in_state(run_id, "AGGREGATING"))
         flow.work()
         run = await flow.ended(run_id)
 

@@ -13,7 +13,7 @@ import anyio
 from ecosystem_client._async.caller import AsyncCaller
 from ecosystem_client._async.connection import json_of
 from ecosystem_client.errors import FollowTimedOut
-from ecosystem_client.models import Document, Receipt, Result
+from ecosystem_client.models import Document, Judgement, Receipt, Result
 from ecosystem_client.reading import Page
 from ecosystem_client.request import Request, Upload
 
@@ -32,22 +32,26 @@ class AsyncDocuments:
         *,
         name: str | None = None,
         rule_set: str | None = None,
+        customer: str | None = None,
         idempotency_key: str | None = None,
     ) -> Receipt:
         """Send a file (its path, its bytes, or a seekable stream) to be read and judged.
 
         The upload is made under an Idempotency-Key, so a broken connection is repaired by sending again: the
         platform keeps one document. Give a key of your own to carry that promise over a restart of your program.
+        `customer` is your own reference for the customer whose document it is (1 to 64 printable ASCII characters):
+        documents of one customer are compared with each other.
 
         Raises:
             Invalid: the file was refused; `code` names the rule, `next_step` the way out. Nothing was stored.
             TooLarge: over the platform's limit.
             OSError: the file cannot be read.
         """
+        told = {"rule_set": rule_set, "customer": customer}
         request = Request(
             "POST",
             "/v1/documents",
-            form={"rule_set": rule_set} if rule_set else None,
+            form={name: text for name, text in told.items() if text} or None,
             upload=Upload.of(source, name),
             headers={"Idempotency-Key": idempotency_key or str(uuid4())},
         )
@@ -67,6 +71,10 @@ class AsyncDocuments:
     async def evidence(self, document_id: str) -> Any:
         """Where on which page each value stands that decided a rule."""
         return await self._caller.json(Request("GET", f"/v1/documents/{document_id}/evidence"))
+
+    async def judgement(self, document_id: str) -> Judgement:
+        """The judgement of the rules with all that it was computed from. Raises Conflict where there is none yet."""
+        return await self._caller.one(Judgement, Request("GET", f"/v1/documents/{document_id}/judgement"))
 
     async def original(self, document_id: str) -> AsyncIterator[bytes]:
         """The bytes as they were sent, in chunks."""
@@ -125,6 +133,7 @@ class AsyncDocuments:
         outcome: str | None = None,
         status: str | None = None,
         q: str | None = None,
+        customer: str | None = None,
         created_from: datetime | None = None,
         created_to: datetime | None = None,
         limit: int | None = None,
@@ -132,7 +141,9 @@ class AsyncDocuments:
     ) -> Page[Document]:
         """One page. `q` finds exact terms as they were normalised: a name, an IBAN without spaces, an ISO date."""
         return await self._caller.page(
-            Document, "/v1/documents", _filter(kind, outcome, status, q, created_from, created_to, limit, cursor)
+            Document,
+            "/v1/documents",
+            _filter(kind, outcome, status, q, customer, created_from, created_to, limit, cursor),
         )
 
     def list(
@@ -142,13 +153,16 @@ class AsyncDocuments:
         outcome: str | None = None,
         status: str | None = None,
         q: str | None = None,
+        customer: str | None = None,
         created_from: datetime | None = None,
         created_to: datetime | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[Document]:
         """All that match, fetched page by page (`limit` documents each) as you go."""
         return self._caller.all(
-            Document, "/v1/documents", _filter(kind, outcome, status, q, created_from, created_to, limit, None)
+            Document,
+            "/v1/documents",
+            _filter(kind, outcome, status, q, customer, created_from, created_to, limit, None),
         )
 
 
@@ -157,6 +171,7 @@ def _filter(
     outcome: str | None,
     status: str | None,
     q: str | None,
+    customer: str | None,
     created_from: datetime | None,
     created_to: datetime | None,
     limit: int | None,
@@ -167,6 +182,7 @@ def _filter(
         "outcome": outcome,
         "status": status,
         "q": q,
+        "customer": customer,
         "created_from": created_from.isoformat() if created_from else None,
         "created_to": created_to.isoformat() if created_to else None,
         "limit": limit,

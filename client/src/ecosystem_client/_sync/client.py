@@ -12,6 +12,8 @@ from ecosystem_client._sync.caller import Caller
 from ecosystem_client._sync.connection import Connection, json_of
 from ecosystem_client._sync.documents import Documents
 from ecosystem_client._sync.events import Events
+from ecosystem_client._sync.reviews import Reviews
+from ecosystem_client._sync.rule_sets import RuleSets
 from ecosystem_client._sync.runs import Runs
 from ecosystem_client._sync.tokens import Tokens
 from ecosystem_client.models import AgentAnswer, Client
@@ -65,6 +67,8 @@ class Ecosystem:
         self.clients = Clients(caller)
         self.runs = Runs(caller)
         self.events = Events(caller)
+        self.reviews = Reviews(caller)
+        self.rule_sets = RuleSets(caller)
 
     def for_company(self, company_id: str) -> "Ecosystem":
         """The same platform administrator acting for one company, over the same connection; close only one of both."""

@@ -11,7 +11,7 @@ from uuid import uuid4
 from ecosystem_client._sync.caller import Caller
 from ecosystem_client._sync.connection import json_of
 from ecosystem_client.errors import FollowTimedOut
-from ecosystem_client.models import Document, Receipt, Result
+from ecosystem_client.models import Document, Judgement, Receipt, Result
 from ecosystem_client.reading import Page
 from ecosystem_client.request import Request, Upload
 
@@ -30,22 +30,26 @@ class Documents:
         *,
         name: str | None = None,
         rule_set: str | None = None,
+        customer: str | None = None,
         idempotency_key: str | None = None,
     ) -> Receipt:
         """Send a file (its path, its bytes, or a seekable stream) to be read and judged.
 
         The upload is made under an Idempotency-Key, so a broken connection is repaired by sending again: the
         platform keeps one document. Give a key of your own to carry that promise over a restart of your program.
+        `customer` is your own reference for the customer whose document it is (1 to 64 printable ASCII characters):
+        documents of one customer are compared with each other.
 
         Raises:
             Invalid: the file was refused; `code` names the rule, `next_step` the way out. Nothing was stored.
             TooLarge: over the platform's limit.
             OSError: the file cannot be read.
         """
+        told = {"rule_set": rule_set, "customer": customer}
         request = Request(
             "POST",
             "/v1/documents",
-            form={"rule_set": rule_set} if rule_set else None,
+            form={name: text for name, text in told.items() if text} or None,
             upload=Upload.of(source, name),
             headers={"Idempotency-Key": idempotency_key or str(uuid4())},
         )
@@ -65,6 +69,10 @@ class Documents:
     def evidence(self, document_id: str) -> Any:
         """Where on which page each value stands that decided a rule."""
         return self._caller.json(Request("GET", f"/v1/documents/{document_id}/evidence"))
+
+    def judgement(self, document_id: str) -> Judgement:
+        """The judgement of the rules with all that it was computed from. Raises Conflict where there is none yet."""
+        return self._caller.one(Judgement, Request("GET", f"/v1/documents/{document_id}/judgement"))
 
     def original(self, document_id: str) -> Iterator[bytes]:
         """The bytes as they were sent, in chunks."""
@@ -122,6 +130,7 @@ class Documents:
         outcome: str | None = None,
         status: str | None = None,
         q: str | None = None,
+        customer: str | None = None,
         created_from: datetime | None = None,
         created_to: datetime | None = None,
         limit: int | None = None,
@@ -129,7 +138,9 @@ class Documents:
     ) -> Page[Document]:
         """One page. `q` finds exact terms as they were normalised: a name, an IBAN without spaces, an ISO date."""
         return self._caller.page(
-            Document, "/v1/documents", _filter(kind, outcome, status, q, created_from, created_to, limit, cursor)
+            Document,
+            "/v1/documents",
+            _filter(kind, outcome, status, q, customer, created_from, created_to, limit, cursor),
         )
 
     def list(
@@ -139,13 +150,16 @@ class Documents:
         outcome: str | None = None,
         status: str | None = None,
         q: str | None = None,
+        customer: str | None = None,
         created_from: datetime | None = None,
         created_to: datetime | None = None,
         limit: int | None = None,
     ) -> Iterator[Document]:
         """All that match, fetched page by page (`limit` documents each) as you go."""
         return self._caller.all(
-            Document, "/v1/documents", _filter(kind, outcome, status, q, created_from, created_to, limit, None)
+            Document,
+            "/v1/documents",
+            _filter(kind, outcome, status, q, customer, created_from, created_to, limit, None),
         )
 
 
@@ -154,6 +168,7 @@ def _filter(
     outcome: str | None,
     status: str | None,
     q: str | None,
+    customer: str | None,
     created_from: datetime | None,
     created_to: datetime | None,
     limit: int | None,
@@ -164,6 +179,7 @@ def _filter(
         "outcome": outcome,
         "status": status,
         "q": q,
+        "customer": customer,
         "created_from": created_from.isoformat() if created_from else None,
         "created_to": created_to.isoformat() if created_to else None,
         "limit": limit,

@@ -56,11 +56,16 @@ class Program:
         return value is True
 
 
+@lru_cache(maxsize=64)
+def _environment(variables: tuple[str, ...]) -> Any:
+    """Made once for a place: making one takes longer than to compile most expressions."""
+    return cel.NewEnv(variables=dict.fromkeys(variables, cel.Type.DYN))
+
+
 @lru_cache(maxsize=1024)
 def _compile(text: str, variables: tuple[str, ...]) -> Program:
-    environment = cel.NewEnv(variables=dict.fromkeys(variables, cel.Type.DYN))
     try:
-        return Program(text, environment.compile(text))
+        return Program(text, _environment(variables).compile(text))
     except (RuntimeError, TypeError, ValueError) as error:
         raise ExpressionInvalid(_shorten(error), expression=text) from None
 

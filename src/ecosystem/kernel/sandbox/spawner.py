@@ -11,6 +11,7 @@ the spawner before is void.
 """
 
 import gc
+import heapq  # noqa: F401 Counter.most_common imports it at first use, when a worker cannot any more
 import importlib
 import os
 import re

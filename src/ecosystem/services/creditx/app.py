@@ -24,9 +24,14 @@ from ecosystem.kernel.sandbox.sandbox import Sandbox
 from ecosystem.kernel.telemetry.log import log
 from ecosystem.services.creditx.consumers import consumers
 from ecosystem.services.creditx.handlers import Handlers
+from ecosystem.services.creditx.judging import routes as judging_routes
 from ecosystem.services.creditx.judging.rule_set import shipped
+from ecosystem.services.creditx.judging.service import JudgingService
 from ecosystem.services.creditx.paging.pages import PICTURES
 from ecosystem.services.creditx.repository import Documents
+from ecosystem.services.creditx.reviewing import routes as reviewing_routes
+from ecosystem.services.creditx.reviewing.repository import Reviews
+from ecosystem.services.creditx.reviewing.service import ReviewService
 from ecosystem.services.creditx.routes import router
 from ecosystem.services.creditx.service import EXTRACTION, INSPECTION, DocumentService, Parts
 from ecosystem.services.creditx.settings import ServiceSettings
@@ -43,11 +48,16 @@ def build(kernel: Kernel) -> Service:
         kernel.database, documents, kernel.keyring, kernel.objects, kernel.cache, kernel.sandbox, kernel.outbox,
         kernel.audit, kernel.clock, kernel.ids, kernel.heavy_sandbox,
     )  # fmt: skip
-    service = DocumentService(parts, settings)
-    handlers = Handlers(service)
+    service, judging = DocumentService(parts, settings), JudgingService(parts)
+    reviews = ReviewService(parts, Reviews(kernel.database))
+    handlers = Handlers(service, judging)
     return Service(
         name=kernel.service,
-        routers=(router(service, settings),),
+        routers=(
+            router(service, settings),
+            judging_routes.router(judging),
+            reviewing_routes.router(reviews, kernel.clock),
+        ),
         agents=(
             AgentHost(VALIDATION_AGENT, {ValidateDocument: handlers.validate}),
             AgentHost(OCR_AGENT, {ReadPages: handlers.read_pages}),
@@ -56,10 +66,7 @@ def build(kernel: Kernel) -> Service:
             AgentHost(STORAGE_AGENT, {StoreDocument: handlers.store, FailDocument: handlers.fail}),
         ),
         consumers=consumers(kernel.database, documents),
-        background=(
-            lambda stop: _warm(kernel.sandbox, kernel.heavy_sandbox, stop),
-            service.outcomes.waiting.run,
-        ),
+        background=(lambda stop: _warm(kernel.sandbox, kernel.heavy_sandbox, stop), service.outcomes.waiting.run),
     )
 
 

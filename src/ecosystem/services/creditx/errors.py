@@ -42,8 +42,14 @@ class FileNameRefused(Invalid):
 
 class UploadMalformed(Invalid):
     code = "upload_malformed"
-    rule = "An upload is multipart/form-data with one field `file` and, if wanted, `rule_set`."
+    rule = "An upload is multipart/form-data with one field `file` and, if wanted, `rule_set` and `customer`."
     suggestion = "Send the document as the form field `file` with a file name."
+
+
+class CustomerRefused(Invalid):
+    code = "customer_refused"
+    rule = "A customer is your own reference for one: 1 to 64 printable ASCII characters."
+    suggestion = "Send a number or a code of your own system, no name."
 
 
 class UploadsBusy(EcosystemError):
@@ -89,11 +95,48 @@ class RuleSetUnknown(Invalid):
 
 
 class RuleSetInvalid(Invalid):
+    """`details["problems"]` are `{"line", "rule", "message"}`, by line."""
+
     code = "rule_set_invalid"
     rule = "A rule set is YAML of the documented form."
+    suggestion = "Mend the lines that are named; docs/guides/write-a-rule.md says how a rule is written."
 
 
 class RuleSetChanged(EcosystemError):
     code, status, kind, severity = "rule_set_changed", 500, Kind.PERMANENT, Severity.CRITICAL
     rule = "A version of a rule set that was used is never edited."
     suggestion = "Give the changed rules a new version; restore the text of the version that was used."
+
+
+class ReviewNotAsked(Conflict):
+    code = "review_not_asked"
+    rule = "Only a document whose outcome is review awaits a decision."
+    suggestion = "GET /v1/reviews lists what awaits one."
+
+
+class ReviewClaimed(Conflict):
+    """`details`: `claimed_by`, `claimed_until`."""
+
+    code, kind = "review_claimed", Kind.TRANSIENT
+    rule = "A review is held by one person at a time."
+    suggestion = "Take another, or wait until the claim is released or has run out."
+
+
+class ReviewNotClaimed(Conflict):
+    code = "review_not_claimed"
+    rule = "Whoever decides a review has claimed it first."
+    suggestion = "POST /v1/reviews/{document_id}/claim, look at the document again, then decide."
+
+
+class ReviewDecided(Conflict):
+    """`details`: `decided_by`, `decided_at`, `outcome`."""
+
+    code = "review_decided"
+    rule = "A document is decided once."
+    suggestion = "GET /v1/documents/{document_id}/result shows the decision; it stands."
+
+
+class ReasonRefused(Invalid):
+    code = "reason_refused"
+    rule = "A decision has a reason of 3 to 2000 printable characters."
+    suggestion = "Say in a sentence why you decide so."

@@ -18,6 +18,7 @@ from ecosystem.contracts.creditx import (
 )
 from ecosystem.kernel.agent.call import Call
 from ecosystem.services.creditx.errors import DocumentRefused
+from ecosystem.services.creditx.judging.service import JudgingService
 from ecosystem.services.creditx.paging.page_text import batches_of, mean_confidence
 from ecosystem.services.creditx.service import DocumentService
 
@@ -25,8 +26,8 @@ NEEDS_READING = "needs reading"
 
 
 class Handlers:
-    def __init__(self, service: DocumentService) -> None:
-        self._service = service
+    def __init__(self, service: DocumentService, judging: JudgingService) -> None:
+        self._service, self._judging = service, judging
 
     async def validate(self, task: ValidateDocument, call: Call) -> DocumentValidated:
         try:
@@ -71,16 +72,18 @@ class Handlers:
         return await call.commit(keep)
 
     async def check(self, task: CheckCompliance, call: Call) -> ComplianceChecked:
-        judgement, sealed = await self._service.judge(task.document_id, task.rule_set)
+        judged = await self._judging.judge(task.document_id, task.rule_set)
+        judgement = judged.judgement
 
         async def keep() -> ComplianceChecked:
-            await self._service.keep_judgement(task.document_id, judgement, sealed)
+            await self._judging.keep(task.document_id, judged)
             statuses = [result.status for result in judgement.results]
             return ComplianceChecked(
                 outcome=judgement.outcome, compliance_score=judgement.score, rule_set=judgement.rule_set,
                 rule_set_version=judgement.version, passed=statuses.count(RuleStatus.PASSED),
                 failed=statuses.count(RuleStatus.FAILED), not_applicable=statuses.count(RuleStatus.NOT_APPLICABLE),
-                failing_rules=judgement.failing, reasons=judgement.reasons,
+                not_available=statuses.count(RuleStatus.NOT_AVAILABLE), failing_rules=judgement.failing,
+                open_rules=judgement.open_rules, reasons=judgement.reasons,
             )  # fmt: skip
 
         return await call.commit(keep)

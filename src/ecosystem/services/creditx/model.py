@@ -13,10 +13,11 @@ from uuid import UUID
 from pycountry import countries
 
 from ecosystem.kernel.objects.objects import ObjectRef
-from ecosystem.services.creditx.errors import FileNameRefused, IdempotencyKeyInvalid
+from ecosystem.services.creditx.errors import CustomerRefused, FileNameRefused, IdempotencyKeyInvalid
 
 FILE_NAME_CHARACTERS_MAX = 200
 KEY_CHARACTERS_MAX = 200
+CUSTOMER_CHARACTERS_MAX = 64
 TERM_CHARACTERS_MAX = 100
 WORDS_ASKED_MAX = 10
 _WORD = re.compile(r"[^\W_]+(?:[.'’-][^\W_]+)*")
@@ -83,6 +84,11 @@ class Document:
     completed_at: datetime | None
     failure: str | None
     erased_at: datetime | None
+    customer: bytes | None
+    open_rules: list[str]
+    decided_at: datetime | None
+    decided_by: str | None
+    decided_reason: bytes | None
 
     @property
     def object(self) -> ObjectRef:
@@ -120,6 +126,16 @@ def checked_key(key: str | None) -> str | None:
     if not 1 <= len(key) <= KEY_CHARACTERS_MAX or not all(33 <= ord(character) <= 126 for character in key):
         raise IdempotencyKeyInvalid
     return key
+
+
+def checked_customer(customer: str | None) -> str | None:
+    """The company's own reference for its customer. Raises CustomerRefused; the message does not repeat it."""
+    if customer is None:
+        return None
+    printable = all(32 <= ord(character) <= 126 for character in customer)
+    if not 1 <= len(customer) <= CUSTOMER_CHARACTERS_MAX or not printable or customer != customer.strip():
+        raise CustomerRefused
+    return customer
 
 
 def folded(text: str) -> str:

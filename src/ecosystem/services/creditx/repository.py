@@ -18,7 +18,7 @@ from ecosystem.services.creditx.paging.page_text import PageText
 _COLUMNS = """document_id, status, uploaded_at, updated_at, file_name, media_type, size_bytes, facts, inspector_version,
   object_name, object_digest, rule_set, kind, kind_confidence, reading, read_at, judged_at, judged_as_of,
   judged_outcome, score, rule_set_version, rule_set_sha256, decision, failing, reasons, outcome, completed_at, failure,
-  erased_at"""
+  erased_at, customer, open_rules, decided_at, decided_by, decided_reason"""
 
 _FIND = f"select {_COLUMNS} from documents where company_id = %s and document_id = %s"  # noqa: S608 constants
 
@@ -31,10 +31,11 @@ with taken as (
   on conflict (company_id, client_id, key_digest) do nothing returning 1
 )
 insert into documents (company_id, document_id, status, uploaded_at, uploaded_by, updated_at, file_name, media_type,
-  size_bytes, facts, inspector_version, object_name, object_digest, retain_until, rule_set)
+  size_bytes, facts, inspector_version, object_name, object_digest, retain_until, rule_set,
+  customer, customer_index)
 select %(company_id)s, %(document_id)s, 'received', %(now)s, %(client_id)s, %(now)s, %(file_name)s, %(media_type)s,
   %(size_bytes)s, %(facts)s::text::jsonb, %(inspector_version)s, %(object_name)s, %(object_digest)s, %(retain_until)s,
-  %(rule_set)s
+  %(rule_set)s, %(customer)s, %(customer_index)s
  where %(key_digest)s::bytea is null or exists (select from taken)
 """
 
@@ -47,9 +48,18 @@ update documents set status = case when status = 'completed' then status else 'p
 _KEEP_DECISION = """
 update documents set judged_at = %(now)s, judged_as_of = %(as_of)s, judged_outcome = %(outcome)s, score = %(score)s,
   rule_set = %(rule_set)s, rule_set_version = %(version)s, rule_set_sha256 = %(sha256)s, decision = %(decision)s,
-  failing = %(failing)s, reasons = %(reasons)s, updated_at = %(now)s
+  decision_inputs = %(inputs)s, open_rules = %(open_rules)s, failing = %(failing)s,
+  reasons = %(reasons)s, updated_at = %(now)s
  where company_id = %(company_id)s and document_id = %(document_id)s and status <> 'completed'
 """
+
+_OF_CUSTOMER = f"""
+select {_COLUMNS} from documents d where company_id = %(company_id)s and document_id <> %(document_id)s
+  and reading is not null and status <> 'failed' and erased_at is null
+  and customer_index = (select customer_index from documents
+                         where company_id = %(company_id)s and document_id = %(document_id)s)
+ order by uploaded_at desc, document_id desc limit %(limit)s
+"""  # noqa: S608 constants
 
 _COMPLETE = """
 with gone as (delete from terms where company_id = %(company_id)s and document_id = %(document_id)s
@@ -85,6 +95,7 @@ _LIST = f"""
 select {_COLUMNS} from documents d where company_id = %(company_id)s
   and (%(kind)s::text is null or kind = %(kind)s) and (%(outcome)s::text is null or outcome = %(outcome)s)
   and (%(status)s::text is null or status = %(status)s)
+  and (%(customer)s::bytea is null or customer_index = %(customer)s)
   and (%(from)s::timestamptz is null or uploaded_at >= %(from)s)
   and (%(to)s::timestamptz is null or uploaded_at < %(to)s)
   and (%(before)s::timestamptz is null or (uploaded_at, document_id) < (%(before)s, %(before_id)s))
@@ -139,7 +150,8 @@ class Documents:
         )
 
     async def keep_decision(self, document_id: UUID, **values: Any) -> None:
-        """`now`, `as_of`, `outcome`, `score`, `rule_set`, `version`, `sha256`, `decision`, `failing`, `reasons`."""
+        """`now`, `as_of`, `outcome`, `score`, `rule_set`, `version`, `sha256`, `decision`, `inputs`, and names:
+        `failing`, `open_rules`, `reasons`."""
         await self._execute(_KEEP_DECISION, document_id, **values)
 
     async def complete(self, document_id: UUID, terms: Sequence[bytes], now: datetime) -> bool:
@@ -171,17 +183,51 @@ class Documents:
 
     async def erase(self, document_id: UUID, now: datetime) -> bool:
         """Remove what was sealed and what finds it; False where that was done before."""
-        for table in ("terms", "page_texts"):
+        for table in ("terms", "page_texts", "reviews"):
             await self._execute(
                 f"delete from {table} where company_id = %(company_id)s and document_id = %(document_id)s",  # noqa: S608
                 document_id,
             )
         return await self._execute(
-            "update documents set reading = null, decision = null, file_name = '', erased_at = %(now)s,"
-            " updated_at = %(now)s"
+            "update documents set reading = null, decision = null, decision_inputs = null, decided_reason = null,"
+            " customer = null, customer_index = null, file_name = '', erased_at = %(now)s, updated_at = %(now)s"
             " where company_id = %(company_id)s and document_id = %(document_id)s and erased_at is null",
             document_id, now=now,
         ) == 1  # fmt: skip
+
+    async def of_customer(self, document_id: UUID, limit: int) -> list[Document]:
+        """Other documents of the same customer that were read, newest first; none where it belongs to no customer.
+
+        Read, not completed: of two that are judged at the same moment one has always seen the other.
+        """
+        connection = await driver(self._database)
+        async with connection.cursor(row_factory=class_row(Document)) as cursor:
+            values = {"company_id": _company(), "document_id": document_id, "limit": limit}
+            await cursor.execute(_OF_CUSTOMER, values)
+            return await cursor.fetchall()
+
+    async def inputs(self, document_id: UUID) -> bytes | None:
+        """What its judgement was computed from, sealed."""
+        connection = await driver(self._database)
+        cursor = await connection.execute(
+            "select decision_inputs from documents where company_id = %s and document_id = %s",
+            (_company(), document_id),
+        )
+        row = await cursor.fetchone()
+        return bytes(row[0]) if row and row[0] is not None else None
+
+    async def ask_review(self, document_id: UUID, now: datetime) -> None:
+        """Queue the document for a person; one that waits already keeps its place."""
+        await self._execute(
+            "insert into reviews (company_id, document_id, requested_at)"
+            " values (%(company_id)s, %(document_id)s, %(now)s) on conflict do nothing",
+            document_id, now=now,
+        )  # fmt: skip
+
+    async def drop_review(self, document_id: UUID) -> None:
+        await self._execute(
+            "delete from reviews where company_id = %(company_id)s and document_id = %(document_id)s", document_id
+        )
 
     async def page(self, filters: Mapping[str, Any]) -> list[Document]:
         connection = await driver(self._database)

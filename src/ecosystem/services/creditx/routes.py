@@ -15,7 +15,6 @@ from ecosystem.kernel.http.pagination import Cursor, CursorInvalid, Limit, Page,
 from ecosystem.kernel.http.prefer import Prefer, wait_seconds
 from ecosystem.kernel.http.principal import Principal, requires
 from ecosystem.services.creditx.errors import UploadsBusy
-from ecosystem.services.creditx.judging.rule_set import Published, rule_set, shipped
 from ecosystem.services.creditx.model import Status, checked_key
 from ecosystem.services.creditx.receiving.multipart import OVERHEAD_BYTES_MAX, boundary_of, receive
 from ecosystem.services.creditx.schemas import (
@@ -23,9 +22,6 @@ from ecosystem.services.creditx.schemas import (
     DocumentShown,
     EvidenceShown,
     ResultShown,
-    RuleSetListed,
-    RuleSetShown,
-    RuleSetsShown,
     links_of,
 )
 from ecosystem.services.creditx.service import DocumentService
@@ -37,7 +33,10 @@ Word = Annotated[str | None, Query(max_length=63, pattern=r"^[a-z][a-z0-9_]*$")]
 _UPLOAD_FORM = {
     "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": {
         "type": "object", "required": ["file"], "additionalProperties": False,
-        "properties": {"file": {"type": "string", "format": "binary"}, "rule_set": {"type": "string"}},
+        "properties": {
+            "file": {"type": "string", "format": "binary"}, "rule_set": {"type": "string"},
+            "customer": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[ -~]+$"},
+        },
     }}}}
 }  # fmt: skip
 
@@ -69,7 +68,6 @@ def router(service: DocumentService, settings: ServiceSettings) -> APIRouter:
     _documents(routes, service, settings)
     _contents(routes, service)
     _pages(routes, service)
-    _rule_sets(routes)
     return routes
 
 
@@ -93,7 +91,9 @@ def _uploads(routes: APIRouter, service: DocumentService, settings: ServiceSetti
         try:
             upload = await receive(content_type, request.stream(), settings.upload_bytes_max)
             with upload.content:
-                received = await service.upload(upload.content, upload.sha256, upload.file_name, upload.rule_set, key)
+                received = await service.upload(
+                    upload.content, upload.sha256, upload.file_name, upload.rule_set, key, upload.customer
+                )
         finally:
             room.give_back(size)
         links = links_of(received.document_id)
@@ -111,13 +111,15 @@ def _documents(routes: APIRouter, service: DocumentService, settings: ServiceSet
     async def list_documents(
         _: Reader, kind: Word = None, outcome: Outcome | None = None, status: Status | None = None,
         q: Annotated[str | None, Query(min_length=1, max_length=200, description="A value, or its words.")] = None,
+        customer: Annotated[str | None, Query(max_length=64, description="Your reference, as it was uploaded.")] = None,
         created_from: datetime | None = None, created_to: datetime | None = None,
         limit: Limit = 50, cursor: Cursor = None,
     ) -> Page[DocumentShown]:  # fmt: skip
         """Documents, newest first."""
         before, before_id = _after(cursor)
         filters = {
-            "kind": kind, "outcome": outcome, "status": status, "from": _aware(created_from), "to": _aware(created_to),
+            "kind": kind, "outcome": outcome, "status": status, "customer": customer,
+            "from": _aware(created_from), "to": _aware(created_to),
             "before": before, "before_id": before_id, "limit": limit + 1,
         }  # fmt: skip
         found = await service.page(filters, q)
@@ -133,7 +135,7 @@ def _documents(routes: APIRouter, service: DocumentService, settings: ServiceSet
         else:
             document = await service.finished(document_id, seconds)
             response.headers["Preference-Applied"] = f"wait={seconds}"
-        return DocumentShown.of(document, await service.file_name(document))
+        return DocumentShown.of(document, await service.file_name(document), await service.customer(document))
 
     @routes.get("/v1/documents/{document_id}/result")
     async def show_result(document_id: UUID, _: Reader) -> ResultShown:
@@ -186,24 +188,6 @@ async def _all(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]
     yield first
     async for piece in rest:
         yield piece
-
-
-def _rule_sets(routes: APIRouter) -> None:
-    @routes.get("/v1/rule-sets")
-    async def list_rule_sets(_: Reader) -> RuleSetsShown:
-        """The rule sets that a document can be judged by."""
-        return RuleSetsShown(items=[_listed(entry) for entry in shipped().values()])
-
-    @routes.get("/v1/rule-sets/{name}")
-    async def show_rule_set(name: str, _: Reader) -> RuleSetShown:
-        """One rule set with its text."""
-        entry = rule_set(name)
-        return RuleSetShown(**_listed(entry).model_dump(), text=entry.text)
-
-
-def _listed(entry: Published) -> RuleSetListed:
-    rules = entry.rules
-    return RuleSetListed(name=rules.name, version=rules.version, title=rules.title, sha256=entry.sha256)
 
 
 def _after(cursor: str | None) -> tuple[datetime | None, UUID | None]:

@@ -18,6 +18,12 @@ class DocumentReceived(BaseModel):
 
 
 class DocumentShown(BaseModel):
+    """`outcome` is what stands: the decision of a person where there is one, else `judged_outcome`, that of the rules.
+
+    `open_rules` could not be applied here: an approval is one by the other rules. `file_name` and `customer` come with
+    a single document, not in lists.
+    """
+
     document_id: UUID
     status: Status
     kind: str | None
@@ -36,11 +42,16 @@ class DocumentShown(BaseModel):
     completed_at: datetime | None
     judged_as_of: date | None
     erased_at: datetime | None
+    judged_outcome: Outcome | None
+    open_rules: list[str]
+    decided_by: str | None
+    decided_at: datetime | None
     file_name: str | None = None
+    customer: str | None = None
     links: dict[str, str]
 
     @classmethod
-    def of(cls, document: Document, file_name: str | None = None) -> "DocumentShown":
+    def of(cls, document: Document, file_name: str | None = None, customer: str | None = None) -> "DocumentShown":
         return cls(
             document_id=document.document_id, status=document.status, kind=document.kind,
             outcome=Outcome(document.outcome) if document.outcome else None, compliance_score=document.score,
@@ -48,13 +59,19 @@ class DocumentShown(BaseModel):
             reasons=document.reasons, failure=document.failure, media_type=document.media_type,
             size_bytes=document.size_bytes, pages=document.facts["pages"], created_at=document.uploaded_at,
             updated_at=document.updated_at, completed_at=document.completed_at, judged_as_of=document.judged_as_of,
-            erased_at=document.erased_at, file_name=file_name, links=links_of(document.document_id),
+            erased_at=document.erased_at, file_name=file_name, customer=customer,
+            judged_outcome=Outcome(document.judged_outcome) if document.judged_outcome else None,
+            open_rules=document.open_rules, decided_by=document.decided_by, decided_at=document.decided_at,
+            links=links_of(document.document_id),
         )  # fmt: skip
 
 
 class ValueShown(BaseModel):
-    """`box` is left, top, right, bottom in points from the page's top left; `ambiguous` says that a numeric date
-    allowed two readings and the company's locale decided."""
+    """`box` is left, top, right, bottom from the top left of the page as shown: points of a PDF, pixels of an image.
+
+    `ambiguous` says that a numeric date allowed two readings and the company's locale decided. `part` is the document
+    within the file.
+    """
 
     name: str
     value: str
@@ -79,7 +96,18 @@ class RuleShown(BaseModel):
     weight: Decimal
     evidence: str
     values: list[str]
+    part: int | None = None
     source: str
+    changes: str = ""
+
+
+class DecisionShown(BaseModel):
+    """What a person decided, and why."""
+
+    outcome: Outcome
+    decided_by: str
+    decided_at: datetime
+    reason: str | None
 
 
 class PageReadingShown(BaseModel):
@@ -157,7 +185,10 @@ class SignShown(BaseModel):
 
 
 class ResultShown(BaseModel):
-    """compliance_score = 100 × weights of passed rules / weights of passed and failed rules, two decimals, half up."""
+    """compliance_score = 100 × weights of passed rules / weights of passed and failed rules, two decimals, half up.
+
+    `outcome` is what stands: that of `decision`, where a person decided, else `judged_outcome`.
+    """
 
     document_id: UUID
     status: Status
@@ -170,6 +201,10 @@ class ResultShown(BaseModel):
     judged_at: datetime | None
     judged_as_of: date | None
     reasons: list[str]
+    judged_outcome: Outcome | None = None
+    open_rules: list[str] = []
+    decision: DecisionShown | None = None
+    customer: str | None = None
     values: list[ValueShown]
     rules: list[RuleShown]
     language: str | None = None
@@ -193,6 +228,9 @@ class EvidenceItem(BaseModel):
     title: str
     status: RuleStatus
     evidence: str
+    part: int | None = None
+    source: str = ""
+    changes: str = ""
     values: list[ValueShown]
 
 
@@ -202,36 +240,20 @@ class EvidenceShown(BaseModel):
 
     @classmethod
     def of(cls, form: dict[str, Any]) -> "EvidenceShown":
-        values = {value["name"]: ValueShown.of(value) for value in form["values"]}
+        values = [ValueShown.of(value) for value in form["values"]]
         items = [
             EvidenceItem(
                 rule=rule["rule"], title=rule["title"], status=rule["status"], evidence=rule["evidence"],
-                values=[values[name] for name in rule["values"] if name in values],
+                part=rule.get("part"), source=rule["source"], changes=rule.get("changes", ""),
+                values=[value for value in values
+                        if value.name in rule["values"] and rule.get("part") in (None, value.part)],
             )
             for rule in form["rules"]
         ]  # fmt: skip
         return cls(document_id=form["document_id"], items=items)
 
 
-class RuleSetListed(BaseModel):
-    name: str
-    version: int
-    title: str
-    sha256: str
-
-
-class RuleSetsShown(BaseModel):
-    items: list[RuleSetListed]
-    next_cursor: str | None = None
-
-
-class RuleSetShown(RuleSetListed):
-    """`text` is the YAML whose SHA-256 stands with each decision."""
-
-    text: str
-
-
 def links_of(document_id: UUID) -> dict[str, str]:
     here = f"/v1/documents/{document_id}"
-    links = {name: f"{here}/{name}" for name in ("result", "evidence", "original")}
+    links = {name: f"{here}/{name}" for name in ("result", "evidence", "judgement", "original")}
     return {"self": here, **links, "pages": f"{here}/pages/{{page}}"}

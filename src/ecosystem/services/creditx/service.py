@@ -1,11 +1,10 @@
-"""The use cases of documents: upload, read, judge, store, find, show, erase."""
+"""The use cases of documents: upload, read, store, find, show, erase. `judging` judges, `reviewing` asks people."""
 
 import hashlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -15,7 +14,6 @@ from ecosystem.contracts.creditx import (
     DocumentReviewRequested,
     Facts,
     Outcome,
-    RuleResult,
 )
 from ecosystem.kernel import context
 from ecosystem.kernel.audit.audit import Audit
@@ -25,7 +23,7 @@ from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.errors import Unavailable
 from ecosystem.kernel.ids import Ids
-from ecosystem.kernel.keys.keyring import DataKey, Keyring
+from ecosystem.kernel.keys.keyring import Keyring
 from ecosystem.kernel.messaging.outbox import Outbox
 from ecosystem.kernel.objects.objects import Objects
 from ecosystem.kernel.sandbox.errors import SandboxCrash, SandboxMemory, SandboxOutput, SandboxRaised, SandboxTimeout
@@ -36,16 +34,15 @@ from ecosystem.services.creditx.errors import (
     DocumentRefused,
     IdempotencyKeyReused,
     NotReadYet,
-    RuleSetChanged,
 )
 from ecosystem.services.creditx.following.outcomes import Outcomes
-from ecosystem.services.creditx.holding.vault import Vault, aad, company_id
-from ecosystem.services.creditx.judging.judge import Judgement, judge
-from ecosystem.services.creditx.judging.rule_set import Published, rule_set
+from ecosystem.services.creditx.holding.vault import Vault, aad, company_id, customer_index, sealed_customer
+from ecosystem.services.creditx.judging.rule_set import rule_set
 from ecosystem.services.creditx.model import (
     Document,
     Habits,
     Status,
+    checked_customer,
     checked_file_name,
     compact,
     subject_of,
@@ -101,24 +98,25 @@ class DocumentService:
             parts.database, parts.documents, self._vault, parts.sandbox, parts.heavy_sandbox, parts.clock, settings
         )
         self.outcomes = Outcomes(parts.database, settings.waiters_max)
-        self._rule_sets_in_use: set[str] = set()
 
     # -- upload ----------------------------------------------------------------------------------------------------
 
     async def upload(
-        self, content: SharedBytes, sha256: bytes, file_name: str, rules: str | None, key: str | None
-    ) -> Received:
+        self, content: SharedBytes, sha256: bytes, file_name: str, rules: str | None, key: str | None,
+        customer: str | None = None,
+    ) -> Received:  # fmt: skip
         """Accept a document whose bytes are harmless, once for each key.
 
         Raises:
-            FileNameRefused, RuleSetUnknown, DocumentRefused: a rule is broken; nothing is stored.
+            FileNameRefused, CustomerRefused, RuleSetUnknown, DocumentRefused: a rule is broken; nothing is stored.
             IdempotencyKeyReused: the key stands for another upload.
         """
-        file_name = checked_file_name(file_name)
+        file_name, customer = checked_file_name(file_name), checked_customer(customer)
         published = rule_set(rules if rules is not None else DEFAULT_RULE_SET)
         company, client_id = company_id(), context.current().user_id or "unknown"
         company_key = await self._parts.keyring.company(company)
-        fingerprint = company_key.blind_index(f"{sha256.hex()}\n{file_name}\n{published.rules.name}")
+        told = [sha256.hex(), file_name, published.rules.name, *([customer] if customer is not None else [])]
+        fingerprint = company_key.blind_index("\n".join(told))
         digest = hashlib.sha256(key.encode()).digest() if key is not None else None
         if digest is not None:
             before = await self._database.read(lambda: self._documents.uploaded(client_id, digest))
@@ -135,6 +133,7 @@ class DocumentService:
             "media_type": facts["media_type"], "size_bytes": content.size, "facts": facts,
             "inspector_version": INSPECTOR_VERSION, "object_name": stored.name, "object_digest": stored.digest,
             "retain_until": retain_until, "rule_set": published.rules.name,
+            **sealed_customer(customer, document_id, company_key, data_key),
         }  # fmt: skip
 
         async def keep() -> Received:
@@ -198,16 +197,12 @@ class DocumentService:
             DocumentNotFound, CompanyNotKnownYet, and what the sandbox raises.
         """
         document, habits = await self._database.read(lambda: self._with_habits(document_id))
-        page_texts = await self.pages.texts(document)
+        about: dict[str, Any] = {"media_type": document.media_type, "page_texts": await self.pages.texts(document)}
+        about |= {"date_order": habits.date_order, "country": habits.country}
         with await self._vault.content(document) as content:
             reading: dict[str, Any] = await self._parts.sandbox.run(
-                f"{EXTRACTION}:extract", content,
-                {
-                    "media_type": document.media_type, "date_order": habits.date_order, "country": habits.country,
-                    "page_texts": page_texts,
-                },
-                timeout_seconds=self._settings.extract_seconds_max,
-            )  # fmt: skip
+                f"{EXTRACTION}:extract", content, about, timeout_seconds=self._settings.extract_seconds_max
+            )
         key = await self._vault.key(document)
         return reading, key.encrypt(orjson.dumps(reading), aad=aad("reading", document_id))
 
@@ -218,52 +213,6 @@ class DocumentService:
             now=self._parts.clock.now(),
         )  # fmt: skip
 
-    async def judge(self, document_id: UUID, rules: str) -> tuple[Judgement, bytes]:
-        """Judge what was read, as of now in the company's time zone: the judgement, and its results sealed.
-
-        Raises:
-            DocumentNotFound, RuleSetUnknown, NotReadYet, CompanyNotKnownYet, ValuesErased.
-        """
-        published = rule_set(rules)
-        document, habits = await self._database.read(lambda: self._with_habits(document_id))
-        key = await self._vault.key(document)
-        if document.status == Status.COMPLETED and document.decision is not None:
-            return self._judged_before(document, key), document.decision
-        judgement = self._apply(published, self._vault.reading(document, key), habits)
-        results = [result.model_dump(mode="json") for result in judgement.results]
-        return judgement, key.encrypt(orjson.dumps(results), aad=aad("decision", document_id))
-
-    def _apply(self, published: Published, reading: Mapping[str, Any], habits: Habits) -> Judgement:
-        now = self._parts.clock.now()
-        as_of = now.astimezone(ZoneInfo(habits.time_zone)).date()
-        return judge(published, reading, judged_at=now, as_of=as_of)
-
-    def _judged_before(self, document: Document, key: DataKey) -> Judgement:
-        """A completed document keeps its judgement, whoever asks again and when."""
-        assert document.judged_at is not None
-        assert document.judged_as_of is not None
-        return Judgement(
-            document.rule_set, document.rule_set_version or 0, document.rule_set_sha256 or "", document.judged_at,
-            document.judged_as_of, Outcome(document.judged_outcome or Outcome.REVIEW), document.score,
-            tuple(RuleResult.model_validate(result) for result in self._vault.results(document, key)),
-            tuple(document.reasons),
-        )  # fmt: skip
-
-    async def keep_judgement(self, document_id: UUID, judgement: Judgement, sealed: bytes) -> None:
-        """Inside a unit of work. Raises RuleSetChanged where this version had another text before."""
-        if judgement.sha256 not in self._rule_sets_in_use:
-            used = await self._documents.use_rule_set(
-                judgement.rule_set, judgement.version, judgement.sha256, judgement.judged_at
-            )
-            if used != judgement.sha256:
-                raise RuleSetChanged(f"Version {judgement.version} of {judgement.rule_set} was used with another text.")
-            self._database.after_commit(lambda: self._rule_sets_in_use.add(judgement.sha256))
-        await self._documents.keep_decision(
-            document_id, now=judgement.judged_at, as_of=judgement.as_of, outcome=judgement.outcome.value,
-            score=judgement.score, rule_set=judgement.rule_set, version=judgement.version, sha256=judgement.sha256,
-            decision=sealed, failing=list(judgement.failing), reasons=list(judgement.reasons),
-        )  # fmt: skip
-
     async def prepare_store(self, document_id: UUID) -> tuple[Document, list[bytes], bool]:
         """The judged document, the blind terms that find it, and whether its normal form is in the cache.
 
@@ -272,9 +221,9 @@ class DocumentService:
         """
         document = await self.find(document_id)
         key = await self._vault.key(document)
-        if document.decision is None:
+        if document.decision is None and document.decided_at is None:
             raise NotReadYet
-        reading = self._vault.reading(document, key)
+        reading = self._vault.reading(document, key) if document.reading is not None else {"values": []}
         company_key = await self._parts.keyring.company(company_id())
         texts = terms_of(reading["values"], self._vault.file_name(document, key), self._settings.terms_max)
         terms = [company_key.blind_index(f"term:{text}") for text in texts]
@@ -293,24 +242,28 @@ class DocumentService:
         after = {
             "status": Status.COMPLETED.value, "outcome": document.judged_outcome, "score": str(document.score),
             "rule_set": document.rule_set, "rule_set_version": document.rule_set_version,
-            "rule_set_sha256": document.rule_set_sha256, "failing": document.failing,
+            "rule_set_sha256": document.rule_set_sha256, "failing": document.failing, "open": document.open_rules,
         }  # fmt: skip
         await self._parts.audit.record(
             "document_completed", str(document.document_id), before={"status": document.status}, after=after
         )
-        if document.judged_outcome == Outcome.REVIEW:
-            await self._parts.outbox.add(
-                DocumentReviewRequested(document_id=document.document_id, reasons=tuple(document.reasons))
-            )
+        if document.judged_outcome != Outcome.REVIEW:
+            await self._documents.drop_review(document.document_id)
+            return
+        await self._documents.ask_review(document.document_id, now)
+        await self._parts.outbox.add(
+            DocumentReviewRequested(document_id=document.document_id, reasons=tuple(document.reasons))
+        )
 
     async def fail(self, document: Document, reason: str) -> None:
         """Inside a unit of work: the ingestion failed, a person must look. A completed document stays as it is."""
         code = reason.split()[0][:100] if reason.split() else "unknown"
         reasons = list(dict.fromkeys([*document.reasons, NOT_INGESTED]))
-        if not await self._documents.fail(document.document_id, code, reasons, self._parts.clock.now()):
+        document_id, now = document.document_id, self._parts.clock.now()
+        if not await self._documents.fail(document_id, code, reasons, now):
             return
-        document_id = document.document_id
         self.outcomes.tell(document_id)
+        await self._documents.ask_review(document_id, now)
         await self._parts.outbox.add(DocumentFailed(document_id=document_id, code=code))
         await self._parts.outbox.add(DocumentReviewRequested(document_id=document_id, reasons=tuple(reasons)))
         await self._parts.audit.record(
@@ -333,6 +286,12 @@ class DocumentService:
             return None
         return self._vault.file_name(document, await self._vault.key(document))
 
+    async def customer(self, document: Document) -> str | None:
+        """The company's reference for its customer; None where there is none, and once the document was erased."""
+        if document.erased_at is not None or document.customer is None:
+            return None
+        return self._vault.customer(document, await self._vault.key(document))
+
     async def page(self, filters: Mapping[str, Any], query: str | None) -> list[Document]:
         """Documents, newest first; `query` finds a value as a whole, or documents that have all of its words."""
         words: list[bytes] | None = None
@@ -343,7 +302,10 @@ class DocumentService:
             whole = key.blind_index(f"term:{compact(query)}")
             # Without a word only the whole can match; no document has this one.
             words = words or [b"\0"]
-        asked = {**filters, "words": words, "whole": whole}
+        asked = {**filters, "words": words, "whole": whole, "customer": None}
+        if filters.get("customer") is not None:
+            key = await self._parts.keyring.company(company_id())
+            asked["customer"] = customer_index(filters["customer"], key)
         return await self._database.read(lambda: self._documents.page(asked))
 
     async def normal_form(self, document_id: UUID) -> dict[str, Any]:
@@ -363,7 +325,8 @@ class DocumentService:
         sealed = await self._parts.cache.get_or_load(cache_key("doc", document_id), load)
         assert sealed is not None
         form: dict[str, Any] = orjson.loads(key.decrypt(sealed, aad=aad("cached", document_id)))
-        return form
+        # What a person decided since then stands in the row, not in the cache.
+        return form | self._vault.decided(document, key)
 
     async def original(self, document: Document) -> AsyncIterator[bytes]:
         """The bytes as they were uploaded. Raises ValuesErased, ObjectDamaged."""

@@ -246,8 +246,7 @@ class WorkflowService:
         about = {"digest": definition.digest, "run_id": run.id, "input": run.input, "started_at": run.started_at}
         return DurablePort(
             UUID(run.id), run.generation, task, self._parts.agents, journal, self._clock,
-            sender=ORCHESTRATOR_AGENT.id, about=about,
-            is_recorded=self._is_recorded,
+            sender=ORCHESTRATOR_AGENT.id, about=about, is_recorded=self._is_recorded,
             deadline=None if seconds is None else started_at + timedelta(seconds=seconds),
         )  # fmt: skip
 

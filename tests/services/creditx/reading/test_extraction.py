@@ -253,7 +253,7 @@ class TestTables:
         table = reading["tables"][0]
         balances = [value for value in reading["values"] if value["name"].endswith("balance")]
 
-        assert reading["movements"] == {"count": 3, "sum": "-150.00", "runs_on": True}
+        assert reading["movements"] == {"count": 3, "sum": "-150.00"}
         assert table["columns"] == ["date", "text", "debit", "credit", "balance"]
         assert [cell["text"] for cell in table["rows"][0]] == [
             "01.03.2026",
@@ -264,10 +264,18 @@ class TestTables:
         ]
         assert all(value["confidence"] >= 0.98 for value in balances)
 
+    def test_rows_without_headings_are_movements_where_they_have_one_amount(self) -> None:
+        head = ([(60, "Kontoauszug")], [(60, "Kontoinhaber: Anna Keller")], [(60, "Anfangssaldo: 1.000,00 EUR")])
+        one = [(60, "01.03.2026"), (140, "Miete"), (500, "-400,00")]
+        two = [(60, "01.03.2026"), (140, "Miete"), (330, "-400,00"), (500, "600,00")]
+
+        assert read(a_page(*head, one))["movements"] == {"count": 1, "sum": "-400.00"}
+        assert read(a_page(*head, two))["movements"] is None
+
     def test_a_row_that_cannot_be_read_leaves_the_sum_open(self) -> None:
         rows = [[(left, text.replace("250,50", "25x,50")) for left, text in row] for row in self.ROWS]
 
-        assert read(a_page(*rows))["movements"] != {"count": 3, "sum": "-150.00", "runs_on": True}
+        assert read(a_page(*rows))["movements"] != {"count": 3, "sum": "-150.00"}
 
 
 class TestParts:
@@ -357,6 +365,13 @@ class TestOcr:
 
         assert values_of(reading)["person_name"] == "Anna Keller"
         assert values_of(reading)["issuer"] == "Stadt Zürich"
+
+    def test_what_ocr_was_asked_to_read_is_believed_before_a_text_layer(self) -> None:
+        """A stamp over a scan is a text layer that does not say what the page shows."""
+        read_by_ocr = page_text(("Invoice", 60, 40), ("Invoice number: 7", 60, 100), ("Total due: 5.00 CHF", 60, 140))
+        reading = extract(a_pdf("Paid"), media_type=PDF, date_order="DMY", page_texts=[read_by_ocr])
+
+        assert (values_of(reading)["invoice_number"], reading["page_readings"][0]["method"]) == ("7", "ocr")
 
     def test_a_page_that_nothing_could_be_read_from_is_counted(self) -> None:
         reading = of_image()

@@ -272,10 +272,6 @@ def test_names_stand_one_after_the_other() -> None:
     assert read.value == "Anna Keller; Beat Frei; Céline Favre"
 
 
-def test_the_legal_form_ends_a_companys_name() -> None:
-    assert names.legal_form("Steinbock Maschinenbau AG") == "AG"
-
-
 @given(
     st.decimals(min_value=0, max_value=10**9, places=2),
     st.sampled_from(["en_GB", "de_DE", "de_CH", "fr_FR", "es_ES", "de_AT"]),

@@ -1,4 +1,4 @@
-"""From what was read to a judgement: pure, exact (Decimal and integers), and recomputable by hand."""
+"""From facts to a judgement: pure, exact (Decimal and integers), and recomputable by hand."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,15 +8,13 @@ from typing import Any
 
 from ecosystem.contracts.creditx import Outcome, RuleResult, RuleStatus
 from ecosystem.kernel.expressions import cel
-from ecosystem.services.creditx.judging.rule_set import VARIABLES, Published, Rule, RuleSet
-from ecosystem.services.creditx.reading.kinds import kind_of
-from ecosystem.services.creditx.reading.values import iban_check_digits_right
+from ecosystem.services.creditx.judging.form import VARIABLES, Rule, RuleSet
+from ecosystem.services.creditx.judging.rule_set import Published
 
-_SCALE = 10_000
-_INT64 = 2**63
-_EPOCH_DAY = date(1970, 1, 1).toordinal()
-_SOURCE = "{name} version {version}, rule {rule}"
 UNDECIDED = "a rule could not be decided"
+EVIDENCE_CHARACTERS_MAX = 2000
+_LISTED_MAX = 20
+_SOURCE = "{name} version {version}, rule {rule}"
 
 
 @dataclass(frozen=True)
@@ -35,27 +33,56 @@ class Judgement:
 
     @property
     def failing(self) -> tuple[str, ...]:
-        return tuple(result.rule for result in self.results if result.status is RuleStatus.FAILED)
+        return self._rules(RuleStatus.FAILED)
+
+    @property
+    def open_rules(self) -> tuple[str, ...]:
+        """What could not be applied here: an approval is one by the other rules, and says so."""
+        return self._rules(RuleStatus.NOT_AVAILABLE)
+
+    def _rules(self, status: RuleStatus) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(result.rule for result in self.results if result.status is status))
 
 
-def judge(published: Published, reading: Mapping[str, Any], *, judged_at: datetime, as_of: date) -> Judgement:
-    """Apply every rule to a reading (the answer of `reading.extraction.extract`)."""
+@dataclass(frozen=True)
+class _Applied:
+    """A result with why it failed (a text about the rule, not about the document) and whether nothing follows."""
+
+    result: RuleResult
+    rule: Rule
+    reason: str | None = None
+    ends: bool = False
+
+    @property
+    def rejects(self) -> bool:
+        return self.rule.on_failure == "reject" and self.reason == self.rule.reason
+
+
+def judge(published: Published, inputs: Mapping[str, Any], *, judged_at: datetime) -> Judgement:
+    """Apply every rule to the facts of every part (`facts.inputs_of`). The outcome is the worst of the parts.
+
+    Rejected where a rule that rejects failed; approved where none failed, the score is reached, and each part had a
+    rule to pass; review otherwise.
+    """
     rules = published.rules
-    facts, words = _facts(reading, as_of), _words(reading, as_of)
-    judged = [(rule, *_apply(rules, rule, facts, words)) for rule in rules.rules]
-    results = tuple(result for _, result, _ in judged)
-    failed = [(rule, reason) for rule, result, reason in judged if result.status is RuleStatus.FAILED]
+    applied: list[_Applied] = []
+    judged_parts = True
+    for number, part in enumerate(inputs["parts"]):
+        found = _apply_all(rules, part["facts"], part["words"], first=number == 0)
+        judged_parts = judged_parts and score_of(tuple(one.result for one in found)) is not None
+        applied += found
+    results = tuple(one.result for one in applied)
+    failed = [one for one in applied if one.result.status is RuleStatus.FAILED]
     score = score_of(results)
-    rejected = any(rule.on_failure == "reject" and reason == rule.reason for rule, reason in failed)
-    if rejected:
+    if any(one.rejects for one in failed):
         outcome = Outcome.REJECTED
-    elif not failed and score is not None and score >= rules.score_to_approve:
+    elif not failed and judged_parts and score is not None and score >= rules.score_to_approve:
         outcome = Outcome.APPROVED
     else:
         outcome = Outcome.REVIEW
     return Judgement(
-        rules.name, rules.version, published.sha256, judged_at, as_of, outcome, score, results,
-        tuple(dict.fromkeys(reason for _, reason in failed if reason is not None)),
+        rules.name, rules.version, published.sha256, judged_at, date.fromisoformat(inputs["as_of"]), outcome, score,
+        results, tuple(dict.fromkeys(one.reason for one in failed if one.reason is not None)),
     )  # fmt: skip
 
 
@@ -68,86 +95,79 @@ def score_of(results: tuple[RuleResult, ...]) -> Decimal | None:
     return (100 * passed / (passed + failed)).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
 
 
+def _apply_all(
+    rules: RuleSet, facts: Mapping[str, Any], words: Mapping[str, str], *, first: bool
+) -> list[_Applied]:  # fmt: skip
+    applied: list[_Applied] = []
+    ended: Rule | None = None
+    for rule in rules.rules:
+        if rule.per == "document" and not first:
+            continue
+        one = _apply(rules, rule, facts, words, ended)
+        ended = rule if one.ends else ended
+        applied.append(one)
+    return applied
+
+
 def _apply(
-    rules: RuleSet, rule: Rule, facts: Mapping[str, Any], words: Mapping[str, str]
-) -> tuple[RuleResult, str | None]:
-    """The result of one rule, and why it failed (a text about the rule, not about the document)."""
-
-    def result(status: RuleStatus, evidence: str) -> RuleResult:
-        return RuleResult(
-            rule=rule.id, title=rule.title, status=status, weight=rule.weight, evidence=evidence,
+    rules: RuleSet, rule: Rule, facts: Mapping[str, Any], words: Mapping[str, str], ended: Rule | None
+) -> _Applied:
+    def result(status: RuleStatus, evidence: str, reason: str | None = None, *, ends: bool = False) -> _Applied:
+        name = rule.source or _SOURCE.format(name=rules.name, version=rules.version, rule=rule.id)
+        found = RuleResult(
+            rule=rule.id, title=rule.title, status=status, weight=rule.weight,
+            evidence=evidence[:EVIDENCE_CHARACTERS_MAX],
             values=tuple(name for name in (*rule.needs, *rule.uses) if name in facts["values"]),
-            source=_SOURCE.format(name=rules.name, version=rules.version, rule=rule.id),
+            part=None if rule.per == "document" else facts.get("part", 1), source=name, changes=rule.changes,
         )  # fmt: skip
+        return _Applied(found, rule, reason, ends)
 
-    if not rule.without_text and facts["characters"] == 0:
-        return result(RuleStatus.NOT_APPLICABLE, "The document has no text."), None
-    if rule.kinds and facts["kind"] not in rule.kinds:
-        return result(RuleStatus.NOT_APPLICABLE, "The rule is for other kinds of document."), None
-    absent = [name for name in rule.needs if name not in facts["values"]]
-    if absent:
-        return result(RuleStatus.NOT_APPLICABLE, f"Not found: {', '.join(absent)}."), None
     try:
-        if rule.when and not cel.compile(rule.when, VARIABLES).truth(facts):
-            return result(RuleStatus.NOT_APPLICABLE, "The document shows nothing to apply the rule to."), None
-        passed = cel.compile(rule.check, VARIABLES).truth(facts)
+        if rule.unavailable_when and _truth(rule.unavailable_when, facts):
+            return result(RuleStatus.NOT_AVAILABLE, rule.unavailable or "What the rule needs is not available.")
+        if absent := _why_not(rule, facts, ended):
+            return result(RuleStatus.NOT_APPLICABLE, absent)
+        passed = _truth(rule.check, facts)
         shown = {name: _word(cel.compile(text, VARIABLES).evaluate(facts)) for name, text in rule.show.items()}
+        ends = not passed and rule.ends_judging_when is not None and _truth(rule.ends_judging_when, facts)
     except cel.ExpressionFailed:
         # Never an approval, and never a rejection by our own mistake.
-        return result(RuleStatus.FAILED, "The rule could not be decided for this document."), UNDECIDED
-    evidence = (rule.passed if passed else rule.failed).format_map({**words, **shown})
+        return result(RuleStatus.FAILED, "The rule could not be decided for this document.", UNDECIDED)
+    evidence = (rule.passed if passed else rule.failed).format_map(_Words({**words, **shown}))
     if passed:
-        return result(RuleStatus.PASSED, evidence), None
-    return result(RuleStatus.FAILED, evidence), rule.reason
+        return result(RuleStatus.PASSED, evidence)
+    return result(RuleStatus.FAILED, evidence, rule.reason, ends=ends)
 
 
-def _facts(reading: Mapping[str, Any], as_of: date) -> dict[str, Any]:
-    read = {value["name"]: value for value in reading["values"]}
-    kind = kind_of(reading["kind"])
-    fields = kind.fields if kind else {}
-    types = {name: field.type for name, field in fields.items()}
-    texts = {name: value["value"] for name, value in read.items()}
-    movements = reading.get("movements") or {"count": 0, "sum": "0"}
-    total = _scaled(movements["sum"])
-    amounts = {name: _scaled(text) for name, text in texts.items() if types.get(name) == "amount"}
-    return {
-        "kind": reading["kind"],
-        "characters": reading["characters"],
-        "pages": reading["pages"],
-        "pages_without_text": reading["pages_without_text"],
-        "values": texts,
-        "dates": {name: _day(text) for name, text in texts.items() if types.get(name) == "date"},
-        "today": as_of.toordinal() - _EPOCH_DAY,
-        "amounts": {name: amount for name, amount in amounts.items() if amount is not None},
-        "movements": {"count": movements["count"] if total is not None else 0, "sum": total or 0},
-        "ibans": {name: iban_check_digits_right(text) for name, text in texts.items() if types.get(name) == "iban"},
-        "missing": [name for name in kind.required if name not in texts] if kind else [],
-        "conflicts": list(reading["conflicts"]),
-    }
+def _why_not(rule: Rule, facts: Mapping[str, Any], ended: Rule | None) -> str | None:
+    """Why the rule does not apply, or None. Raises ExpressionFailed."""
+    if ended is not None:
+        return f"Not judged, because of {ended.id}."
+    if not rule.without_text and facts["characters"] == 0:
+        return "The document has no text."
+    if not rule.applies_to(facts["kind"]):
+        return "The rule is for other kinds of document."
+    if absent := [name for name in rule.needs if name not in facts["values"]]:
+        return f"Not found: {', '.join(absent)}."
+    if rule.when and not _truth(rule.when, facts):
+        return "The document shows nothing to apply the rule to."
+    return None
 
 
-def _words(reading: Mapping[str, Any], as_of: date) -> dict[str, str]:
-    """What evidence may name: each value as read with the page it stands on."""
-    words = {value["name"]: _with_page(value) for value in reading["values"]}
-    movements = reading.get("movements") or {"sum": "0"}
-    return words | {"today": as_of.isoformat(), "movements": movements["sum"]}
+def _truth(expression: str, facts: Mapping[str, Any]) -> bool:
+    # Facts of an older form lack later names, which older rules do not know either.
+    return cel.compile(expression, VARIABLES).truth(facts)
 
 
-def _with_page(value: Mapping[str, Any]) -> str:
-    noted = ", numeric date read by the company's habit" if value.get("ambiguous") else ""
-    currency = f" {value['currency']}" if value.get("currency") else ""
-    return f"{value['value']}{currency} (page {value['page']}{noted})"
+class _Words(dict[str, str]):
+    """A value that a sentence may name although it need not stand on the document."""
+
+    def __missing__(self, name: str) -> str:
+        return "(not found)"
 
 
 def _word(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _day(text: str) -> int:
-    return date.fromisoformat(text).toordinal() - _EPOCH_DAY
-
-
-def _scaled(text: str) -> int | None:
-    """Ten-thousandths, exactly; None beyond four places or 64 bits."""
-    scaled = Decimal(text) * _SCALE
-    return int(scaled) if scaled == scaled.to_integral_value() and abs(scaled) < _INT64 // 4 else None
+    if not isinstance(value, list):
+        return str(value)
+    more = f" and {len(value) - _LISTED_MAX} more" if len(value) > _LISTED_MAX else ""
+    return ", ".join(map(str, value[:_LISTED_MAX])) + more

@@ -149,7 +149,7 @@ def conflicts_in(
         for value in values:
             # What stands below a label that has a text beside it may belong to that text's neighbour.
             told = value.way in ("colon", "beside") or (value.way == "below" and value.label not in beside)
-            if told and value.confidence > _WEAK and value.form not in generic:
+            if told and value.confidence > _WEAK and value.form and value.form not in generic:
                 at_labels.setdefault(value.label, value)
         if len({folded(value.read.value) for value in at_labels.values()}) > 1:
             found.append(name)

@@ -13,7 +13,7 @@ from ecosystem.services.creditx.reading.layout import Line
 
 # Month first is usual there (CLDR); everywhere else the day or the year comes first.
 _MONTH_FIRST = frozenset({"USA", "ASM", "GUM", "MNP", "PRI", "VIR", "UMI", "FSM", "MHL", "PLW"})
-_BY_DOCUMENT, _BY_COUNTRY, _BY_LANGUAGE, _BY_COMPANY = 0.98, 0.96, 0.95, 0.6
+_BY_DOCUMENT, _BY_COUNTRY, _BY_LANGUAGE, _BY_SOME, _BY_COMPANY = 0.98, 0.96, 0.95, 0.88, 0.6
 _PIECES = re.compile(r"[,\n;]| - ")
 _IBAN_COUNTRY = re.compile(r"\s*(?:IBAN\W*)?([A-Z]{2})\d{2}")
 _US_TOWN = re.compile(r"\b[A-Z]{2} \d{5}(?:-\d{4})?\b")
@@ -24,8 +24,11 @@ _CELLS_MAX = 400
 _CODE_CHARACTERS = 3
 
 
-def country_of(kind: KindOf, candidates: Mapping[str, list[Found]], lines: Sequence[Line]) -> str | None:
-    """Alpha-3. An issuer's address says most, then other addresses, account and VAT numbers, names of countries."""
+def country_of(kind: KindOf, candidates: Mapping[str, list[Found]], lines: Sequence[Line]) -> tuple[str | None, bool]:
+    """Alpha-3, and whether nothing else speaks half as much for another.
+
+    An address says most, then account and VAT numbers, then names of countries anywhere.
+    """
     votes: Counter[str] = Counter()
     for name, field_of in kind.fields.items():
         for found in candidates.get(name, ()):
@@ -41,8 +44,8 @@ def country_of(kind: KindOf, candidates: Mapping[str, list[Found]], lines: Seque
                 votes.update(dict.fromkeys(_in_address(cell.text), 2))
     ranked = votes.most_common(2)
     if not ranked or (len(ranked) == 2 and ranked[0][1] == ranked[1][1]):
-        return None
-    return ranked[0][0]
+        return None, False
+    return ranked[0][0], len(ranked) == 1 or 2 * ranked[1][1] <= ranked[0][1]
 
 
 def _in_address(text: str) -> set[str]:
@@ -61,13 +64,16 @@ def _in_address(text: str) -> set[str]:
     return found
 
 
-def order_of(lines: Sequence[Line], country: str | None, language: str | None, habit: str) -> tuple[str, float]:
+def order_of(
+    lines: Sequence[Line], country: tuple[str | None, bool], language: str | None, habit: str
+) -> tuple[str, float]:
     """The order of the document's numeric dates, and how sure that makes one that could be read either way."""
     shown = {order for line in lines for cell in line if (order := order_shown(cell.text))}
     if len(shown) == 1:
         return shown.pop(), _BY_DOCUMENT
-    if country:
-        return ("MDY" if country in _MONTH_FIRST else "DMY"), _BY_COUNTRY
+    name, sure = country
+    if name:
+        return ("MDY" if name in _MONTH_FIRST else "DMY"), _BY_COUNTRY if sure else _BY_SOME
     if language and language != "en":
         return "DMY", _BY_LANGUAGE
     return habit, _BY_COMPANY

@@ -15,7 +15,7 @@ from ecosystem.services.creditx.reading.papers import join
 from ecosystem.services.creditx.reading.parts import Part
 from ecosystem.services.creditx.reading.recognising import recognise
 from ecosystem.services.creditx.reading.signs.balances import Movement
-from ecosystem.services.creditx.reading.tables import Table, balance_rows, movements_of, runs_on, tables_in
+from ecosystem.services.creditx.reading.tables import Table, balance_rows, movements_of, tables_in
 from ecosystem.services.creditx.reading.typed import Habits
 from ecosystem.services.creditx.reading.values import Read
 
@@ -80,8 +80,9 @@ def _read(document: Document, kind: KindOf, part: Part, date_order: str, country
     document.tables = tables_in(lines, kind, habits)
     sheet = sheet_of(_without(lines, document.tables), kind, ocr=ocr)
     found = candidates(sheet)
-    document.country = country_of(kind, found, lines)
-    order, proof = order_of(lines, document.country, document.language, date_order)
+    from_where = country_of(kind, found, lines)
+    document.country = from_where[0]
+    order, proof = order_of(lines, from_where, document.language, date_order)
     habits = replace(habits, order=order, country=document.country or country)
     best, every = choose(sheet, found, habits, "ocr" if ocr else "text_layer", order_proof=proof)
     moved = _move(document, habits)
@@ -110,9 +111,7 @@ def _move(document: Document, habits: Habits) -> Decimal | None:
         signed = movements_of(table, habits)
         if signed is None:
             return None
-        document.movements = {
-            "count": len(signed), "sum": str(sum(signed, Decimal(0))), "runs_on": runs_on(table, signed, habits),
-        }  # fmt: skip
+        document.movements = {"count": len(signed), "sum": str(sum(signed, Decimal(0)))}
         return sum(signed, Decimal(0))
     return None
 

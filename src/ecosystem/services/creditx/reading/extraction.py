@@ -14,7 +14,6 @@ from ecosystem.services.creditx.reading.documents import Document, read_part
 from ecosystem.services.creditx.reading.kinds import SEVERAL, UNKNOWN, Type, kinds, lexicon
 from ecosystem.services.creditx.reading.labels import forms
 from ecosystem.services.creditx.reading.layout import CELLS_MAX, lines_of
-from ecosystem.services.creditx.reading.names import legal_form
 from ecosystem.services.creditx.reading.parts import PageText, parts_of
 from ecosystem.services.creditx.reading.signs.finding import signs_of
 from ecosystem.services.creditx.reading.signs.sign import Sign
@@ -39,7 +38,7 @@ def prepare_sandbox() -> None:
     _ = lexicon().titles.beginnings, lexicon().languages.beginnings
     for label in lexicon().texts:
         forms(label)
-    country_names(), legal_form("Example GmbH")
+    country_names()
     for habits in (Habits("DMY"), Habits("DMY", ocr=True)):
         for name, text in product(get_args(Type), _EVERYTHING):
             read_as(name, text, habits)
@@ -82,7 +81,7 @@ def extract(
     "barcodes", "signs", "parts", "pages", "pages_without_text", "characters", "page_readings"}`. `values` are as in
     `contracts.creditx.Value`, with the part (from 1) that each belongs to; `kind` is `several` where there are more
     parts than one. `date_order` (`DMY`, `MDY`) and `country` (ISO 3166-1) are the company's habit where the document
-    shows none. `page_texts` are pages that OCR has read (`reading.ocr.read_pages`); a page's own text is preferred.
+    shows none. `page_texts` are the pages that OCR has read (`reading.ocr.read_pages`); they are preferred.
     """
     texts = {int(text["page"]): text for text in page_texts}
     country = alpha3_of(country) if country and len(country) == _ALPHA2 else country

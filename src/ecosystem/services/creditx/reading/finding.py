@@ -155,7 +155,7 @@ def _label(cell: Cell, kind: KindOf, *, ocr: bool) -> Label | None:
         return Label(begun[1], forms(text[: begun[0]])[0], cell, begun[0])
     if ocr and len(text) <= _LABEL_CHARACTERS_MAX and not any(character.isdigit() for character in text):
         for form in forms(text)[:2]:
-            if meaning := nearest(form, labels, blurred=blurred):
+            if form[0] != "~" and (meaning := nearest(form, labels, blurred=blurred)):
                 return Label(meaning, "", cell, exact=False)
     return None
 

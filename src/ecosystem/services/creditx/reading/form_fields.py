@@ -1,6 +1,7 @@
 """What was filled into the fields of a PDF form, which is no part of the page's own text. Source: ISO 32000-2, 12.7."""
 
 import ctypes
+from array import array
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -53,6 +54,6 @@ def _cells(text: str, frame: Frame, place: Box) -> Iterator[Cell]:
         middle = top + (number + 0.5) * each
         height = min(each, _LINE_HEIGHT_MAX)
         width = min((right - left) / len(line), 0.5 * height)
-        lefts = [left + width * position for position in range(len(line))]
-        rights = [edge + width for edge in lefts]
+        lefts = array("f", [left + width * position for position in range(len(line))])
+        rights = array("f", [edge + width for edge in lefts])
         yield Cell(line, frame, (left, middle - height / 2, rights[-1], middle + height / 2), lefts, rights)

@@ -5,6 +5,7 @@ stands once the text is turned upright and level; its `box` is on the page as sh
 top left corner, in the page's unit.
 """
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -91,8 +92,8 @@ class Cell:
     text: str
     frame: Frame
     place: Box
-    lefts: list[float]
-    rights: list[float]
+    lefts: "array[float]"
+    rights: "array[float]"
     words: tuple[Word, ...] = ()
 
     @property
@@ -160,10 +161,12 @@ def joined(cells: Sequence[Cell], between: str = " ") -> Cell:
     if len(cells) == 1:
         return cells[0]
     first = cells[0]
-    lefts, rights = list(first.lefts), list(first.rights)
+    lefts, rights = array("f", first.lefts), array("f", first.rights)
     for cell in cells[1:]:
-        lefts += [rights[-1] if rights else cell.left] * len(between) + cell.lefts
-        rights += [cell.left] * len(between) + cell.rights
+        lefts.extend([rights[-1] if rights else cell.left] * len(between))
+        rights.extend([cell.left] * len(between))
+        lefts.extend(cell.lefts)
+        rights.extend(cell.rights)
     return Cell(
         between.join(cell.text for cell in cells), first.frame, union(cell.place for cell in cells), lefts, rights,
         tuple(word for cell in cells for word in cell.words),

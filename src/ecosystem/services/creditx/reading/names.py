@@ -2,8 +2,6 @@
 
 import re
 
-from rigour.names.org_types import extract_org_types
-
 from ecosystem.services.creditx.reading.values import Read
 
 _NAME_CHARACTERS_MAX, _TEXT_CHARACTERS_MAX, _NAMES_MAX = 100, 300, 50
@@ -53,12 +51,6 @@ def read_address(text: str) -> Read | None:
     if sum(character.isalpha() for character in cleaned) < 3:
         return None
     return Read(cleaned, certain=any(character.isdigit() for character in cleaned))
-
-
-def legal_form(company: str) -> str | None:
-    """The legal form that a company's name ends in, as printed."""
-    found = extract_org_types(company)
-    return str(found[-1][0]) if found else None
 
 
 def has_postcode(text: str) -> bool:

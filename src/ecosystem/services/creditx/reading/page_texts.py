@@ -4,13 +4,14 @@
 way from the first to the last word of each.
 """
 
+from array import array
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, get_args
 
 from ecosystem.services.creditx.reading.layout import APART, Box, Cell, Frame, Turn, Word, union
 
-_WORDS_MAX = 100_000
+_WORDS_MAX, _WORD_CHARACTERS_MAX = 100_000, 1_000
 _LONG_HEIGHTS = 6.0
 _LEVEL_LINES_MIN = 4
 _SLOPE_MAX, _SLOPE_LEAST, _OUTLIER = 0.25, 0.001, 0.05
@@ -19,9 +20,11 @@ _SLOPE_MAX, _SLOPE_LEAST, _OUTLIER = 0.25, 0.001, 0.05
 def cells_of(page_text: Mapping[str, Any]) -> tuple[Frame, list[Cell]]:
     """The frame of a page text (`reading.ocr`) and its cells. A box without area counts as one unit high and wide."""
     lines = [words for line in page_text["lines"] if (words := _words(line))]
-    turned = int(page_text["rotation_degrees"]) % 360
+    turned = int(page_text.get("rotation_degrees", 0)) % 360
     turn: Turn = next((known for known in get_args(Turn) if known == turned), 0)
-    frame = Frame(int(page_text["page"]), float(page_text["width"]), float(page_text["height"]), "ocr", turn)
+    frame = Frame(
+        int(page_text["page"]), float(page_text.get("width", 0)), float(page_text.get("height", 0)), "ocr", turn
+    )
     slope, bend = _level([[word.place for _, word in words] for words in lines], frame)
     middle = frame.width / 2 if turn in (0, 180) else frame.height / 2
     return frame, [cell for words in lines for cell in _cells(_levelled(words, slope, bend, middle), frame)]
@@ -34,11 +37,11 @@ def _words(line: Mapping[str, Any]) -> list[_Read]:
     """Words with place and confidence; a line without words is one word."""
     found = []
     for word in (line.get("words") or [line])[:_WORDS_MAX]:
-        text = " ".join(word["text"].split())
+        text = " ".join(word["text"][:_WORD_CHARACTERS_MAX].split())
         shown = _with_area(word["box"])
         if text:
             place = _with_area(word.get("upright") or word["box"])
-            found.append((text, Word(place, shown, float(word["confidence"]))))
+            found.append((text, Word(place, shown, float(word.get("confidence", 0.0)))))
     return found
 
 
@@ -112,4 +115,6 @@ def _cell(group: list[_Read], frame: Frame) -> Cell:
         lefts += [left + each * position for position in range(len(text))]
         rights += [left + each * (position + 1) for position in range(len(text))]
     words = tuple(word for _, word in group)
-    return Cell(" ".join(text for text, _ in group), frame, union(word.place for word in words), lefts, rights, words)
+    text = " ".join(text for text, _ in group)
+    place = union(word.place for word in words)
+    return Cell(text, frame, place, array("f", lefts), array("f", rights), words)

@@ -10,7 +10,7 @@ from ecosystem.services.creditx.reading.kinds import KindOf, kind_of
 from ecosystem.services.creditx.reading.labels import folded
 from ecosystem.services.creditx.reading.layout import Line
 from ecosystem.services.creditx.reading.papers import Zone, zone_on
-from ecosystem.services.creditx.reading.recognising import titles_in
+from ecosystem.services.creditx.reading.recognising import recognise, titles_in
 
 _PAGE_WORDS = r"page|seite|p[aá]gina|p[aá]g\.?|blatt|feuille|hoja|p\."
 _OF_WORDS = r"of|de|von|sur|di|/|aus"
@@ -78,7 +78,7 @@ def parts_of(pages: Sequence[PageText]) -> list[Part]:
         titles = _titles(page) if len(pages) > 1 else {}
         if not parts or _begins(page, titles, parts[-1], kinds):
             parts.append(Part())
-            kinds = set(titles)
+            kinds = set(titles) or (_known_by_labels(page) if len(pages) > 1 else set())
         parts[-1].pages.append(page)
     return parts
 
@@ -101,8 +101,15 @@ def _begins(page: PageText, titles: dict[str, float], before: Part, kinds: set[s
     if page.zone:
         return bool(titles) or any(other.zone for other in before.pages) or bool(kinds - _with_mrz())
     if not titles:
-        return False
+        # A title that nobody knows over labels that somebody does.
+        labelled = _known_by_labels(page) if kinds else set()
+        return bool(labelled) and not labelled & kinds
     return not set(titles) & kinds or any(_another(page, before, name) for name in set(titles) & kinds)
+
+
+def _known_by_labels(page: PageText) -> set[str]:
+    kind = recognise(page.lines, ocr=page.ocr).kind
+    return {kind.kind} if kind else set()
 
 
 def _with_mrz() -> set[str]:

@@ -16,10 +16,10 @@ from ecosystem.services.creditx.reading.typed import Habits, read_as
 _ROWS_MAX = 20_000
 _CODE_CHARACTERS = 3
 _MONEY = ("debit", "credit", "amount", "balance", "unit_price")
+_OTHER, _MOVEMENTS = "other", "movements"
 _DATES = ("date", "value_date")
 _NEXT_LINE_HEIGHTS = 2.2
 _YEAR = re.compile(r"(?:19|20)\d{2}")
-_CENT = Decimal("0.005")
 
 
 @dataclass
@@ -82,7 +82,10 @@ def tables_in(lines: Sequence[Line], kind: KindOf, habits: Habits) -> list[Table
                 current = None
             else:
                 _take(current, line, habits)
-    return [table for table in found.values() if table.rows]
+    tables = [table for table in found.values() if table.rows]
+    if _MOVEMENTS in kind.tables and not tables and (plain := rows_without_headings(lines, habits)):
+        return [plain]
+    return tables
 
 
 def _with_whole_dates(lines: Sequence[Line], habits: Habits) -> Iterator[Line]:
@@ -121,11 +124,19 @@ def _headed(line: Line, kind: KindOf) -> tuple[str, list[Column], list[Cell]] | 
         columns: list[Column] = []
         for cell in line:
             columns += _headings(cell, table)
-        names = [column.name for column in columns]
-        money = any(column in _MONEY for column in names)
-        if len(columns) >= 2 and money and len(set(names)) == len(names) and len(columns) >= len(line) - 1:
-            return name, columns, list(line)
+        names = {column.name for column in columns}
+        if len(names) >= 2 and names & set(_MONEY) and len(columns) >= len(line) - 1:
+            return name, _once(columns), list(line)
     return None
+
+
+def _once(columns: Sequence[Column]) -> list[Column]:
+    """Of headings that mean the same ("Amount", "Total") the last one does; the others' columns mean something else."""
+    last = {column.name: column for column in columns}
+    return [
+        column if last[column.name] is column else Column(f"{_OTHER}_{number}", column.cell)
+        for number, column in enumerate(columns, 1)
+    ]
 
 
 def _headings(cell: Cell, table: TableOf) -> list[Column]:
@@ -242,7 +253,7 @@ def _column(table: Table, cell: Cell, habits: Habits) -> str | None:
     elif read_as("date", cell.text, habits):
         fitting = [column for column in table.columns if column.name in _DATES]
     elif read_as("amount", cell.text, habits):
-        fitting = [column for column in table.columns if column.name in (*_MONEY, "quantity")]
+        fitting = [column for column in table.columns if column.name not in ("text", *_DATES)]
     else:
         fitting = []
     fitting = fitting or [column for column in table.columns if column.name not in (*_MONEY, *_DATES, "quantity")]
@@ -286,19 +297,20 @@ def balance_rows(table: Table, habits: Habits) -> list[Movement]:
     return rows
 
 
-def runs_on(table: Table, signed: Sequence[Decimal], habits: Habits) -> bool:
-    """Whether every row's running balance is the one before it plus its amount (at least three are printed)."""
-    before: Decimal | None = None
-    pending = Decimal(0)
-    checked = 0
-    for row, amount in zip(table.rows, signed, strict=True):
-        pending += amount
-        balance = row.amount("balance", habits)
-        if balance is None:
+def rows_without_headings(lines: Sequence[Line], habits: Habits) -> Table | None:
+    """Movements under no headings: lines of a date, a text and one amount with its cents.
+
+    A line with two amounts may end in a running balance: then nothing is said.
+    """
+    rows: list[Row] = []
+    for line in lines:
+        if len(line) < 3 or not read_as("date", line[0].text, habits) or not amounts.has_places(line[-1].text):
             continue
-        if before is not None:
-            if abs(before + pending - balance) > _CENT:
-                return False
-            checked += 1
-        before, pending = balance, Decimal(0)
-    return checked >= 2
+        if read_as("amount", line[-1].text, habits) is None:
+            continue
+        if any(read_as("amount", cell.text, habits) for cell in line[1:-1]) or len(rows) >= _ROWS_MAX:
+            return None
+        rows.append(Row({"date": line[0], "text": joined(line[1:-1]), "amount": line[-1]}))
+    if not rows:
+        return None
+    return Table(_MOVEMENTS, [Column(name, cell) for name, cell in rows[0].cells.items()], rows)

@@ -2,6 +2,7 @@
 
 import ctypes
 import math
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import pypdfium2.raw as pdfium
 from ecosystem.services.creditx.reading import form_fields
 from ecosystem.services.creditx.reading.layout import APART, Box, Cell, Frame, Turn
 
-_CHARACTERS_MAX = 200_000
+_CHARACTERS_MAX = 50_000
 _WORD_GAP = 0.18
 _SAMPLES = 40
 
@@ -60,7 +61,7 @@ def _cells(text_page: Any, count: int, frame: Frame, shown: Callable[[Any], Box]
     def finish() -> None:
         if text:
             place = (min(lefts), top, max(rights), bottom)
-            cells.append(Cell("".join(text), frame, place, lefts.copy(), rights.copy()))
+            cells.append(Cell("".join(text), frame, place, array("f", lefts), array("f", rights)))
             for collected in (text, lefts, rights):
                 collected.clear()
 

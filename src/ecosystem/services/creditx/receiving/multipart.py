@@ -1,4 +1,4 @@
-"""multipart/form-data (RFC 7578) as it arrives: one file into shared memory, one short field, nothing else."""
+"""multipart/form-data (RFC 7578) as it arrives: one file into shared memory, short fields beside it, nothing else."""
 
 import hashlib
 from collections.abc import AsyncIterator
@@ -12,6 +12,7 @@ from ecosystem.services.creditx.errors import FileTooLarge, UploadMalformed
 
 OVERHEAD_BYTES_MAX = 64 << 10
 _FIELD_BYTES_MAX = 200
+_FIELDS = ("rule_set", "customer")
 _BOUNDARY_BYTES_MAX = 70
 
 
@@ -22,6 +23,7 @@ class Upload:
     content: SharedBytes
     file_name: str = ""
     rule_set: str | None = None
+    customer: str | None = None
     checksum: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     @property
@@ -59,8 +61,8 @@ class _Receiver:
     def on_headers_finished(self) -> None:
         disposition, options = parse_options_header(self._headers.get("content-disposition"))
         name = options.get(b"name", b"").decode("latin-1")
-        if disposition != b"form-data" or name not in ("file", "rule_set") or name in self._seen:
-            raise UploadMalformed("The form has one field `file` and at most one `rule_set`, and no other.")
+        if disposition != b"form-data" or name not in ("file", *_FIELDS) or name in self._seen:
+            raise UploadMalformed("The form has one field `file`, at most one `rule_set` and `customer`, and no other.")
         if "content-transfer-encoding" in self._headers:
             raise UploadMalformed("A part has no Content-Transfer-Encoding.")
         self._seen.add(name)
@@ -83,11 +85,11 @@ class _Receiver:
             return
         self._field += piece
         if len(self._field) > _FIELD_BYTES_MAX:
-            raise UploadMalformed("The field `rule_set` is the name of a rule set.")
+            raise UploadMalformed(f"The field `{self._name}` is a short text.")
 
     def on_part_end(self) -> None:
-        if self._name == "rule_set":
-            self.upload.rule_set = self._field.decode("utf-8", "replace")
+        if self._name in _FIELDS:
+            setattr(self.upload, self._name, self._field.decode("utf-8", "replace"))
 
     def on_end(self) -> None:
         self.ended = True

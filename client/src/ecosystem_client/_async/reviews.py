@@ -1,0 +1,57 @@
+"""Reviews: documents that await the decision of a person."""
+
+from collections.abc import AsyncIterator
+from typing import Literal
+
+from ecosystem_client._async.caller import AsyncCaller
+from ecosystem_client.models import Review
+from ecosystem_client.reading import Page
+from ecosystem_client.request import Request
+
+Claimed = Literal["mine", "nobody"]
+
+
+class AsyncReviews:
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def page(
+        self, *, claimed: Claimed | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[Review]:
+        """One page, the oldest first; `claimed`: only what this client holds, or what nobody does."""
+        return await self._caller.page(Review, "/v1/reviews", {"claimed": claimed, "limit": limit, "cursor": cursor})
+
+    def list(self, *, claimed: Claimed | None = None, limit: int | None = None) -> AsyncIterator[Review]:
+        """All that await a decision, fetched page by page (`limit` reviews each) as you go."""
+        return self._caller.all(Review, "/v1/reviews", {"claimed": claimed, "limit": limit})
+
+    async def get(self, document_id: str) -> Review:
+        """Who holds it, or what was decided. Raises NotFound; Conflict where the document awaits no decision."""
+        return await self._caller.one(Review, Request("GET", f"/v1/reviews/{document_id}"))
+
+    async def claim(self, document_id: str) -> Review:
+        """Hold a review for 30 minutes; claim again to extend it.
+
+        Raises:
+            Conflict: `review_claimed` (`problem["claimed_by"]`, `problem["claimed_until"]`), `review_decided` or
+                `review_not_asked`.
+        """
+        return await self._act(document_id, "claim")
+
+    async def release(self, document_id: str) -> Review:
+        """Give a claim back. Raises Conflict where somebody else holds it."""
+        return await self._act(document_id, "release")
+
+    async def decide(self, document_id: str, outcome: Literal["approved", "rejected"], reason: str) -> Review:
+        """Make the decision of a person the document's outcome; this client must have claimed it.
+
+        The same decision again gives the same answer, so a broken connection is repaired by sending again.
+
+        Raises:
+            Conflict: it is held by somebody else, not claimed, or decided otherwise (`problem["decided_by"]`).
+        """
+        return await self._act(document_id, "decide", {"outcome": outcome, "reason": reason})
+
+    async def _act(self, document_id: str, verb: str, body: dict[str, str] | None = None) -> Review:
+        request = Request("POST", f"/v1/reviews/{document_id}/{verb}", json=body, repeated_is_once=True)
+        return await self._caller.one(Review, request)

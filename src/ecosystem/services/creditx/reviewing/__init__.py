@@ -1,0 +1,1 @@
+"""Documents that await the decision of a person: the queue, claims, decisions."""

@@ -200,7 +200,9 @@ def _beside_filler(letters: Sequence[Letter], place: int) -> bool:
 
 
 def _plain(text: str) -> str:
-    """The wide forms of ASCII, as they are set between Chinese characters, become ASCII."""
+    """The wide forms of ASCII, as they are set between Chinese characters, become ASCII; lone accents apostrophes."""
+    if text in ("`", "´"):
+        return "'"
     return unicodedata.normalize("NFKC", text) if "！" <= text <= "～" else text
 
 

@@ -264,6 +264,26 @@ class TestTables:
         ]
         assert all(value["confidence"] >= 0.98 for value in balances)
 
+    def test_headings_that_touch_and_amounts_in_a_text_are_told_apart(self) -> None:
+        reading = read(
+            a_page(
+                [(60, "Kontoauszug")],
+                [(60, "Anfangssaldo: 1.000,00 EUR")],
+                [(60, "Datum"), (140, "Text"), (330, "Soll EURGutschrift EUR Saldo EUR")],
+                [(60, "01.03.2026"), (140, "Strom, Rate zu 60.00"), (325, "400,00"), (470, "600,00")],
+                [(60, "05.03.2026"), (140, "Lohn"), (390, "250,50"), (470, "850,50")],
+                [(60, "Endsaldo: 850,50 EUR")],
+            )
+        )
+        table = reading["tables"][0]
+
+        assert table["columns"] == ["date", "text", "debit", "credit", "balance"]
+        assert [[cell["text"] for cell in row] for row in table["rows"]] == [
+            ["01.03.2026", "Strom, Rate zu 60.00", "400,00", "", "600,00"],
+            ["05.03.2026", "Lohn", "", "250,50", "850,50"],
+        ]
+        assert reading["movements"] == {"count": 2, "sum": "-149.50"}
+
     def test_rows_without_headings_are_movements_where_they_have_one_amount(self) -> None:
         head = ([(60, "Kontoauszug")], [(60, "Kontoinhaber: Anna Keller")], [(60, "Anfangssaldo: 1.000,00 EUR")])
         one = [(60, "01.03.2026"), (140, "Miete"), (500, "-400,00")]

@@ -19,6 +19,7 @@ _MONEY = ("debit", "credit", "amount", "balance", "unit_price")
 _OTHER, _MOVEMENTS = "other", "movements"
 _DATES = ("date", "value_date")
 _NEXT_LINE_HEIGHTS = 2.2
+_WORD = re.compile(r"[A-Z]{3}(?=[A-ZÀ-Þ][a-zß-ÿ])|\S+")
 _YEAR = re.compile(r"(?:19|20)\d{2}")
 
 
@@ -164,15 +165,8 @@ def _headings(cell: Cell, table: TableOf) -> list[Column]:
 
 
 def _words(cell: Cell) -> list[tuple[int, int]]:
-    words, start = [], None
-    for position, character in enumerate(cell.text[:200] + " "):
-        if character.isspace():
-            if start is not None:
-                words.append((start, position))
-            start = None
-        elif start is None:
-            start = position
-    return words
+    """Where its words stand. A heading may touch the currency of the column before it: `EURGutschrift` is two words."""
+    return [match.span() for match in _WORD.finditer(cell.text[:200])]
 
 
 def _currency_of(cells: Sequence[Cell]) -> str | None:
@@ -229,18 +223,20 @@ def _parted(table: Table, line: Line, habits: Habits) -> Iterator[Cell]:
                     yield head
                     rest = rest.part(words[end - 1][1])
                     break
-        yield from _amounts_parted(rest, habits)
+        yield from _amounts_parted(table, rest, habits)
 
 
-def _amounts_parted(cell: Cell, habits: Habits) -> Iterator[Cell]:
+def _amounts_parted(table: Table, cell: Cell, habits: Habits) -> Iterator[Cell]:
+    """Amounts are parted where they stand under a heading for money: others belong to the text that names them."""
     words = _words(cell)
     if len(words) < 2 or read_as("amount", cell.text, habits) or read_as("date", cell.text, habits):
         yield cell
         return
     for start in range(1, len(words)):
         tail = cell.part(words[start][0])
-        if amounts.has_places(tail.text) and read_as("amount", tail.text, habits):
-            yield from _amounts_parted(cell.part(0, words[start - 1][1]), habits)
+        under = any(column.name in _MONEY and _shared(column.cell, tail) > 0 for column in table.columns)
+        if under and amounts.has_places(tail.text) and read_as("amount", tail.text, habits):
+            yield from _amounts_parted(table, cell.part(0, words[start - 1][1]), habits)
             yield tail
             return
     yield cell
@@ -262,8 +258,13 @@ def _column(table: Table, cell: Cell, habits: Habits) -> str | None:
     return min(fitting, key=lambda column: _apart(column.cell, cell)).name
 
 
+def _shared(heading: Cell, cell: Cell) -> float:
+    """The width that lies under both; below zero the gap between them."""
+    return min(heading.right, cell.right) - max(heading.left, cell.left)
+
+
 def _apart(heading: Cell, cell: Cell) -> float:
-    overlap = min(heading.right, cell.right) - max(heading.left, cell.left)
+    overlap = _shared(heading, cell)
     edges = min(abs(heading.left - cell.left), abs(heading.right - cell.right))
     return edges if overlap > 0 else edges + 1000 + abs(overlap)
 

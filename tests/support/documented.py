@@ -25,13 +25,19 @@ class Shown:
         return shlex.join(self.words)
 
 
+def _commands(block: str) -> list[str]:
+    """Its lines; where some have a prompt the others are what is answered."""
+    lines = block.splitlines()
+    return [line for line in lines if line.strip().startswith("$ ")] or lines
+
+
 def shown() -> list[Shown]:
     """In the order of reading; what stands in a document twice is there twice."""
     found = []
     for name in files():
         if _DOCUMENTS.fullmatch(name):
             content = text(name)
-            lines = [line for block in _BLOCK.findall(content) for line in block.splitlines()]
+            lines = [line for block in _BLOCK.findall(content) for line in _commands(block)]
             for line in [*lines, *_INLINE.findall(_BLOCK.sub("", content))]:
                 if words := shlex.split(line.strip().removeprefix("$ "), comments=True):
                     found.append(Shown(name, (words[0].removeprefix("./"), *words[1:])))

@@ -21,7 +21,9 @@ pytestmark = pytest.mark.system
 RUN_THERE = (
     "eco --help",
     "eco check layers",
-    "eco specimens --seed 7 --out DIR",
+    "eco specimens --seed 7 --as-of 2026-11-24 --out demo --demo --json",
+    "eco specimens --seed 7 --out passports --kind passport --quality photo --count 3",
+    "eco specimens --seed 7 --out faulty --fault altered_amount --language de",
     "eco test unit -- -k settings",
     "eco up",
     "eco login",
@@ -51,8 +53,8 @@ def folder() -> Iterator[Path]:
 
 
 def start(folder: Path, *words: str) -> "subprocess.Popen[str]":
-    made = folder / "made"
-    real = _REAL | {"DIR": str(made), "FILE": str(next(made.glob("*.pdf"), "none was made"))}
+    made = {name: str(folder / name) for name in ("demo", "passports", "faulty")}
+    real = _REAL | made | {"FILE": str(next((folder / "demo").glob("invoice*.pdf"), "none was made"))}
     return subprocess.Popen(
         [str(ROOT / "eco"), *(real.get(word, word) for word in words[1:])], cwd=ROOT,
         env=tool_environment() | {"ECO_HOME": str(folder / "home")},
@@ -62,7 +64,7 @@ def start(folder: Path, *words: str) -> "subprocess.Popen[str]":
 
 def run(folder: Path, *words: str) -> tuple[int, str]:
     process = start(folder, *words)
-    said, _ = process.communicate(timeout=300)
+    said, _ = process.communicate(timeout=900)
     return process.returncode, said
 
 
@@ -85,8 +87,9 @@ def test_it_works(folder: Path, command: str) -> None:
 
 
 @pytest.mark.long
-def test_a_benchmark_ends_with_its_lines(folder: Path) -> None:
+@pytest.mark.parametrize("name", ["events", "extraction"])
+def test_a_benchmark_ends_with_its_lines(folder: Path, name: str) -> None:
     """Whether its bars hold on this machine at this moment is for whoever asks; here, that it measures."""
-    _, said = run(folder, "eco", "bench", "events")
+    _, said = run(folder, "eco", "bench", name)
 
-    assert [line for line in said.splitlines() if line.startswith('{"benchmark": "events"')]
+    assert [line for line in said.splitlines() if line.startswith(f'{{"benchmark": "{name}"')]

@@ -85,7 +85,8 @@ class TestAll:
             )
         assert schemas | {"kernel", "absurd"} <= found
         logins = {f"eco_{schema}" for schema in schemas} | {"eco_migrator", "eco_backup"}
-        assert logins == {name for name, login in roles.items() if login}
+        # Roles are the cluster's: a test beside this one may have brought a service of its own.
+        assert logins <= {name for name, login in roles.items() if login}
         assert {"eco_owner", "eco_service", "eco_relay"} <= roles.keys()
 
     def test_versions_are_told_and_hidden_from_writing(self, platform_cluster: PlatformCluster) -> None:

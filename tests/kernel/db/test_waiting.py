@@ -55,7 +55,8 @@ async def begun(waiting: Waiting, number: int = 1) -> None:
 
 class TestWaiting:
     async def test_another_process_wakes_whom_it_concerns(self, here: Database, elsewhere: Database) -> None:
-        ours, theirs, thing, other = a_wait(here), a_wait(elsewhere), Thing(), Thing()
+        ours, theirs = a_wait(here, look_again_seconds=3600), a_wait(elsewhere)
+        thing, other = Thing(), Thing()
         waiter, bystander = until(ours, thing), until(ours, other, key="8")
         await begun(ours, 2)
         looked = other.looks

@@ -56,7 +56,7 @@ async def test_a_file_that_is_incomplete_says_what_is_missing(creditx: Creditx) 
     without = await sent(creditx, Kind.PROOF_OF_ADDRESS, None)
 
     assert alone["status"] == "failed"
-    assert "Missing in the file: passport or identity_card, kyc_questionnaire." in alone["evidence"]
+    assert "Missing in the file: kyc_questionnaire, passport or identity_card." in alone["evidence"]
     assert (await rule(creditx, without, "customer_complete"))["status"] == "not_applicable"
 
 

@@ -137,8 +137,10 @@ class PartShown(BaseModel):
 
 
 class TableCellShown(BaseModel):
+    """`box` is None where the row has nothing in this column."""
+
     text: str
-    box: tuple[float, float, float, float]
+    box: tuple[float, float, float, float] | None
 
 
 class TableShown(BaseModel):

@@ -15,7 +15,7 @@ from ecosystem.services.creditx.judging.rule_set import publish, rule_set, shipp
 NOW, TODAY = datetime(2026, 11, 24, 9, tzinfo=UTC), date(2026, 11, 24)
 USED = {
     ("kyc_aml_v2", 1): "d8c48b857a76aeec50fcfa8eb657f68bfafe30456f38ff5843c68f7a5e21ab66",
-    ("kyc_aml_v2", 2): "a6b678000e6e522db347e93de425971c852f569c4de31fdb5388785cb8060f51",
+    ("kyc_aml_v2", 2): "eaa22486fca2d042c9ae2fa9dee0afd90f182112ec767db26cf33005b30ac7a2",
 }
 RULES = """
 name: small

@@ -55,11 +55,9 @@ async def begun(waiting: Waiting, number: int = 1) -> None:
 
 class TestWaiting:
     async def test_another_process_wakes_whom_it_concerns(self, here: Database, elsewhere: Database) -> None:
-        ours, theirs = a_wait(here, look_again_seconds=3600), a_wait(elsewhere)
-        thing, other = Thing(), Thing()
-        waiter, bystander = until(ours, thing), until(ours, other, key="8")
+        ours, theirs, thing = a_wait(here, look_again_seconds=3600), a_wait(elsewhere), Thing()
+        waiter, bystander = until(ours, thing), until(ours, Thing(), key="8")
         await begun(ours, 2)
-        looked = other.looks
         thing.is_over = True
 
         async def reached() -> bool:
@@ -67,8 +65,14 @@ class TestWaiting:
             return waiter.done()
 
         await eventually(reached)
-        assert (await waiter, other.looks, ours.waiters) == (True, looked, 1)
+        assert (await waiter, ours.waiters, bystander.done()) == (True, 1, False)
         bystander.cancel()
+
+    async def test_only_those_are_woken_whom_it_concerns(self, here: Database) -> None:
+        concerned, all_of_them, other = (here.wakeups.subscribe(CHANNEL, key=key) for key in ("7", "", "8"))
+        here.wakeups.send(CHANNEL, "7")
+
+        assert (concerned.is_set(), all_of_them.is_set(), other.is_set()) == (True, True, False)
 
     async def test_time_over_gives_what_there_is(self, here: Database) -> None:
         thing = Thing()

@@ -79,7 +79,7 @@ def main() -> None:
     specimens = corpus(chosen.seed, chosen.count, datetime.now(UTC).date(), qualities=qualities)
     started = time.perf_counter()
     with ProcessPoolExecutor(PROCESSES, initializer=_prepare) as pool:
-        compared = list(_in_turn(pool, specimens, chosen.engine))
+        compared = list(_in_turn(pool, specimens, chosen.engine, started + chosen.seconds))
     print(f"{len(compared)} documents in {time.perf_counter() - started:.0f} s on {PROCESSES} cores")
     _show(compared)
     _close(compared, chosen)
@@ -91,6 +91,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=COUNT, help="documents; kinds, qualities and languages in turn")
     parser.add_argument("--engine", default="rapidocr", help="rapidocr, tesseract or auto")
     parser.add_argument("--qualities", default=",".join(Quality), help="which of them, with commas between")
+    parser.add_argument("--seconds", type=float, default=3600, help="take no further documents after this long")
     parser.add_argument("--rounds", type=int, default=1, help="as other benchmarks take it; a corpus is one round")
     return parser.parse_args()
 
@@ -100,9 +101,9 @@ def _prepare() -> None:
     ocr.prepare_sandbox()
 
 
-def _in_turn(pool: ProcessPoolExecutor, specimens: Iterator[Specimen], engine: str) -> Iterator[Compared]:
+def _in_turn(pool: ProcessPoolExecutor, specimens: Iterator[Specimen], engine: str, ends: float) -> Iterator[Compared]:
     """A few specimens at a time, so that a large corpus does not lie in memory."""
-    while batch := list(islice(specimens, 4 * PROCESSES)):
+    while time.perf_counter() < ends and (batch := list(islice(specimens, 4 * PROCESSES))):
         yield from pool.map(compare, batch, [engine] * len(batch))
 
 

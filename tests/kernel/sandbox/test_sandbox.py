@@ -25,6 +25,7 @@ from ecosystem.kernel.sandbox.errors import (
 from ecosystem.kernel.sandbox.sandbox import Sandbox
 from ecosystem.kernel.sandbox.settings import SandboxSettings
 from ecosystem.kernel.sandbox.shared import SharedBytes
+from ecosystem.kernel.sandbox.spawning import Worker
 from ecosystem.kernel.telemetry.metrics import METRICS
 from tests.support.poll import eventually, eventually_now
 
@@ -202,6 +203,19 @@ class TestLoss:
         answer = await own_sandbox.run(f"{HOSTILE}:echo", b"abc")
 
         assert answer["size"] == 3
+
+    async def test_a_reserve_that_died_unnoticed_costs_no_job(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        sandbox = Sandbox(SandboxSettings(workers_warm=5, reserve_pause_seconds=10))
+        await sandbox.run(f"{HOSTILE}:own_pid", b"")
+        await asyncio.to_thread(eventually_now, lambda: reserve_of(sandbox, 5))
+        workers = list(workers_of(sandbox))
+        for worker in workers:
+            worker.kill()
+        await asyncio.to_thread(eventually_now, lambda: all(gone(worker) for worker in workers))
+        monkeypatch.setattr(Worker, "alive", True)
+
+        assert (await sandbox.run(f"{HOSTILE}:echo", b"abc"))["size"] == 3
+        await sandbox.close()
 
     async def test_a_killed_warm_worker_is_not_given_a_job(self, own_sandbox: Sandbox) -> None:
         await own_sandbox.warm(HOSTILE)

@@ -88,7 +88,8 @@ class Sandbox:
         self._stay()
         try:
             async with self._free:
-                for _ in range(_STARTS_MAX):
+                # The whole reserve dies with its spawner, and may not show it yet.
+                for _ in range(self._settings.workers_warm + _STARTS_MAX):
                     worker = await self._worker(frozenset({target.partition(":")[0]}))
                     try:
                         return await self._work(worker, job, payload, seconds)

@@ -103,7 +103,7 @@ async def test_answer_is_kept_with_the_beginning_of_the_next_step() -> None:
     assert journal.lines == [(["/a"], "/b"), (["/b"], "end done")]
 
 
-async def test_recorded_answer_is_kept_while_the_next_call_is_under_way() -> None:
+async def test_answer_that_can_be_had_again_is_kept_while_the_next_call_is_under_way() -> None:
     tasks, agents, order = Tasks(), Agents(), list[str]()
 
     async def slow_keep(states: Mapping[str, Any], work: Callable[[], Awaitable[None]]) -> None:
@@ -113,7 +113,7 @@ async def test_recorded_answer_is_kept_while_the_next_call_is_under_way() -> Non
         tasks.kept.update(states)
 
     tasks.keep = slow_keep  # type: ignore[method-assign]
-    port = a_port(tasks, agents, Clock(), Journal(), is_recorded=lambda _: True)
+    port = a_port(tasks, agents, Clock(), Journal(), is_repeatable=lambda _: True)
     answers = [await port.call(a_step(key)) for key in ("/a", "/b", "/c")]
 
     assert answers == [{"n": 1}, {"n": 2}, {"n": 3}]
@@ -122,13 +122,13 @@ async def test_recorded_answer_is_kept_while_the_next_call_is_under_way() -> Non
 
 async def test_call_under_way_is_given_up_where_the_run_is_not_ours_any_more() -> None:
     tasks, agents = Tasks([Conflict()]), Agents()
-    port = a_port(tasks, agents, Clock(), Journal(), is_recorded=lambda _: True)
+    port = a_port(tasks, agents, Clock(), Journal(), is_repeatable=lambda _: True)
     await port.call(a_step("/a"))
     with pytest.raises(Conflict):
         await port.call(a_step("/b"))
 
     assert tasks.kept == {}
-    successor = a_port(tasks, agents, Clock(), Journal(), is_recorded=lambda _: True)
+    successor = a_port(tasks, agents, Clock(), Journal(), is_repeatable=lambda _: True)
     for key in ("/a", "/b"):
         await successor.call(a_step(key))
     # Whoever goes on asks the same two questions, and is answered from the agents' records.

@@ -165,7 +165,8 @@ class DocumentStored(Result):
     cached: bool
 
 
-class ValidateDocument(Task, request_type="validate_document", result=DocumentValidated):
+# Repeatable: the content of a document never changes, nor does what it says of itself.
+class ValidateDocument(Task, request_type="validate_document", result=DocumentValidated, repeatable=True):
     document_id: UUID
 
 

@@ -1,9 +1,9 @@
 """A workflow on durable execution: calls become steps, waits durable sleeps, passes of a loop tasks of their own.
 
 The answer of a step is kept when the evaluator has said what comes next, so that one transaction holds the
-checkpoint, the end of this step and the beginning of the next. An answer that its agent has recorded is kept while
-the next call is under way already; any other before it. A process that dies meanwhile asks again, with the request
-ids of before, and is answered from the records.
+checkpoint, the end of this step and the beginning of the next. An answer that its agent would give again (it has
+recorded it, or reads what never changes) is kept while the next call is under way already; any other before it. A
+process that dies meanwhile asks again, with the request ids of before.
 """
 
 import asyncio
@@ -83,15 +83,15 @@ class DurablePort:
     """The port of one run, or of one pass of a loop, in one process.
 
     `deadline` is the end of the workflow's own timeout, `about` what a pass must know about its run.
-    `is_recorded`: whether the agent records its answer to this step, so that asking again gives the same one.
+    `is_repeatable`: whether the agent, asked again, gives the same answer to this step.
     """
 
     def __init__(
         self, run_id: UUID, generation: int, tasks: Tasks, agents: Agents, journal: Journal, clock: Clock, *,
         sender: str, deadline: datetime | None = None, about: Mapping[str, Any] | None = None,
-        is_recorded: Callable[[Step], bool] = lambda _: False,
+        is_repeatable: Callable[[Step], bool] = lambda _: False,
     ) -> None:  # fmt: skip
-        self._is_recorded = is_recorded
+        self._is_repeatable = is_repeatable
         self._run_id, self._generation, self._tasks = run_id, generation, tasks
         self._agents, self._journal, self._clock = agents, journal, clock
         self._sender, self._deadline = sender, deadline
@@ -126,9 +126,9 @@ class DurablePort:
         return answer
 
     async def _begin(self, step: Step, seconds: float) -> tuple[Awaitable[dict[str, Any]], datetime]:
-        """Keep what was answered, and ask: at the same time where the answers in hand are recorded elsewhere."""
-        recorded = all(done.error is None and self._is_recorded(done.step) for done, *_ in self._kept)
-        if not (self._kept and recorded and self._lanes.alone):
+        """Keep what was answered, and ask: at the same time where the answers in hand can be had again."""
+        repeatable = all(done.error is None and self._is_repeatable(done.step) for done, *_ in self._kept)
+        if not (self._kept and repeatable and self._lanes.alone):
             await self.keep(step)
             return self._ask(step, seconds), self._clock.now()
         began, asking = self._clock.now(), asyncio.create_task(self._ask(step, seconds))

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +49,17 @@ class Tasks:
         company = options.pop("company", ZURICH)
         with context.scope(company_id=company, user_id="client-1", trace_id="ab" * 16):
             return await self.database.run(lambda: self.durable.start(QUEUE, task, params or {}, **options))
+
+    async def start_and(self, task: str, work: Callable[[], Awaitable[None]]) -> UUID:
+        """Start a task that wakes nobody, and do `work` in the same unit of work."""
+
+        async def both() -> UUID:
+            task_id = await self.durable.start(QUEUE, task, {}, wake=False)
+            await work()
+            return task_id
+
+        with context.scope(company_id=ZURICH):
+            return await self.database.run(both)
 
     async def state(self, task_id: UUID, company: UUID = ZURICH) -> TaskState:
         with context.scope(company_id=company):

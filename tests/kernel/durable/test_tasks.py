@@ -8,8 +8,7 @@ import pytest
 
 from ecosystem.kernel import context
 from ecosystem.kernel.durable.errors import StartedOutside, TaskUnknown
-from ecosystem.kernel.durable.task import TaskContext
-from ecosystem.kernel.durable.worker import TaskFailure
+from ecosystem.kernel.durable.task import TaskContext, TaskFailure
 from ecosystem.kernel.errors import Invalid, Unavailable
 from tests.kernel.durable.conftest import GENEVA, QUEUE, ZURICH, Tasks
 from tests.kernel.durable.workers import mark, three_steps

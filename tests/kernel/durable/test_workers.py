@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from uuid import UUID
 
 import pytest
 
@@ -174,3 +175,64 @@ async def test_heartbeats_are_one_statement_for_all_runs(tasks: Tasks, monkeypat
         release.set()
         for task_id in started:
             assert (await tasks.ended(task_id)).attempts == 1
+
+
+class TestTakingUp:
+    async def test_what_a_unit_of_work_started_begins_after_it_without_a_claim_of_its_own(
+        self, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with tasks.working({"work": at_once}) as worker:
+            await tasks.ended(await tasks.start("work"))
+            woken = list[str]()
+            monkeypatch.setattr(tasks.database.wakeups, "send", lambda name, key="": woken.append(name))
+            task_id = await tasks.start_and("work", worker.take_up)
+
+            assert (await tasks.ended(task_id)).result == "done"
+        assert woken == []
+
+    async def test_nothing_is_begun_of_a_unit_that_was_rolled_back(self, tasks: Tasks) -> None:
+        begun = list[UUID]()
+
+        async def handler(task: TaskContext) -> None:
+            begun.append(task.task_id)
+
+        async with tasks.working({"work": handler}) as worker:
+
+            async def failing() -> None:
+                await worker.take_up()
+                raise LookupError
+
+            with pytest.raises(LookupError):
+                await tasks.start_and("work", failing)
+            kept = await tasks.start("work")
+            await tasks.ended(kept)
+
+            assert begun == [kept]
+
+    async def test_where_there_is_no_room_others_are_woken(self, tasks: Tasks) -> None:
+        resting = tasks.worker({})
+        task_id = await tasks.start_and("work", resting.take_up)
+        assert (await tasks.state(task_id)).state == "pending"
+
+        async with tasks.working({"work": at_once}):
+            assert (await tasks.ended(task_id)).attempts == 1
+
+    async def test_a_worker_that_stops_meanwhile_gives_the_run_back(self, tasks: Tasks) -> None:
+        stopping, stop = tasks.worker({"work": at_once}), asyncio.Event()
+        running = asyncio.create_task(stopping.run(stop))
+
+        async def take_up_and_stop() -> None:
+            await stopping.take_up()
+            stop.set()
+            await running
+
+        await asyncio.sleep(0)
+        task_id = await tasks.start_and("work", take_up_and_stop)
+
+        async with tasks.working({"work": at_once}):
+            state = await tasks.ended(task_id)
+        assert (state.result, state.attempts) == ("done", 1)
+
+
+async def at_once(task: TaskContext) -> str:
+    return "done"

@@ -36,6 +36,10 @@ def echo(payload: bytes, **arguments: Any) -> Any:
     return {"size": len(payload), "head": payload[:8].hex(), "arguments": arguments, "prepared": len(_prepared)}
 
 
+def own_pid(payload: bytes) -> int:
+    return os.getpid()
+
+
 def remember(payload: bytes) -> int:
     """How many jobs this process has seen."""
     _prepared.append(1)

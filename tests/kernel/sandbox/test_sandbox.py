@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ from ecosystem.kernel.sandbox.errors import (
 from ecosystem.kernel.sandbox.sandbox import Sandbox
 from ecosystem.kernel.sandbox.settings import SandboxSettings
 from ecosystem.kernel.sandbox.shared import SharedBytes
+from ecosystem.kernel.sandbox.spawning import Worker
 from ecosystem.kernel.telemetry.metrics import METRICS
 from tests.support.poll import eventually, eventually_now
 
@@ -78,16 +78,27 @@ class TestWork:
 
         assert [answer["size"] for answer in answers] == list(range(40))
 
-    async def test_a_call_costs_little_beyond_its_work(self, sandbox: Sandbox) -> None:
-        await sandbox.warm(HOSTILE)
-        times = []
-        for _ in range(15):
-            started = time.perf_counter()
-            await sandbox.run(f"{HOSTILE}:echo", b"x" * 50_000)
-            times.append(time.perf_counter() - started)
+    async def test_a_job_gets_a_worker_that_stood_ready_and_none_is_forked_beside_it(self) -> None:
+        sandbox = Sandbox(SandboxSettings(workers_warm=2, reserve_pause_seconds=10))
+        await sandbox.run(f"{HOSTILE}:own_pid", b"")
+        ready = await asyncio.to_thread(eventually_now, lambda: reserve_of(sandbox, 2))
 
-        # The promise is 3 ms on a machine at rest; tests share theirs.
-        assert statistics.median(times) < 0.015
+        pid = await sandbox.run(f"{HOSTILE}:own_pid", b"x" * 50_000)
+
+        assert pid in ready
+        assert {worker.pid for worker in workers_of(sandbox)} <= ready
+        await sandbox.close()
+
+    async def test_a_reserve_is_filled_up_after_the_job_that_took_from_it(self) -> None:
+        sandbox = Sandbox(SandboxSettings(workers_warm=2, reserve_pause_seconds=0.01))
+        await sandbox.run(f"{HOSTILE}:own_pid", b"")
+        first = await asyncio.to_thread(eventually_now, lambda: reserve_of(sandbox, 2))
+        pid = await sandbox.run(f"{HOSTILE}:own_pid", b"")
+
+        then = await asyncio.to_thread(eventually_now, lambda: reserve_of(sandbox, 2) - {pid})
+
+        assert len(first & then) == 1
+        await sandbox.close()
 
     async def test_it_is_refused_while_a_unit_of_work_is_open(self, sandbox: Sandbox) -> None:
         with context.scope(unit_of_work=True), pytest.raises(context.SlowWorkInUnitOfWork):
@@ -192,6 +203,19 @@ class TestLoss:
         answer = await own_sandbox.run(f"{HOSTILE}:echo", b"abc")
 
         assert answer["size"] == 3
+
+    async def test_a_reserve_that_died_unnoticed_costs_no_job(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        sandbox = Sandbox(SandboxSettings(workers_warm=5, reserve_pause_seconds=10))
+        await sandbox.run(f"{HOSTILE}:own_pid", b"")
+        await asyncio.to_thread(eventually_now, lambda: reserve_of(sandbox, 5))
+        workers = list(workers_of(sandbox))
+        for worker in workers:
+            worker.kill()
+        await asyncio.to_thread(eventually_now, lambda: all(gone(worker) for worker in workers))
+        monkeypatch.setattr(Worker, "alive", True)
+
+        assert (await sandbox.run(f"{HOSTILE}:echo", b"abc"))["size"] == 3
+        await sandbox.close()
 
     async def test_a_killed_warm_worker_is_not_given_a_job(self, own_sandbox: Sandbox) -> None:
         await own_sandbox.warm(HOSTILE)
@@ -348,6 +372,12 @@ def guardian_of(sandbox: Sandbox) -> psutil.Process:
 def workers_of(sandbox: Sandbox) -> Iterator[psutil.Process]:
     for spawner in guardian_of(sandbox).children():
         yield from spawner.children()
+
+
+def reserve_of(sandbox: Sandbox, size: int) -> set[int]:
+    """The pids of the workers that stand ready; none until there are `size`."""
+    pids = {worker.pid for worker in workers_of(sandbox) if not gone(worker)}
+    return pids if len(pids) == size else set()
 
 
 def gone(process: psutil.Process) -> bool:

@@ -19,7 +19,8 @@ class Task(BaseModel):
         class ValidateDocument(Task, request_type="validate_document", result=DocumentValidated): ...
 
     `effect=True` declares that handling changes something: its response is recorded in the transaction of
-    the effect, and a request_id seen before returns that record.
+    the effect, and a request_id seen before returns that record. `repeatable=True` declares a reading of what never
+    changes: asking again gives the same answer, though nobody recorded it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,17 +28,21 @@ class Task(BaseModel):
     request_type: ClassVar[str]
     result: ClassVar[type[Result]]
     effect: ClassVar[bool]
+    repeatable: ClassVar[bool]
 
     @classmethod
     def __pydantic_init_subclass__(
-        cls, *, request_type: str = "", result: type[Result] = Result, effect: bool = False, **_: Any
-    ) -> None:
+        cls, *, request_type: str = "", result: type[Result] = Result, effect: bool = False, repeatable: bool = False,
+        **_: Any,
+    ) -> None:  # fmt: skip
         if request_type:
-            cls.request_type, cls.result, cls.effect = request_type, result, effect
+            cls.request_type, cls.result = request_type, result
+            cls.effect, cls.repeatable = effect, repeatable
 
     def __init_subclass__(
-        cls, *, request_type: str = "", result: type[Result] = Result, effect: bool = False, **kwargs: Any
-    ) -> None:
+        cls, *, request_type: str = "", result: type[Result] = Result, effect: bool = False, repeatable: bool = False,
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
         super().__init_subclass__(**kwargs)
 
 

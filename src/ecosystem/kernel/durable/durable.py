@@ -63,9 +63,11 @@ class Durable:
 
     async def start(
         self, queue: str, task: str, params: dict[str, Any], *, key: str | None = None,
-        max_attempts: int = MAX_ATTEMPTS, parent_id: UUID | None = None,
+        max_attempts: int = MAX_ATTEMPTS, parent_id: UUID | None = None, wake: bool = True,
     ) -> UUID:  # fmt: skip
         """The id of the task, which starts when the unit of work commits. The same `key` starts it once.
+
+        Without `wake` no worker is told: the caller has it taken up (`DurableWorker.take_up`).
 
         Raises StartedOutside: no unit of work is open.
         """
@@ -82,7 +84,8 @@ class Durable:
         )
         row = await cursor.fetchone()
         assert row is not None
-        self._wake_after_commit(channel(queue))
+        if wake:
+            self._wake_after_commit(channel(queue))
         task_id: UUID = row[0]
         return task_id
 

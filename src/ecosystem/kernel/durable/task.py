@@ -18,6 +18,7 @@ from ecosystem.kernel.db.errors import sqlstate
 from ecosystem.kernel.db.raw import Connection, driver
 from ecosystem.kernel.durable.durable import Durable, channel, dumps
 from ecosystem.kernel.durable.errors import Abandoned, ChildFailed, Released, Suspended
+from ecosystem.kernel.errors import Failure
 
 JSON = Any
 Work = Callable[[], Awaitable[JSON]]
@@ -51,6 +52,18 @@ class Claim:
     def company_id(self) -> UUID | None:
         company = self.headers.get("company_id")
         return UUID(company) if company else None
+
+
+@dataclass(frozen=True)
+class TaskFailure:
+    """A task that will not be tried again by itself. The company is that of the task."""
+
+    task_id: UUID
+    task_name: str
+    params: dict[str, Any]
+    attempt: int
+    failure: Failure
+    company_id: UUID | None
 
 
 class TaskContext:

@@ -7,9 +7,9 @@ lease ends the claim of a process that stands still.
 
 import asyncio
 import contextlib
+import contextvars
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -30,7 +30,7 @@ from ecosystem.kernel.durable.errors import (
 )
 from ecosystem.kernel.durable.metrics import ENDED, RUNNING
 from ecosystem.kernel.durable.settings import DurableSettings
-from ecosystem.kernel.durable.task import Claim, TaskContext, not_ours, plain
+from ecosystem.kernel.durable.task import Claim, TaskContext, TaskFailure, not_ours, plain
 from ecosystem.kernel.errors import EcosystemError, Failure, Kind, describe
 from ecosystem.kernel.ids import Ids, SystemIds
 from ecosystem.kernel.telemetry.log import log
@@ -38,18 +38,6 @@ from ecosystem.kernel.telemetry.log import log
 Handler = Callable[[TaskContext], Awaitable[Any]]
 LOCKS = "eco.worker"
 _WAITING_MAX = 1000
-
-
-@dataclass(frozen=True)
-class TaskFailure:
-    """A task that will not be tried again by itself. The company is that of the task."""
-
-    task_id: UUID
-    task_name: str
-    params: dict[str, Any]
-    attempt: int
-    failure: Failure
-    company_id: UUID | None
 
 
 class DurableWorker:
@@ -89,6 +77,7 @@ class DurableWorker:
         self._beat_now = asyncio.Event()
         self._suspects: set[UUID] = set()
         self._stale = False
+        self._context: contextvars.Context | None = None
 
     @property
     def _free(self) -> int:
@@ -107,9 +96,11 @@ class DurableWorker:
         wakeups.subscribe(channel(self.queue), self._wake)
         wakeups.subscribe(beat_channel(self.queue), self._beat_now)
         helpers = [asyncio.create_task(work) for work in (self._stop_wakes(stop), self._beats(), self._watch())]
+        self._context = contextvars.copy_context()
         try:
             await self._claims(stop)
         finally:
+            self._context = None
             await self._drain()
             for helper in helpers:
                 helper.cancel()
@@ -146,18 +137,40 @@ class DurableWorker:
             self._stale = False
             await self._bury_stale()
         asked_at = time.monotonic()
-
-        async def work() -> list[Any]:
-            connection = await driver(self._database)
-            async with connection.cursor(row_factory=namedtuple_row) as cursor:
-                await cursor.execute(
-                    "select * from kernel.claim_tasks(%s, %s, %s, %s)",
-                    (self.queue, self.name, self._lease_seconds, free),
-                )
-                return await cursor.fetchall()
-
         with context.scope(company_id=None):
-            rows = await self._database.run(work)
+            rows = await self._database.run(lambda: self._claimed(free))
+        return self._begin(rows, asked_at)
+
+    async def take_up(self) -> None:
+        """Inside a unit of work: claim what it has started, and begin when it has committed.
+
+        Saves the wake-up and a transaction. Where there is no room the wake-up goes out as for any other task.
+        """
+        free, asked_at = self._free, time.monotonic()
+        rows = await self._claimed(free) if self._context is not None and free > 0 else []
+
+        def begin() -> None:
+            # Whatever is not begun here is found by a claim, here or in another process.
+            if self._begin(rows, asked_at) == 0.0:
+                self._wake.set()
+
+        if rows and rows[0].run_id is not None:
+            self._database.after_commit(begin)
+        else:
+            self._stale = any(row.stale for row in rows)
+            self._database.after_commit(lambda: self._database.wakeups.send(channel(self.queue)))
+
+    async def _claimed(self, quantity: int) -> list[Any]:
+        connection = await driver(self._database)
+        async with connection.cursor(row_factory=namedtuple_row) as cursor:
+            await cursor.execute(
+                "select * from kernel.claim_tasks(%s, %s, %s, %s)",
+                (self.queue, self.name, self._lease_seconds, quantity),
+            )
+            return await cursor.fetchall()
+
+    def _begin(self, rows: list[Any], asked_at: float) -> float:
+        """Start what was claimed; seconds until something else may be due."""
         for row in rows:
             if row.run_id is None:
                 self._stale = row.stale
@@ -168,7 +181,12 @@ class DurableWorker:
                 row.params or {}, row.max_attempts, row.headers or {}, row.checkpoints or {},
                 asked_at + self._lease_seconds,
             )  # fmt: skip
-            self._running[row.run_id] = (claim, asyncio.create_task(self._work(claim), name=f"task {row.task_id}"))
+            if self._context is None:
+                # It stopped between claim and commit: what nobody begins is given back.
+                claim.stopping = True
+            own = self._context.copy() if self._context is not None else None
+            work = asyncio.create_task(self._work(claim), name=f"task {row.task_id}", context=own)
+            self._running[row.run_id] = (claim, work)
             RUNNING.labels(self.queue).inc()
         return 0.0
 
@@ -177,7 +195,7 @@ class DurableWorker:
         try:
             async with self._room(claim):
                 with self._scope(claim):
-                    outcome = await self._attempt(claim)
+                    outcome = outcome if claim.stopping else await self._attempt(claim)
         except asyncio.CancelledError:
             outcome = "abandoned" if claim.lost else "released"
         except Exception as error:

@@ -1,7 +1,7 @@
 """Run a function over a customer's bytes in a worker that can do nothing but compute.
 
 Each job gets a worker of its own, which was forked and locked before the job came, so that a job costs little more
-than its work; the next one is forked while this one works.
+than its work. The next ones are forked a moment later, when the processors no longer serve what this job is part of.
 """
 
 import asyncio
@@ -53,6 +53,7 @@ class Sandbox:
         self._free = asyncio.Semaphore(self._settings.workers_max)
         self._waiting = 0
         self._rest: asyncio.TimerHandle | None = None
+        self._filling: asyncio.TimerHandle | None = None
 
     async def run(
         self,
@@ -87,7 +88,8 @@ class Sandbox:
         self._stay()
         try:
             async with self._free:
-                for _ in range(_STARTS_MAX):
+                # The whole reserve dies with its spawner, and may not show it yet.
+                for _ in range(self._settings.workers_warm + _STARTS_MAX):
                     worker = await self._worker(frozenset({target.partition(":")[0]}))
                     try:
                         return await self._work(worker, job, payload, seconds)
@@ -115,6 +117,7 @@ class Sandbox:
 
     async def close(self) -> None:
         self._stay()
+        self._fill_no_more()
         while self._warm:
             _let_go(self._warm.popleft())
         self._spawning.close()
@@ -132,7 +135,7 @@ class Sandbox:
         return self._spawning.restarts
 
     async def _worker(self, modules: frozenset[str]) -> Worker:
-        """A living worker that knows `modules`; the next ones are asked for while it works."""
+        """A living worker that knows `modules`, from the reserve where one stands there."""
         if not seccomp.supported():
             raise SandboxUnavailable(
                 "The sandbox needs Linux on x86-64.", suggestion="Run this service on a Linux machine with x86-64."
@@ -155,12 +158,26 @@ class Sandbox:
         except TimeoutError:
             raise SandboxUnavailable("No worker stood ready in time.") from None
         # Only now: where one worker cannot be made, asking for more would go on for ever.
-        self._refill(modules)
+        self._keep_reserve(modules)
         return worker
 
-    def _refill(self, modules: frozenset[str]) -> None:
+    def _keep_reserve(self, modules: frozenset[str]) -> None:
+        """Fill the reserve up: at once where it is empty, else when what took from it has had the processors."""
+        if not self._warm:
+            self._fill(modules)
+        elif self._filling is None:
+            loop = asyncio.get_running_loop()
+            self._filling = loop.call_later(self._settings.reserve_pause_seconds, self._fill, modules)
+
+    def _fill(self, modules: frozenset[str]) -> None:
+        self._fill_no_more()
         while len(self._warm) < self._settings.workers_warm:
             self._warm.append(self._spawning.ask(modules))
+
+    def _fill_no_more(self) -> None:
+        if self._filling is not None:
+            self._filling.cancel()
+            self._filling = None
 
     async def _work(self, worker: Worker, job: dict[str, Any], payload: bytes | SharedBytes, seconds: float) -> Any:
         begun = False

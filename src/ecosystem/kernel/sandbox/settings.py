@@ -15,7 +15,10 @@ class SandboxSettings(Settings):
         default=512 << 20, ge=16 << 20, le=8 << 30, description="What one job may allocate beside its payload."
     )
     output_bytes_max: int = Field(default=8 << 20, ge=1024, le=256 << 20, description="Size of one answer.")
-    workers_warm: int = Field(default=2, ge=0, le=16, description="Workers that wait for a job.")
+    workers_warm: int = Field(default=3, ge=0, le=16, description="Workers that wait for a job.")
+    reserve_pause_seconds: float = Field(
+        default=0.05, ge=0, le=10, description="How long after a job others may be forked; at once where none waits."
+    )
     workers_max: int = Field(default=4, ge=1, le=64, description="Jobs that run at the same time.")
     waiting_max: int = Field(default=256, ge=1, le=10_000, description="Jobs that wait for a worker.")
     start_timeout_seconds: float = Field(

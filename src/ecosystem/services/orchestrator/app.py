@@ -37,7 +37,7 @@ def build(kernel: Kernel) -> Service:
         name=kernel.service,
         routers=(router(service),),
         agents=(AgentHost(ORCHESTRATOR_AGENT, {StartRun: Handlers(service).start_run}),),
-        consumers=consumers(service),
+        consumers=consumers(service, worker.take_up),
         jobs=jobs(kernel.database, settings.forget_every),
         workers=(worker,),
         before_ready=(service.keep_definitions,),

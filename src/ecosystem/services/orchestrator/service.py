@@ -1,6 +1,6 @@
 """The orchestrator starts workflows and carries each run to its end, whatever dies on the way."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,8 +15,7 @@ from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.durable.durable import Durable
 from ecosystem.kernel.durable.errors import TaskUnknown
-from ecosystem.kernel.durable.task import TaskContext
-from ecosystem.kernel.durable.worker import TaskFailure
+from ecosystem.kernel.durable.task import TaskContext, TaskFailure
 from ecosystem.kernel.errors import EcosystemError, Failure, Kind, Severity
 from ecosystem.kernel.messaging.outbox import Outbox
 from ecosystem.services.orchestrator.errors import (
@@ -102,8 +101,12 @@ class WorkflowService:
     def workflows(self) -> list[Definition]:
         return [self._newest[name] for name in sorted(self._newest)]
 
-    async def start(self, workflow: str, value: dict[str, Any], key: str) -> UUID:
+    async def start(
+        self, workflow: str, value: dict[str, Any], key: str, take_up: Callable[[], Awaitable[None]] | None = None
+    ) -> UUID:
         """Start a run, or find the one that `key` has started; in the caller's unit of work, if one is open.
+
+        `take_up` is asked in the same unit to begin it in this process; otherwise the workers of all are woken.
 
         Raises:
             WorkflowUnknown: nothing of this name was shipped.
@@ -117,8 +120,10 @@ class WorkflowService:
         async def begin() -> UUID:
             now = self._clock.now()
             params = {"digest": definition.digest, "input": value, "started_at": now.isoformat()}
-            run_id = await self._parts.durable.start(QUEUE, TASK, params, key=f"{workflow}/{key}")
+            run_id = await self._parts.durable.start(QUEUE, TASK, params, key=f"{workflow}/{key}", wake=take_up is None)
             if await self._runs.add(run_id, definition, key, value, now):
+                if take_up is not None:
+                    await take_up()
                 return run_id
             before = await self._runs.find(workflow, key)
             if before is None or before == run_id:
@@ -246,14 +251,14 @@ class WorkflowService:
         about = {"digest": definition.digest, "run_id": run.id, "input": run.input, "started_at": run.started_at}
         return DurablePort(
             UUID(run.id), run.generation, task, self._parts.agents, journal, self._clock,
-            sender=ORCHESTRATOR_AGENT.id, about=about, is_recorded=self._is_recorded,
+            sender=ORCHESTRATOR_AGENT.id, about=about, is_repeatable=self._is_repeatable,
             deadline=None if seconds is None else started_at + timedelta(seconds=seconds),
         )  # fmt: skip
 
-    def _is_recorded(self, step: Step) -> bool:
+    def _is_repeatable(self, step: Step) -> bool:
         card = self._parts.cards.get(step.agent)
         task = card.task(step.request_type) if card is not None else None
-        return task is not None and task.effect
+        return task is not None and (task.effect or task.repeatable)
 
     async def failed(self, failure: TaskFailure) -> None:
         """Put the run into ERROR, in the transaction that fails its task. A pass that fails is told to its run."""

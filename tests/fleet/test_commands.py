@@ -80,7 +80,7 @@ class TestDoctor:
     def test_too_many_replicas_are_wrong_and_it_says_how_to_mend_it(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        (tmp_path / "eco.toml").write_text("[fleet]\nreplicas = {creditx = 90}\n")
+        (tmp_path / "eco.toml").write_text("[fleet]\nreplicas = {creditx = 32, authn = 32, events = 32}\n")
 
         assert eco("doctor") == 1
         assert "Fewer replicas" in capsys.readouterr().out

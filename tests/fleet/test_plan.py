@@ -8,6 +8,8 @@ import pytest
 from ecosystem.fleet.engines.found import find_cache, find_postgres
 from ecosystem.fleet.errors import PortBusy
 from ecosystem.fleet.plan import free_door, url_setting, with_login
+from ecosystem.fleet.settings import FleetSettings
+from ecosystem.kernel.errors import EcosystemError
 from ecosystem.kernel.settings import Source
 
 
@@ -69,3 +71,21 @@ class TestDatabaseByUrl:
 
         assert url_setting(source, "database") == "postgresql://x"
         assert url_setting(source, "cache") is None
+
+
+@pytest.mark.parametrize(
+    ("replicas", "said"),
+    [
+        ("{nope = 2}", "there is no service nope; there are authn"),
+        ("{creditx = 0}", "greater than or equal to 1"),
+        ("{creditx = 99}", "less than or equal to 32"),
+    ],
+)
+def test_replicas_that_cannot_be_are_refused_by_name_and_line(tmp_path: Path, replicas: str, said: str) -> None:
+    file = tmp_path / "eco.toml"
+    file.write_text(f"[fleet]\nreplicas = {replicas}\n")
+
+    with pytest.raises(EcosystemError) as refused:
+        Source.load(file, {}).get(FleetSettings)
+    assert said in refused.value.message
+    assert "eco.toml, line 2" in refused.value.message or "eco.toml:2" in refused.value.message

@@ -80,7 +80,12 @@ def _send(ecosystem: Ecosystem, path: Path, parsed: argparse.Namespace) -> dict[
     except ApiError as refusal:
         if refusal.status in (401, 403) or refusal.status >= 500:
             raise
-        return {"file": path.name, "status": "refused", "code": refusal.code, "said": refusal.next_step}
+        return {
+            "file": path.name,
+            "status": "refused",
+            "code": refusal.code,
+            "said": f"{refusal.detail} {refusal.next_step or ''}".strip(),
+        }
     row: dict[str, Any] = {"file": path.name, "document_id": receipt.document_id, "status": receipt.status}
     if not parsed.wait:
         return row

@@ -1,12 +1,14 @@
 """Settings of the fleet, section `fleet`."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from ecosystem.catalog import CATALOG
 from ecosystem.kernel.settings import Settings
 
 DEFAULT_EDGE_PORT = 8443
+REPLICAS_MAX = 32
 
 
 class FleetSettings(Settings):
@@ -17,10 +19,20 @@ class FleetSettings(Settings):
         None, ge=1, le=65535, description="Port of the edge; without one, 8443 or the next free one."
     )
     account: str | None = Field(None, description="Account of engines and services when root starts the platform.")
-    replicas: dict[str, int] = Field(default_factory=dict, description="Processes of a service, by its short name.")
+    replicas: dict[str, Annotated[int, Field(ge=1, le=REPLICAS_MAX)]] = Field(
+        default_factory=dict, description="Processes of a service, by its short name."
+    )
     certificate_hours: float = Field(24, gt=0, le=24 * 90, description="Life of a process's certificate.")
     ready_timeout_seconds: float = Field(60, ge=1, le=600, description="How long `eco up` waits for all to be ready.")
     stop_timeout_seconds: float = Field(15, ge=1, le=300, description="After this, a stopping process is killed.")
     log_bytes_max: int = Field(64 * 1024**2, ge=65536, le=2**40, description="A log file is turned over at this size.")
     database_connections_max: int = Field(400, ge=50, le=10_000, description="max_connections of our PostgreSQL.")
     cache_bytes_max: int = Field(256 * 1024**2, ge=2**20, le=2**40, description="maxmemory of our cache.")
+
+    @field_validator("replicas")
+    @classmethod
+    def _known(cls, replicas: dict[str, int]) -> dict[str, int]:
+        known = sorted(entry.short_name for entry in CATALOG)
+        if unknown := sorted(set(replicas) - set(known)):
+            raise ValueError(f"there is no service {', '.join(unknown)}; there are {', '.join(known)}")
+        return replicas

@@ -21,10 +21,10 @@ from ecosystem.fleet.logs import turn_over
 from ecosystem.fleet.plan import Plan
 from ecosystem.fleet.process import Process, Seen, Starter
 from ecosystem.fleet.processes import become_subreaper, started_ticks
+from ecosystem.fleet.settings import REPLICAS_MAX
 from ecosystem.fleet.starters import EngineStarter, ServiceStarter, ZygoteStarter, initdb, run_once
 from ecosystem.kernel.errors import EcosystemError, NotFound
 
-REPLICAS_MAX = 32
 _CARE_SECONDS = 10.0
 _EDGE_ANSWER_SECONDS = 10.0
 

@@ -3,7 +3,9 @@
 import base64
 import binascii
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
 
 import orjson
 from fastapi import Query
@@ -50,3 +52,14 @@ def page_of(rows: Sequence[T], limit: int, cursor_of: Any) -> tuple[list[T], str
     """Cut `rows`, read with `limit + 1`, into one page; `cursor_of(row)` is what the next page starts after."""
     kept = list(rows[:limit])
     return kept, encode_cursor(*cursor_of(kept[-1])) if len(rows) > limit else None
+
+
+def moment_and_id(cursor: str | None) -> tuple[datetime | None, UUID | None]:
+    """Of a cursor over what is ordered by a time and an id; (None, None) without one. Raises CursorInvalid."""
+    values = decode_cursor(cursor, 2)
+    if values is None:
+        return None, None
+    try:
+        return datetime.fromisoformat(values[0]), UUID(values[1])
+    except (TypeError, ValueError, AttributeError):
+        raise CursorInvalid from None

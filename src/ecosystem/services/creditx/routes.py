@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from ecosystem.contracts.creditx import Outcome
 from ecosystem.kernel.http.limits import body_limit
-from ecosystem.kernel.http.pagination import Cursor, CursorInvalid, Limit, Page, decode_cursor, page_of
+from ecosystem.kernel.http.pagination import Cursor, Limit, Page, moment_and_id, page_of
 from ecosystem.kernel.http.prefer import Prefer, wait_seconds
 from ecosystem.kernel.http.principal import Principal, requires
 from ecosystem.services.creditx.errors import UploadsBusy
@@ -116,7 +116,7 @@ def _documents(routes: APIRouter, service: DocumentService, settings: ServiceSet
         limit: Limit = 50, cursor: Cursor = None,
     ) -> Page[DocumentShown]:  # fmt: skip
         """Documents, newest first."""
-        before, before_id = _after(cursor)
+        before, before_id = moment_and_id(cursor)
         filters = {
             "kind": kind, "outcome": outcome, "status": status, "customer": customer,
             "from": _aware(created_from), "to": _aware(created_to),
@@ -188,16 +188,6 @@ async def _all(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]
     yield first
     async for piece in rest:
         yield piece
-
-
-def _after(cursor: str | None) -> tuple[datetime | None, UUID | None]:
-    values = decode_cursor(cursor, 2)
-    if values is None:
-        return None, None
-    try:
-        return datetime.fromisoformat(values[0]), UUID(values[1])
-    except (TypeError, ValueError, AttributeError):
-        raise CursorInvalid from None
 
 
 def _aware(moment: datetime | None) -> datetime | None:

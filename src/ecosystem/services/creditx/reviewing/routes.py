@@ -1,13 +1,12 @@
 """The door for HTTP: the review queue of the caller's company."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 
 from ecosystem.kernel.clock import Clock
-from ecosystem.kernel.http.pagination import Cursor, CursorInvalid, Limit, Page, decode_cursor, page_of
+from ecosystem.kernel.http.pagination import Cursor, Limit, Page, moment_and_id, page_of
 from ecosystem.kernel.http.principal import Principal, requires
 from ecosystem.services.creditx.reviewing.schemas import Decision, ReviewListed, ReviewShown
 from ecosystem.services.creditx.reviewing.service import ReviewService, Standing
@@ -31,7 +30,7 @@ def router(service: ReviewService, clock: Clock) -> APIRouter:
         limit: Limit = 50, cursor: Cursor = None,
     ) -> Page[ReviewListed]:  # fmt: skip
         """Documents that await a decision, the oldest first."""
-        after, after_id = _after(cursor)
+        after, after_id = moment_and_id(cursor)
         found = await service.page({
             "holder": caller.client_id if claimed == "mine" else None, "free": claimed == "nobody", "after": after,
             "after_id": after_id, "limit": limit + 1,
@@ -60,13 +59,3 @@ def router(service: ReviewService, clock: Clock) -> APIRouter:
         return shown(await service.decide(document_id, caller.client_id, decision.outcome, decision.reason))
 
     return routes
-
-
-def _after(cursor: str | None) -> tuple[datetime | None, UUID | None]:
-    values = decode_cursor(cursor, 2)
-    if values is None:
-        return None, None
-    try:
-        return datetime.fromisoformat(values[0]), UUID(values[1])
-    except (TypeError, ValueError, AttributeError):
-        raise CursorInvalid from None

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -34,6 +34,21 @@ def rehearsals(payload: bytes) -> bool:
 
 def echo(payload: bytes, **arguments: Any) -> Any:
     return {"size": len(payload), "head": payload[:8].hex(), "arguments": arguments, "prepared": len(_prepared)}
+
+
+def stages(payload: bytes, *, count: int) -> Iterator[int]:
+    for _ in range(count):
+        yield os.getpid()
+
+
+def one_stage_then_loop(payload: bytes) -> Iterator[int]:
+    yield os.getpid()
+    loop(payload)
+
+
+def one_stage_then_die(payload: bytes) -> Iterator[int]:
+    yield os.getpid()
+    die(payload)
 
 
 def own_pid(payload: bytes) -> int:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from pathlib import Path
 
 import psutil
@@ -72,6 +73,34 @@ class TestWork:
             return bool(await sandbox.run(f"{HOSTILE}:rehearsals", b""))
 
         assert await eventually(rehearsed)
+
+    async def test_stages_arrive_one_by_one_from_one_worker(self, sandbox: Sandbox) -> None:
+        pids = [pid async for pid in sandbox.stages(f"{HOSTILE}:stages", b"", {"count": 3})]
+
+        assert len(pids) == 3
+        assert len(set(pids)) == 1
+
+    async def test_a_stage_arrives_while_its_worker_goes_on_and_closing_ends_it(self, sandbox: Sandbox) -> None:
+        async with aclosing(sandbox.stages(f"{HOSTILE}:one_stage_then_loop", b"", timeout_seconds=60)) as stages:
+            worker = psutil.Process(await anext(stages))
+            await asyncio.to_thread(eventually_now, lambda: busy(worker))
+            assert not gone(worker)
+
+        await asyncio.to_thread(eventually_now, lambda: gone(worker))
+
+    async def test_the_time_of_a_job_is_that_of_all_its_stages(self, sandbox: Sandbox) -> None:
+        stages = sandbox.stages(f"{HOSTILE}:one_stage_then_loop", b"", timeout_seconds=1)
+        await anext(stages)
+
+        with pytest.raises(SandboxTimeout):
+            await anext(stages)
+
+    async def test_a_worker_that_dies_after_a_stage_is_not_tried_again(self, sandbox: Sandbox) -> None:
+        stages = sandbox.stages(f"{HOSTILE}:one_stage_then_die", b"")
+        await anext(stages)
+
+        with pytest.raises(SandboxCrash):
+            await anext(stages)
 
     async def test_many_jobs_at_once_all_end(self, sandbox: Sandbox) -> None:
         answers = await asyncio.gather(*(sandbox.run(f"{HOSTILE}:echo", b"x" * size) for size in range(40)))
@@ -226,11 +255,13 @@ class TestLoss:
 
         assert (await own_sandbox.run(f"{HOSTILE}:echo", b"abc"))["size"] == 3
 
-    async def test_a_spawner_lost_during_a_job_fails_that_job_only(self, own_sandbox: Sandbox) -> None:
+    async def test_a_job_whose_spawner_is_lost_is_given_to_another_worker_once(self, own_sandbox: Sandbox) -> None:
         await own_sandbox.warm(HOSTILE)
         task = asyncio.ensure_future(own_sandbox.run(f"{HOSTILE}:loop", b"", timeout_seconds=60))
-        await asyncio.to_thread(eventually_now, lambda: any(busy(child) for child in workers_of(own_sandbox)))
-        guardian_of(own_sandbox).children()[0].kill()
+        for _ in range(2):
+            await asyncio.to_thread(eventually_now, lambda: any(busy(child) for child in workers_of(own_sandbox)))
+            assert not task.done()
+            guardian_of(own_sandbox).children()[0].kill()
 
         with pytest.raises(SandboxCrash):
             await task

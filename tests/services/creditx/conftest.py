@@ -32,8 +32,9 @@ from ecosystem.kernel.testing.clock import FrozenClock
 from ecosystem.kernel.testing.harness import KernelHarness, ServiceHarness
 from ecosystem.services.creditx.app import build
 from ecosystem.services.creditx.reading import extraction, inspection
+from ecosystem.services.creditx.receiving.arrivals import ARRIVAL
 from ecosystem.services.creditx.repository import Documents
-from ecosystem.services.creditx.service import EXTRACTION, INSPECTION, DocumentService, Parts
+from ecosystem.services.creditx.service import DocumentService, Parts
 from ecosystem.services.creditx.settings import ServiceSettings
 from tests.kernel.db.fixtures import Platform, PlatformCluster, a_platform
 from tests.support.engines import CacheEngine
@@ -174,7 +175,7 @@ class Creditx:
 async def sandbox() -> AsyncIterator[Sandbox]:
     """One for all tests: its workers are forked anew for each job anyway, its parsers are loaded once."""
     sandbox = Sandbox()
-    await sandbox.warm(INSPECTION, EXTRACTION)
+    await sandbox.warm(ARRIVAL)
     yield sandbox
     await sandbox.close()
 

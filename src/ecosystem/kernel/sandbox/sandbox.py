@@ -8,7 +8,8 @@ import asyncio
 import math
 import socket
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -31,10 +32,6 @@ from ecosystem.kernel.telemetry.metrics import METRICS
 
 _READ_BYTES = 1 << 18
 _STARTS_MAX = 3
-
-
-class _NeverBegan(Exception):
-    """The worker died before it took the job, so that another may have it."""
 
 
 class Sandbox:
@@ -73,6 +70,28 @@ class Sandbox:
             SandboxRaised: the function raised.
             SandboxUnavailable: no worker could be had, or too many jobs wait.
         """
+        stages = self.stages(
+            target, payload, arguments, timeout_seconds=timeout_seconds, memory_bytes_max=memory_bytes_max,
+            output_bytes_max=output_bytes_max,
+        )  # fmt: skip
+        async with aclosing(stages):
+            return await anext(stages)
+
+    async def stages(
+        self,
+        target: str,
+        payload: bytes | SharedBytes,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        timeout_seconds: float | None = None,
+        memory_bytes_max: int | None = None,
+        output_bytes_max: int | None = None,
+    ) -> AsyncGenerator[Any, None]:
+        """`run` for a generator function: each value as soon as it is there, from one worker, which goes on meanwhile.
+
+        The time is for all of them together. `payload` may be closed after the first. Close the generator
+        (`contextlib.aclosing`) to end the worker before its end. Raises as `run` does.
+        """
         context.refuse_in_unit_of_work("The sandbox")
         if self._waiting >= self._settings.waiting_max:
             raise SandboxUnavailable(f"{self._waiting} jobs wait for the sandbox already.")
@@ -88,20 +107,54 @@ class Sandbox:
         self._stay()
         try:
             async with self._free:
-                # The whole reserve dies with its spawner, and may not show it yet.
-                for _ in range(self._settings.workers_warm + _STARTS_MAX):
-                    worker = await self._worker(frozenset({target.partition(":")[0]}))
-                    try:
-                        return await self._work(worker, job, payload, seconds)
-                    except _NeverBegan:
-                        continue
-                    finally:
-                        worker.end()
-                raise SandboxUnavailable("Workers died before they began.")
+                ends_at = asyncio.get_running_loop().time() + seconds
+                async with aclosing(self._answers(job, payload, seconds, ends_at)) as answers:
+                    async for answer in answers:
+                        yield answer
         finally:
             self._waiting -= 1
             if not self._waiting and not self._warm and self._settings.idle_seconds:
                 self._rest = asyncio.get_running_loop().call_later(self._settings.idle_seconds, self._spawning.rest)
+
+    async def _answers(
+        self, job: dict[str, Any], payload: bytes | SharedBytes, seconds: float, ends_at: float
+    ) -> AsyncGenerator[Any, None]:  # fmt: skip
+        tries_left = 2
+        while tries_left:
+            tries_left -= 1
+            worker = await self._begun(job, payload, seconds)
+            try:
+                while "value" in (answer := await _answer(worker, job, ends_at)):
+                    tries_left = 0
+                    yield answer["value"]
+                return
+            except TimeoutError:
+                raise SandboxTimeout(f"Sandboxed work did not end within {seconds:.1f} seconds.") from None
+            except SandboxCrash:
+                # A worker that somebody killed says nothing about its job; a job that kills its worker does so twice.
+                if not tries_left:
+                    raise
+            finally:
+                worker.end()
+
+    async def _begun(self, job: dict[str, Any], payload: bytes | SharedBytes, seconds: float) -> Worker:
+        """A worker that has taken the job. Raises SandboxUnavailable, SandboxTimeout."""
+        # The whole reserve dies with its spawner, and may not show it yet.
+        for _ in range(self._settings.workers_warm + _STARTS_MAX):
+            worker = await self._worker(frozenset({job["target"].partition(":")[0]}))
+            try:
+                async with asyncio.timeout(seconds):
+                    await _give(worker.channel, job, payload)
+                return worker
+            except TimeoutError:
+                worker.end()
+                raise SandboxTimeout(f"Sandboxed work did not begin within {seconds:.1f} seconds.") from None
+            except (OSError, SandboxCrash):
+                worker.end()
+            except BaseException:
+                worker.end()
+                raise
+        raise SandboxUnavailable("Workers died before they began.")
 
     def _stay(self) -> None:
         if self._rest is not None:
@@ -179,33 +232,27 @@ class Sandbox:
             self._filling.cancel()
             self._filling = None
 
-    async def _work(self, worker: Worker, job: dict[str, Any], payload: bytes | SharedBytes, seconds: float) -> Any:
-        begun = False
-        try:
-            async with asyncio.timeout(seconds):
-                if isinstance(payload, SharedBytes):
-                    await _send(worker.channel, job, payload)
-                else:
-                    with SharedBytes(payload) as shared:
-                        await _send(worker.channel, job, shared)
-                if await _read(worker.channel, 1) != BEGUN:
-                    raise SandboxCrash
-                begun = True
-                answer = await _receive(worker.channel, job["output_bytes_max"])
-                METRICS.sandbox_job_memory_bytes.labels(job["target"]).observe(answer.get("memory_bytes", 0))
-        except TimeoutError:
-            raise SandboxTimeout(f"Sandboxed work did not end within {seconds:.1f} seconds.") from None
-        except (OSError, SandboxCrash):
-            raise (SandboxCrash if begun else _NeverBegan) from None
-        match answer.get("error"):
-            case None:
-                return answer["value"]
-            case "memory":
-                raise SandboxMemory
-            case "output":
-                raise SandboxOutput
-            case _:
-                raise SandboxRaised(error=str(answer.get("type", "unknown")))
+
+async def _answer(worker: Worker, job: dict[str, Any], ends_at: float) -> dict[str, Any]:
+    """What the worker says next; without a `value` it has said all. Raises as `Sandbox.run` does, and TimeoutError."""
+    try:
+        async with asyncio.timeout_at(ends_at):
+            answer = await _receive(worker.channel, job["output_bytes_max"])
+    except TimeoutError:
+        raise
+    except OSError:
+        raise SandboxCrash from None
+    if "memory_bytes" in answer:
+        METRICS.sandbox_job_memory_bytes.labels(job["target"]).observe(answer["memory_bytes"])
+    match answer.get("error"):
+        case None:
+            return answer
+        case "memory":
+            raise SandboxMemory
+        case "output":
+            raise SandboxOutput
+        case _:
+            raise SandboxRaised(error=str(answer.get("type", "unknown")))
 
 
 async def _arrival(asked: Asked) -> Worker | None:
@@ -227,6 +274,17 @@ def _let_go(asked: Asked) -> None:
         asked.result().end()
 
 
+async def _give(channel: socket.socket, job: dict[str, Any], payload: bytes | SharedBytes) -> None:
+    """Hand a job over; returns when it was taken. Raises OSError, SandboxCrash."""
+    if isinstance(payload, SharedBytes):
+        await _send(channel, job, payload)
+    else:
+        with SharedBytes(payload) as shared:
+            await _send(channel, job, shared)
+    if await _read(channel, 1) != BEGUN:
+        raise SandboxCrash
+
+
 async def _send(channel: socket.socket, job: dict[str, Any], payload: SharedBytes) -> None:
     body = orjson.dumps(job | {"payload_bytes": payload.size})
     socket.send_fds(channel, [HEADER.pack(len(body))], [payload.fileno()])
@@ -243,7 +301,7 @@ async def _receive(channel: socket.socket, output_bytes_max: int) -> dict[str, A
         answer = orjson.loads(await _read(channel, size))
     except orjson.JSONDecodeError:
         raise SandboxCrash from None
-    if not isinstance(answer, dict) or not ("value" in answer or "error" in answer):
+    if not isinstance(answer, dict) or not answer.keys() & {"value", "error", "ended"}:
         raise SandboxCrash
     return answer
 

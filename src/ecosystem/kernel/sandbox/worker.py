@@ -9,7 +9,7 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -83,22 +83,29 @@ def _serve(channel: socket.socket, base_bytes: int, begun_with_bytes: int) -> No
     # The parent's wall clock is the limit; this one holds if the parent is gone.
     resource.setrlimit(resource.RLIMIT_CPU, (job["cpu_seconds"], job["cpu_seconds"] + 1))
     os.write(CHANNEL, BEGUN)
-    _send(_answer(job, payload_fd, begun_with_bytes))
+    for answer in _answers(job, payload_fd, begun_with_bytes):
+        _send(answer)
 
 
-def _answer(job: dict[str, Any], payload_fd: int, begun_with_bytes: int) -> bytes:
+def _answers(job: dict[str, Any], payload_fd: int, begun_with_bytes: int) -> Iterator[bytes]:
+    """One answer, or those of a generator function with a last one that says that they ended."""
     try:
         payload = _read_payload(payload_fd, job["payload_bytes"])
         value = _function(job["target"])(payload, **job["arguments"])
-        # Not orjson: it crashes where memory ends, this one says so.
-        memory_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - begun_with_bytes
-        whole = {"value": value, "memory_bytes": max(memory_bytes, 0)}
-        answer = json.dumps(whole, ensure_ascii=False, allow_nan=False).encode()
+        for one in value if isinstance(value, Generator) else (value,):
+            # Not orjson: it crashes where memory ends, this one says so.
+            memory_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - begun_with_bytes
+            whole = {"value": one, "memory_bytes": max(memory_bytes, 0)}
+            answer = json.dumps(whole, ensure_ascii=False, allow_nan=False).encode()
+            if len(answer) > job["output_bytes_max"]:
+                yield orjson.dumps({"error": "output"})
+                return
+            yield answer
+        yield orjson.dumps({"ended": True})
     except MemoryError:
-        return orjson.dumps({"error": "memory"})
-    except BaseException as error:
-        return orjson.dumps({"error": "raised", "type": type(error).__name__[:100]})
-    return answer if len(answer) <= job["output_bytes_max"] else orjson.dumps({"error": "output"})
+        yield orjson.dumps({"error": "memory"})
+    except (Exception, SystemExit) as error:
+        yield orjson.dumps({"error": "raised", "type": type(error).__name__[:100]})
 
 
 def _function(target: str) -> Callable[..., Any]:

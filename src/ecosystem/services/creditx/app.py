@@ -28,12 +28,13 @@ from ecosystem.services.creditx.judging import routes as judging_routes
 from ecosystem.services.creditx.judging.rule_set import shipped
 from ecosystem.services.creditx.judging.service import JudgingService
 from ecosystem.services.creditx.paging.pages import PICTURES
+from ecosystem.services.creditx.receiving.arrivals import ARRIVAL
 from ecosystem.services.creditx.repository import Documents
 from ecosystem.services.creditx.reviewing import routes as reviewing_routes
 from ecosystem.services.creditx.reviewing.repository import Reviews
 from ecosystem.services.creditx.reviewing.service import ReviewService
 from ecosystem.services.creditx.routes import router
-from ecosystem.services.creditx.service import EXTRACTION, INSPECTION, DocumentService, Parts
+from ecosystem.services.creditx.service import DocumentService, Parts
 from ecosystem.services.creditx.settings import ServiceSettings
 
 # Read on import: by the time of `build`, this process may have given up the right to read its own files.
@@ -76,7 +77,7 @@ async def _warm(sandbox: Sandbox, heavy: Sandbox, stop: asyncio.Event) -> None:
     Whoever starts this process starts another, which begins with the rights that a sandbox needs.
     """
     try:
-        await sandbox.warm(INSPECTION, EXTRACTION, PICTURES)
+        await sandbox.warm(ARRIVAL, PICTURES)
     except SandboxUnavailable as error:
         log.error("the sandbox has no worker: no document can be read", reason=error.message)
     waiting = [asyncio.ensure_future(one) for one in (stop.wait(), sandbox.lost(), heavy.lost())]

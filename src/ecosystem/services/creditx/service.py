@@ -23,15 +23,13 @@ from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.errors import Unavailable
 from ecosystem.kernel.ids import Ids
-from ecosystem.kernel.keys.keyring import Keyring
+from ecosystem.kernel.keys.keyring import FreshKey, Keyring
 from ecosystem.kernel.messaging.outbox import Outbox
 from ecosystem.kernel.objects.objects import Objects
-from ecosystem.kernel.sandbox.errors import SandboxCrash, SandboxMemory, SandboxOutput, SandboxRaised, SandboxTimeout
 from ecosystem.kernel.sandbox.sandbox import Sandbox
 from ecosystem.kernel.sandbox.shared import SharedBytes
 from ecosystem.services.creditx.errors import (
     DocumentNotFound,
-    DocumentRefused,
     IdempotencyKeyReused,
     NotReadYet,
 )
@@ -50,12 +48,11 @@ from ecosystem.services.creditx.model import (
     words_of,
 )
 from ecosystem.services.creditx.paging.pages import Pages
+from ecosystem.services.creditx.receiving.arrivals import ARRIVAL, Arrivals, reading_by
 from ecosystem.services.creditx.repository import Documents
 from ecosystem.services.creditx.settings import ServiceSettings
 
 DEFAULT_RULE_SET = "kyc_aml_v2"
-INSPECTION = "ecosystem.services.creditx.reading.inspection"
-EXTRACTION = "ecosystem.services.creditx.reading.extraction"
 INSPECTOR_VERSION = 2
 """Of the inspection that `facts` came from: what an older one found is found again."""
 NOT_INGESTED = "the ingestion failed"
@@ -98,6 +95,7 @@ class DocumentService:
             parts.database, parts.documents, self._vault, parts.sandbox, parts.heavy_sandbox, parts.clock, settings
         )
         self.outcomes = Outcomes(parts.database, settings.waiters_max)
+        self._arrivals = Arrivals(parts.sandbox, settings)
 
     # -- upload ----------------------------------------------------------------------------------------------------
 
@@ -118,62 +116,47 @@ class DocumentService:
         told = [sha256.hex(), file_name, published.rules.name, *([customer] if customer is not None else [])]
         fingerprint = company_key.blind_index("\n".join(told))
         digest = hashlib.sha256(key.encode()).digest() if key is not None else None
-        if digest is not None:
-            before = await self._database.read(lambda: self._documents.uploaded(client_id, digest))
-            if before is not None:
-                return _replayed(before, fingerprint)
-        facts = await self._inspect(content, file_name)
-        document_id, now = self._parts.ids.uuid(), self._parts.clock.now()
-        retain_until = self._parts.objects.retain_until(self._settings.retention_days)
-        data_key = await self._parts.keyring.fresh(company, subject_of(document_id))
-        stored = await self._parts.objects.put(company, content.chunks(), retain_until=retain_until, fresh=data_key)
-        row = {
-            "document_id": document_id, "client_id": client_id, "key_digest": digest, "fingerprint": fingerprint,
-            "now": now, "file_name": data_key.encrypt(file_name.encode(), aad=aad("file_name", document_id)),
-            "media_type": facts["media_type"], "size_bytes": content.size, "facts": facts,
-            "inspector_version": INSPECTOR_VERSION, "object_name": stored.name, "object_digest": stored.digest,
-            "retain_until": retain_until, "rule_set": published.rules.name,
-            **sealed_customer(customer, document_id, company_key, data_key),
-        }  # fmt: skip
-
-        async def keep() -> Received:
-            if not await self._documents.add(row):
-                before = await self._documents.uploaded(client_id, digest or b"")
-                assert before is not None
-                return _replayed(before, fingerprint)
-            await self._parts.keyring.keep(data_key)
-            await self._parts.outbox.add(
-                DocumentCreated(
-                    document_id=document_id, media_type=facts["media_type"], size_bytes=content.size,
-                    rule_set=published.rules.name, uploaded_at=now,
-                )
+        before, habits = await self._database.read(lambda: self._uploaded(client_id, digest))
+        if before is not None:
+            return _replayed(before, fingerprint)
+        document_id = self._parts.ids.uuid()
+        async with self._arrivals.arrived(document_id, content, file_name, habits) as facts:
+            now, retain_until = (
+                self._parts.clock.now(), self._parts.objects.retain_until(self._settings.retention_days),
             )  # fmt: skip
-            after = {"media_type": facts["media_type"], "size_bytes": content.size, "digest": stored.digest}
-            await self._parts.audit.record("document_uploaded", str(document_id), before=None, after=after)
-            return Received(document_id, replayed=False)
+            data_key = await self._parts.keyring.fresh(company, subject_of(document_id))
+            stored = await self._parts.objects.put(company, content.chunks(), retain_until=retain_until, fresh=data_key)
+            row = {
+                "document_id": document_id, "client_id": client_id, "key_digest": digest, "fingerprint": fingerprint,
+                "now": now, "file_name": data_key.encrypt(file_name.encode(), aad=aad("file_name", document_id)),
+                "media_type": facts["media_type"], "size_bytes": content.size, "facts": facts,
+                "inspector_version": INSPECTOR_VERSION, "object_name": stored.name, "object_digest": stored.digest,
+                "retain_until": retain_until, "rule_set": published.rules.name,
+                **sealed_customer(customer, document_id, company_key, data_key),
+            }  # fmt: skip
+            return await self._database.run(lambda: self._keep_upload(row, data_key))
 
-        return await self._database.run(keep)
+    async def _uploaded(self, client_id: str, digest: bytes | None) -> tuple[tuple[bytes, UUID] | None, Habits | None]:
+        before = await self._documents.uploaded(client_id, digest) if digest is not None else None
+        return before, None if before else await self._documents.habits()
 
-    async def _inspect(self, content: SharedBytes, file_name: str) -> dict[str, Any]:
-        """What the bytes say about themselves. Raises DocumentRefused."""
-        limits = self._settings
-        arguments = {
-            "file_name": file_name, "pages_max": limits.pages_max, "inflated_bytes_max": limits.inflated_bytes_max,
-        }  # fmt: skip
-        try:
-            answer = await self._parts.sandbox.run(
-                f"{INSPECTION}:inspect", content, arguments, timeout_seconds=self._settings.inspect_seconds_max
+    async def _keep_upload(self, row: dict[str, Any], data_key: FreshKey) -> Received:
+        """Inside a unit of work: the document, unless its key has just been used."""
+        document_id: UUID = row["document_id"]
+        if not await self._documents.add(row):
+            before = await self._documents.uploaded(row["client_id"], row["key_digest"] or b"")
+            assert before is not None
+            return _replayed(before, row["fingerprint"])
+        await self._parts.keyring.keep(data_key)
+        await self._parts.outbox.add(
+            DocumentCreated(
+                document_id=document_id, media_type=row["media_type"], size_bytes=row["size_bytes"],
+                rule_set=row["rule_set"], uploaded_at=row["now"],
             )
-        except SandboxMemory:
-            raise DocumentRefused("decompression_bomb") from None
-        except (SandboxTimeout, SandboxOutput):
-            raise DocumentRefused("too_complex") from None
-        except (SandboxCrash, SandboxRaised):
-            raise DocumentRefused("truncated_file") from None
-        if broken := answer.get("refused"):
-            raise DocumentRefused(broken)
-        facts: dict[str, Any] = Facts.model_validate(answer["facts"]).model_dump(mode="json")
-        return facts
+        )  # fmt: skip
+        after = {"media_type": row["media_type"], "size_bytes": row["size_bytes"], "digest": row["object_digest"]}
+        await self._parts.audit.record("document_uploaded", str(document_id), before=None, after=after)
+        return Received(document_id, replayed=False)
 
     # -- the work of the agents ------------------------------------------------------------------------------------
 
@@ -188,22 +171,24 @@ class DocumentService:
             await self._parts.objects.verify(document.object)
             return Facts.model_validate(document.facts)
         with await self._vault.content(document) as content:
-            return Facts.model_validate(await self._inspect(content, "document"))
+            return Facts.model_validate(await self._arrivals.inspect(content, "document"))
 
     async def read(self, document_id: UUID) -> tuple[dict[str, Any], bytes]:
-        """Read the document again: the reading, and the same sealed. Keeps nothing.
+        """Read the document, unless that was done ahead: the reading, and the same sealed. Keeps nothing.
 
         Raises:
             DocumentNotFound, CompanyNotKnownYet, and what the sandbox raises.
         """
         document, habits = await self._database.read(lambda: self._with_habits(document_id))
-        about: dict[str, Any] = {"media_type": document.media_type, "page_texts": await self.pages.texts(document)}
-        about |= {"date_order": habits.date_order, "country": habits.country}
-        with await self._vault.content(document) as content:
-            reading: dict[str, Any] = await self._parts.sandbox.run(
-                f"{EXTRACTION}:extract", content, about, timeout_seconds=self._settings.extract_seconds_max
-            )
         key = await self._vault.key(document)
+        by, texts = reading_by(habits), await self.pages.texts(document)
+        reading = await self._arrivals.reading(document_id, by) if not texts else None
+        if reading is None:
+            with await self._vault.content(document) as content:
+                reading = await self._parts.sandbox.run(
+                    f"{ARRIVAL}:extract", content, {"media_type": document.media_type, "page_texts": texts, **by},
+                    timeout_seconds=self._settings.extract_seconds_max,
+                )  # fmt: skip
         return reading, key.encrypt(orjson.dumps(reading), aad=aad("reading", document_id))
 
     async def keep_reading(self, document_id: UUID, reading: Mapping[str, Any], sealed: bytes) -> None:

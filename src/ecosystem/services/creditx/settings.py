@@ -21,6 +21,9 @@ class ServiceSettings(Settings):
     )
     inspect_seconds_max: float = Field(default=10, gt=0, le=60, description="Time to inspect one document.")
     extract_seconds_max: float = Field(default=25, gt=0, le=300, description="Time to read one document.")
+    read_ahead_pages_max: int = Field(
+        default=10, ge=0, le=500, description="Pages of a document that is read while its upload is kept; 0: never."
+    )
     ocr_engine: str = Field(default="auto", pattern=r"^[a-z]+$", description="What reads pages that are pictures.")
     ocr_at_once_max: int = Field(
         default=2, ge=1, le=64, description="Batches of pages that one process reads at once; keep workers for others."

@@ -9,7 +9,7 @@ import pytest
 from ecosystem.kernel import context
 from ecosystem.kernel.clock import SystemClock
 from ecosystem.kernel.durable.task import TaskContext
-from tests.kernel.durable.conftest import ZURICH, Tasks
+from tests.kernel.durable.conftest import GENEVA, ZURICH, Tasks
 from tests.kernel.durable.workers import mark, three_steps
 from tests.support.poll import eventually
 
@@ -236,3 +236,24 @@ class TestTakingUp:
 
 async def at_once(task: TaskContext) -> str:
     return "done"
+
+
+@pytest.mark.parametrize("places", [1, 4])
+async def test_a_company_with_a_long_queue_does_not_keep_another_waiting(tasks: Tasks, places: int) -> None:
+    ended: list[UUID | None] = []
+    both = asyncio.Event()
+
+    async def handler(task: TaskContext) -> None:
+        ended.append(context.current().company_id)
+        if len(ended) == 30:
+            both.set()
+
+    for _ in range(25):
+        await tasks.start("note")
+    for _ in range(5):
+        await tasks.start("note", company=GENEVA)
+    async with tasks.working({"note": handler}, concurrency=places):
+        await asyncio.wait_for(both.wait(), 15)
+
+    assert ended[:14].count(GENEVA) >= 4
+    assert ended.count(ZURICH) == 25

@@ -143,12 +143,16 @@ class Creditx:
     @property
     def documents(self) -> DocumentService:
         """The use cases themselves, for those that have no door in this slice."""
+        return self.documents_with()
+
+    def documents_with(self, **settings: Any) -> DocumentService:
+        """The same with other settings."""
         kernel = self.service.kernel
         parts = Parts(
             kernel.database, Documents(kernel.database), kernel.keyring, kernel.objects, kernel.cache, kernel.sandbox,
             kernel.outbox, kernel.audit, kernel.clock, kernel.ids, kernel.heavy_sandbox,
         )  # fmt: skip
-        return DocumentService(parts, kernel.source.get(ServiceSettings))
+        return DocumentService(parts, kernel.source.get(ServiceSettings).model_copy(update=settings))
 
     async def get(self, path: str) -> Any:
         answer = await self.client.get(path)

@@ -2,9 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from hashlib import sha256
+from uuid import UUID
 
 import pytest
 
+from ecosystem.kernel.sandbox.shared import SharedBytes
+from ecosystem.services.creditx.errors import IntakeFull
 from tests.services.creditx.conftest import Creditx
 from tests.services.creditx.files import a_pdf
 
@@ -257,3 +261,26 @@ class TestRefused:
 
         assert (answer.status_code, answer.json()["code"]) == (503, "uploads_busy")
         assert [one.status_code for one in rest] == [422] * 5
+
+
+class TestIntake:
+    async def test_a_company_has_so_many_documents_under_way_and_then_waits(self, creditx: Creditx) -> None:
+        first = UUID((await creditx.upload(PDF)).json()["document_id"])
+        await creditx.upload(PDF)
+        documents = creditx.documents_with(unfinished_max=2)
+
+        async def upload(key: str) -> UUID:
+            with creditx.as_ours(), SharedBytes(PDF) as content:
+                return (await documents.upload(content, sha256(PDF).digest(), "a.pdf", None, key)).document_id
+
+        with pytest.raises(IntakeFull) as full:
+            await upload("third")
+        assert (full.value.status, full.value.retryable) == (429, True)
+        assert full.value.details["retry_after_seconds"] >= 1
+        assert creditx.stored() == (2, 2)
+
+        await creditx.work(first)
+        third = await upload("third")
+        # What was taken before is answered again, however full it is.
+        assert await upload("third") == third
+        assert creditx.stored() == (3, 3)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.responses import Response
 
 from ecosystem.kernel import context
-from ecosystem.kernel.errors import Forbidden, Unauthenticated
+from ecosystem.kernel.errors import EcosystemError, Forbidden, Unauthenticated
 from ecosystem.kernel.http import health as health_page
+from ecosystem.kernel.http.admission import Admission, Place, Priorities
 from ecosystem.kernel.http.health import Health
 from ecosystem.kernel.http.limits import BodyLimit, BodyTooLarge, limit_of
 from ecosystem.kernel.http.peers import BasicExchange
@@ -45,8 +45,10 @@ class _Exchange:
     """One request on its way: what it may send, what was answered."""
 
     limit: BodyLimit
+    admit: Callable[[], Awaitable[Place]]
+    place: Place | None = None
     received: int = 0
-    too_large: bool = False
+    refusal: EcosystemError | None = None
     status: int = 0
     started: bool = False
     finished: bool = False
@@ -67,6 +69,8 @@ class Door:
             if (limit := limit_of(getattr(route, "endpoint", None))) is not None
         }
         self._default = BodyLimit(self._settings.body_bytes_max, self._settings.request_seconds)
+        self._priorities = Priorities(_routes(app))
+        self.admission = Admission(self._settings, metrics)
         self.active = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,7 +94,11 @@ class Door:
         parent = parse_traceparent(headers.get("traceparent"))
         trace_id, span_id = parent or (None, None)
         began = time.perf_counter()
-        exchange = _Exchange(self._limits.get(path, self._default))
+        level = self._priorities.of(scope["method"], path)
+        exchange = _Exchange(
+            self._limits.get(path, self._default),
+            lambda: self.admission.enter(context.current().company_id, level),
+        )
         self.active += 1
         try:
             with context.scope(
@@ -105,12 +113,14 @@ class Door:
                 self._tell(scope, route, exchange.status, time.perf_counter() - began)
         finally:
             self.active -= 1
+            if exchange.place is not None:
+                exchange.place.leave()
 
     async def _guarded(
         self, scope: Scope, receive: Receive, send: Send, headers: dict[str, str], exchange: _Exchange
     ) -> None:
         outgoing = _watch(send, exchange, scope, receive)
-        incoming = _limit(receive, exchange)
+        incoming = _limit(receive, exchange, scope)
         try:
             self._check_length(headers, exchange.limit)
             principal = await self._authenticate(headers, scope["path"])
@@ -118,6 +128,8 @@ class Door:
             # For the rest of this request, the log line included: the scope of the trace ends it.
             about = (principal.company_id, principal.client_id, principal.scopes) if principal else (None, None, _NONE)
             with context.scope(company_id=about[0], user_id=about[1], scopes=about[2]):
+                if not _has_body(headers):
+                    await _admit(exchange, scope)
                 await self._app(scope, incoming, outgoing)
         except Exception as error:
             if exchange.finished:
@@ -125,7 +137,7 @@ class Door:
             if exchange.started:
                 log.error("an answer broke off", exc_info=error)
                 raise
-            await problem_of(BodyTooLarge() if exchange.too_large else error)(scope, receive, outgoing)
+            await problem_of(exchange.refusal or error)(scope, receive, outgoing)
 
     def _check_length(self, headers: dict[str, str], limit: BodyLimit) -> None:
         said = headers.get("content-length")
@@ -191,32 +203,51 @@ def _route(scope: Scope) -> str:
     return getattr(route, "path", None) or "unknown"
 
 
-def _limit(receive: Receive, exchange: _Exchange) -> Receive:
+def _has_body(headers: dict[str, str]) -> bool:
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+
+
+async def _admit(exchange: _Exchange, scope: Scope) -> None:
+    """Raises what Admission.enter does."""
+    if exchange.place is None:
+        exchange.place = scope["place"] = await exchange.admit()
+
+
+def _limit(receive: Receive, exchange: _Exchange, scope: Scope) -> Receive:
+    """Count the body; let the request in when all of it is there, so that no slow sender holds a place."""
+
     async def limited() -> Message:
         message = await receive()
         if message["type"] == "http.request":
-            exchange.received += len(message.get("body", b""))
-            if exchange.received > exchange.limit.bytes_max:
-                exchange.too_large = True
-                raise BodyTooLarge(bytes_max=exchange.limit.bytes_max)
+            try:
+                exchange.received += len(message.get("body", b""))
+                if exchange.received > exchange.limit.bytes_max:
+                    raise BodyTooLarge(bytes_max=exchange.limit.bytes_max)
+                if not message.get("more_body"):
+                    await _admit(exchange, scope)
+            except EcosystemError as refusal:
+                exchange.refusal = refusal
+                raise
         return message
 
     return limited
 
 
 def _watch(send: Send, exchange: _Exchange, scope: Scope, receive: Receive) -> Send:
-    """Remember the status; replace whatever a parser made of an oversized body by what it was."""
+    """Remember the status; replace whatever a parser made of a body that was refused by why it was."""
 
     async def watched(message: Message) -> None:
         if message["type"] == "http.response.start":
-            if exchange.too_large and message["status"] != BodyTooLarge.status and not exchange.started:
-                exchange.started, exchange.finished, exchange.status = True, True, BodyTooLarge.status
-                refusal: Response = problem_of(BodyTooLarge(bytes_max=exchange.limit.bytes_max))
-                await refusal(scope, receive, send)
+            refusal = exchange.refusal
+            if refusal is not None and message["status"] != refusal.status and not exchange.started:
+                exchange.started, exchange.finished, exchange.status = True, True, refusal.status
+                await problem_of(refusal)(scope, receive, send)
                 return
             exchange.started, exchange.status = True, message["status"]
-            exchange.too_large = False
-        if not exchange.too_large:
+            exchange.refusal = None
+            if exchange.place is not None:
+                exchange.place.leave()  # what is left is to send, as slowly as the caller takes it
+        if exchange.refusal is None:
             await send(message)
             if message["type"] == "http.response.body" and not message.get("more_body"):
                 exchange.finished = True

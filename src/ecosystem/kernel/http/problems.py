@@ -35,7 +35,11 @@ def problem(failure: Failure, details: dict[str, Any] | None = None, headers: di
 def problem_of(error: BaseException) -> Response:
     """The answer for any exception; a foreign one says only that the platform failed."""
     failure = describe(error)
+    details = error.details if isinstance(error, EcosystemError) else {}
     headers = {"WWW-Authenticate": "Bearer"} if failure.status == 401 else None
-    if failure.status == 503:
-        headers = {"Retry-After": "1"}
-    return problem(failure, error.details if isinstance(error, EcosystemError) else None, headers)
+    if failure.status in (429, 503):
+        headers = {"Retry-After": str(details.get("retry_after_seconds", 1))}
+        if "retry_after_seconds" in details:
+            # The edge does not try again what was refused because there is too much of it.
+            headers["X-Envoy-Overloaded"] = "true"
+    return problem(failure, details, headers)

@@ -17,6 +17,9 @@ class HttpSettings(Settings):
     keep_alive_seconds: int = Field(
         default=75, ge=1, le=600, description="Longer than the edge keeps idle connections."
     )
+    requests_at_once_max: int = Field(default=16, ge=2, le=1000, description="Requests worked on at once.")
+    requests_waiting_max: int = Field(default=128, ge=0, le=10_000, description="Requests that wait; more are refused.")
+    request_wait_seconds: float = Field(default=2, gt=0, le=30, description="How long a request may wait to be begun.")
     connections_max: int = Field(default=2000, ge=10, le=100_000)
     token_skew_seconds: float = Field(default=30, ge=0, le=300, description="How far two clocks may differ.")
     basic_cache_seconds: float = Field(default=60, ge=0, le=60)

@@ -15,6 +15,7 @@ from ecosystem.kernel.agent.message import AgentRequest, AgentResponse, Caller, 
 from ecosystem.kernel.agent.policy import Policy
 from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.errors import EcosystemError, describe
+from ecosystem.kernel.http.admission import Priority, priority
 from ecosystem.kernel.http.principal import Principal, requires
 
 _SCOPE = "agents:call"
@@ -51,6 +52,7 @@ class AgentDoor:
         self.router = APIRouter(tags=["agents"])
         self.router.add_api_route("/agent/handle", self.handle, methods=["POST"], response_model=None)
 
+    @priority(Priority.ELSEWHERE)
     async def handle(
         self, body: HandleBody, request: Request, principal: Annotated[Principal, Depends(requires(_SCOPE))]
     ) -> Response:

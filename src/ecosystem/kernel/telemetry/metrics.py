@@ -18,6 +18,10 @@ class Metrics:
         self.http_requests_total = Counter(
             "http_requests_total", "Requests answered.", ("method", "route", "status"), registry=registry
         )
+        self.http_requests_refused_total = Counter(
+            "http_requests_refused_total", "Requests sent away because others waited.", ("reason", "priority"),
+            registry=registry,
+        )  # fmt: skip
         self.database_query_duration_seconds = Histogram(
             "database_query_duration_seconds", "Time of one statement.", ("operation",), registry=registry,
             buckets=_FAST,

@@ -11,6 +11,7 @@ import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from ecosystem.contracts.authn import ISSUER, SCOPES
+from ecosystem.kernel.http.admission import Priority, priority
 from ecosystem.kernel.http.pagination import Cursor, CursorInvalid, Limit, Page, decode_cursor, page_of
 from ecosystem.kernel.http.principal import Principal, requires
 from ecosystem.services.authn.errors import ClientNotFound, InvalidClient, OAuthError
@@ -104,6 +105,7 @@ def oauth_router(tokens: TokenService, keys: SigningKeys, first: FirstAdministra
         return FirstShown(client_id=issued.client.client_id, client_secret=issued.secret)
 
     @routes.post("/oauth/token", response_model=None)
+    @priority(Priority.URGENT)
     async def token(request: Request) -> Response:
         """RFC 6749 section 4.4: form with grant_type=client_credentials, optional scope and company_id."""
         try:

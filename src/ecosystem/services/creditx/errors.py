@@ -58,6 +58,12 @@ class UploadsBusy(EcosystemError):
     suggestion = "Send the document again in a moment, with the same Idempotency-Key."
 
 
+class IntakeFull(EcosystemError):
+    code, status, kind, severity = "intake_full", 429, Kind.TRANSIENT, Severity.LOW
+    rule = "Only so many documents of a company may be on their way to an outcome at the same time."
+    suggestion = "Send it again after the seconds of Retry-After, with the same Idempotency-Key."
+
+
 class IdempotencyKeyInvalid(Invalid):
     code = "idempotency_key_invalid"
     rule = "An Idempotency-Key is 1 to 200 visible ASCII characters."

@@ -39,6 +39,12 @@ select %(company_id)s, %(document_id)s, 'received', %(now)s, %(client_id)s, %(no
  where %(key_digest)s::bytea is null or exists (select from taken)
 """
 
+_UNFINISHED = """
+select count(*) from (
+  select from documents where company_id = %s and status in ('received', 'processing') limit %s
+) as unfinished
+"""
+
 _KEEP_READING = """
 update documents set status = case when status = 'completed' then status else 'processing' end,
   kind = %(kind)s, kind_confidence = %(confidence)s, reading = %(reading)s, read_at = %(now)s, updated_at = %(now)s
@@ -141,6 +147,12 @@ class Documents:
         )
         row = await cursor.fetchone()
         return (bytes(row[0]), row[1]) if row else None
+
+    async def unfinished(self, at_most: int) -> int:
+        """How many documents have no outcome yet; counted up to `at_most`."""
+        cursor = await (await driver(self._database)).execute(_UNFINISHED, (_company(), at_most))
+        row = await cursor.fetchone()
+        return int(row[0]) if row else 0
 
     async def keep_reading(
         self, document_id: UUID, *, kind: str, confidence: float, reading: bytes, now: datetime

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from ecosystem.contracts.creditx import Outcome
+from ecosystem.kernel.http.admission import Priority, priority, stand_aside
 from ecosystem.kernel.http.limits import body_limit
 from ecosystem.kernel.http.pagination import Cursor, Limit, Page, moment_and_id, page_of
 from ecosystem.kernel.http.prefer import Prefer, wait_seconds
@@ -76,6 +77,7 @@ def _uploads(routes: APIRouter, service: DocumentService, settings: ServiceSetti
     body_bytes_max = settings.upload_bytes_max + OVERHEAD_BYTES_MAX
 
     @routes.post("/v1/documents", status_code=202, openapi_extra=_UPLOAD_FORM)
+    @priority(Priority.BULK)
     @body_limit(body_bytes_max, seconds=settings.upload_seconds_max)
     async def upload_document(
         request: Request, _: Writer,
@@ -127,12 +129,15 @@ def _documents(routes: APIRouter, service: DocumentService, settings: ServiceSet
         return Page(items=[DocumentShown.of(document) for document in kept], next_cursor=following)
 
     @routes.get("/v1/documents/{document_id}")
-    async def show_document(document_id: UUID, response: Response, _: Reader, prefer: Prefer = None) -> DocumentShown:
+    async def show_document(
+        document_id: UUID, request: Request, response: Response, _: Reader, prefer: Prefer = None
+    ) -> DocumentShown:  # fmt: skip
         """Where a document stands; with `Prefer: wait=20` as soon as it has its outcome, at the latest after 20 s."""
         seconds = wait_seconds(prefer, settings.wait_seconds_max)
         if seconds is None:
             document = await service.find(document_id)
         else:
+            stand_aside(request)
             document = await service.finished(document_id, seconds)
             response.headers["Preference-Applied"] = f"wait={seconds}"
         return DocumentShown.of(document, await service.file_name(document), await service.customer(document))

@@ -31,6 +31,7 @@ from ecosystem.kernel.sandbox.shared import SharedBytes
 from ecosystem.services.creditx.errors import (
     DocumentNotFound,
     IdempotencyKeyReused,
+    IntakeFull,
     NotReadYet,
 )
 from ecosystem.services.creditx.following.outcomes import Outcomes
@@ -55,6 +56,7 @@ from ecosystem.services.creditx.settings import ServiceSettings
 DEFAULT_RULE_SET = "kyc_aml_v2"
 INSPECTOR_VERSION = 2
 """Of the inspection that `facts` came from: what an older one found is found again."""
+_INTAKE_SECONDS = 5
 NOT_INGESTED = "the ingestion failed"
 
 
@@ -107,6 +109,7 @@ class DocumentService:
 
         Raises:
             FileNameRefused, CustomerRefused, RuleSetUnknown, DocumentRefused: a rule is broken; nothing is stored.
+            IntakeFull: too many documents of this company have no outcome yet.
             IdempotencyKeyReused: the key stands for another upload.
         """
         file_name, customer = checked_file_name(file_name), checked_customer(customer)
@@ -137,8 +140,14 @@ class DocumentService:
             return await self._database.run(lambda: self._keep_upload(row, data_key))
 
     async def _uploaded(self, client_id: str, digest: bytes | None) -> tuple[tuple[bytes, UUID] | None, Habits | None]:
+        """What came under this key before; else the habits to read by. Raises IntakeFull."""
         before = await self._documents.uploaded(client_id, digest) if digest is not None else None
-        return before, None if before else await self._documents.habits()
+        if before is not None:
+            return before, None
+        unfinished_max = self._settings.unfinished_max
+        if await self._documents.unfinished(unfinished_max) >= unfinished_max:
+            raise IntakeFull(unfinished_max=unfinished_max, retry_after_seconds=_INTAKE_SECONDS)
+        return None, await self._documents.habits()
 
     async def _keep_upload(self, row: dict[str, Any], data_key: FreshKey) -> Received:
         """Inside a unit of work: the document, unless its key has just been used."""

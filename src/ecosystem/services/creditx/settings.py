@@ -14,6 +14,9 @@ class ServiceSettings(Settings):
     uploads_bytes_max: int = Field(
         default=512 << 20, ge=1 << 20, le=16 << 30, description="What uploads may hold in memory at the same time."
     )
+    unfinished_max: int = Field(
+        default=200, ge=1, le=100_000, description="Documents of one company on their way to an outcome; then 429."
+    )
     upload_seconds_max: float = Field(default=300, ge=1, le=300, description="How long one upload may take.")
     pages_max: int = Field(default=500, ge=1, le=10_000, description="Pages of one document.")
     inflated_bytes_max: int = Field(

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 
 from ecosystem.kernel.clock import Clock
+from ecosystem.kernel.http.admission import Priority, priority
 from ecosystem.kernel.http.pagination import Cursor, Limit, Page, moment_and_id, page_of
 from ecosystem.kernel.http.principal import Principal, requires
 from ecosystem.services.creditx.reviewing.schemas import Decision, ReviewListed, ReviewShown
@@ -44,16 +45,19 @@ def router(service: ReviewService, clock: Clock) -> APIRouter:
         return shown(await service.show(document_id))
 
     @routes.post("/v1/reviews/{document_id}/claim")
+    @priority(Priority.URGENT)
     async def claim_review(document_id: UUID, caller: Decider) -> ReviewShown:
         """Hold a review for 30 minutes; the same holder extends it by claiming again."""
         return shown(await service.claim(document_id, caller.client_id))
 
     @routes.post("/v1/reviews/{document_id}/release")
+    @priority(Priority.URGENT)
     async def release_review(document_id: UUID, caller: Decider) -> ReviewShown:
         """Give a claim back, so that somebody else can take it."""
         return shown(await service.release(document_id, caller.client_id))
 
     @routes.post("/v1/reviews/{document_id}/decide")
+    @priority(Priority.URGENT)
     async def decide_review(document_id: UUID, decision: Decision, caller: Decider) -> ReviewShown:
         """Decide a review that the caller holds; the same decision again gives the same answer."""
         return shown(await service.decide(document_id, caller.client_id, decision.outcome, decision.reason))

@@ -138,6 +138,7 @@ class _Refusal:
     retryable: bool = False
 
 
+_RETRY_AFTER: JSON = {"header": {"key": "retry-after", "value": "1"}, "append_action": "ADD_IF_ABSENT"}
 _REFUSALS = (
     _Refusal(400, "bad_request", "Bad request", "The request cannot be read.", "Correct its form and send it again."),
     _Refusal(401, "unauthenticated", "Unauthenticated", "The edge found no valid token.",
@@ -166,6 +167,7 @@ def _mapper(one: _Refusal) -> JSON:
     return {
         "filter": {"status_code_filter": {"comparison": {"op": "EQ", "value": value}}},
         "body_format_override": _body(one),
+        "headers_to_add": [_RETRY_AFTER] if one.status in (429, 503) else [],
     }
 
 

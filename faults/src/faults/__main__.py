@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from faults.campaign import Campaign
@@ -68,7 +69,7 @@ def _kinds(text: str) -> list[str]:
     return names
 
 
-def _teller():  # type: ignore[no-untyped-def]
+def _teller() -> Callable[[str], None]:
     began_at = time.monotonic()
     return lambda text: print(f"{time.monotonic() - began_at:6.1f}  {text}", file=sys.stderr, flush=True)
 

@@ -13,6 +13,7 @@ from faults import fleet as fleets
 from faults.actions import Ground
 from faults.checker import Checker
 from faults.database_wire import DatabaseWire
+from faults.disk import mount_own
 from faults.fleet import Fleet
 from faults.injecting import Injector
 from faults.journal import Journal
@@ -46,12 +47,14 @@ class Campaign:
     async def run(self) -> Summary:
         """Raises NotUp where the platform does not start."""
         folder = fleets.new_folder()
+        # What is kept must still be seen when the campaign has ended.
+        own_disk = "the home is to be kept" if self.keep else mount_own(folder / "home")
         fleet = Fleet(folder, self._settings())
         journal = Journal(folder / "journal.jsonl")
         try:
             self.tell(f"starting a platform in {fleet.home}")
             await fleet.up()
-            async with self._ground(fleet) as (ground, customers):
+            async with self._ground(fleet, own_disk) as (ground, customers):
                 for one in customers:
                     journal.write("company", company=one.company_id, name=one.company_id)
                 return await self._under_load(ground, customers, journal)
@@ -74,7 +77,7 @@ class Campaign:
         }
 
     @asynccontextmanager
-    async def _ground(self, fleet: Fleet) -> AsyncIterator[tuple[Ground, list[Customer]]]:
+    async def _ground(self, fleet: Fleet, own_disk: str | None) -> AsyncIterator[tuple[Ground, list[Customer]]]:
         """Companies with their programs; those of the last one go through the wire."""
         credential = fleet.secret("secrets/first-administrator.credential")
         first = await claim_first_administrator_async(fleet.edge_url, credential, ca=fleet.edge_ca)
@@ -90,7 +93,7 @@ class Campaign:
                 url = f"https://127.0.0.1:{port}" if via == "proxy" else fleet.edge_url
                 customers.append(customer(who, url, str(fleet.edge_ca), via))
             try:
-                yield Ground(fleet, DatabaseWire(fleet), wire, administrator, "not yet"), customers
+                yield Ground(fleet, DatabaseWire(fleet), wire, administrator, own_disk), customers
             finally:
                 for one in customers:
                     await one.client.close()

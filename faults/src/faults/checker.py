@@ -134,13 +134,13 @@ class Checker:
                 self.findings.add("doubled", f"document {document_id} of {company} is there and was never promised")
             if times > 1:
                 self.findings.add("doubled", f"document {document_id} is listed {times} times")
-        for document_id, of in owner.items():
-            if of == company and document_id not in seen:
-                self.findings.add("lost", f"document {document_id} is not listed")
+        for one in accepted:
+            if one.company == company and one.document_id not in seen:
+                self.findings.add("lost", f"document {one.document_id} is not listed")
         subjects = {event.subject async for event in client.events.list(limit=200)}
-        for document_id in subjects & set(owner):
-            if owner[document_id] != company:
-                self.findings.add("leaked", f"company {company} reads events of {document_id}")
+        foreign = {one.document_id for one in accepted if one.company != company}
+        for subject in subjects & foreign:
+            self.findings.add("leaked", f"company {company} reads events of {subject}")
 
     async def _foreign(self, accepted: Sequence[Promised]) -> None:
         """Nobody can read one document of each other company."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class CredentialFile:
-    """Mode 0600, replaced by rename. Its content is never logged."""
+    """Mode 0600, there whole or not at all. Its content is never logged."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -14,8 +14,9 @@ class CredentialFile:
     async def read(self) -> str | None:
         return await asyncio.to_thread(self._read)
 
-    async def write(self, credential: str) -> None:
-        await asyncio.to_thread(self._write, credential)
+    async def keep(self, credential: str) -> str:
+        """What the file holds: `credential`, or what another replica has put there before."""
+        return await asyncio.to_thread(self._keep, credential)
 
     async def remove(self) -> None:
         await asyncio.to_thread(self._path.unlink, missing_ok=True)
@@ -26,7 +27,7 @@ class CredentialFile:
         except (OSError, UnicodeDecodeError):
             return None
 
-    def _write(self, credential: str) -> None:
+    def _keep(self, credential: str) -> str:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         temporary.unlink(missing_ok=True)
@@ -35,4 +36,14 @@ class CredentialFile:
             stream.write(credential + "\n")
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.replace(self._path)
+        try:
+            if len(self._read() or "") != len(credential):
+                # Damaged: what is shorter could be guessed.
+                self._path.unlink(missing_ok=True)
+            # A link, unlike a rename, never takes the place of a file.
+            os.link(temporary, self._path)
+        except FileExistsError:
+            pass
+        finally:
+            temporary.unlink()
+        return self._read() or credential

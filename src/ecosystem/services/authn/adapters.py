@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import tempfile
 from pathlib import Path
 
 
@@ -29,9 +30,7 @@ class CredentialFile:
 
     def _keep(self, credential: str) -> str:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        temporary.unlink(missing_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=self._path.parent)
         with os.fdopen(descriptor, "w", encoding="ascii") as stream:
             stream.write(credential + "\n")
             stream.flush()
@@ -45,5 +44,5 @@ class CredentialFile:
         except FileExistsError:
             pass
         finally:
-            temporary.unlink()
+            os.unlink(temporary)
         return self._read() or credential

@@ -36,7 +36,7 @@ class CredentialFile:
             stream.flush()
             os.fsync(stream.fileno())
         try:
-            if len(self._read() or "") != len(credential):
+            if self._path.exists() and len(self._read() or "") != len(credential):
                 # Damaged: what is shorter could be guessed.
                 self._path.unlink(missing_ok=True)
             # A link, unlike a rename, never takes the place of a file.

@@ -24,8 +24,7 @@ from faults.wire import Way, Wire
 
 _LISTENERS = """
 select pg_terminate_backend(pid) from pg_stat_activity
- where usename like 'eco\\_%%' and pid in (select pid from pg_locks where locktype = 'advisory' and objsubid = 2)
-    or query ilike 'listen %%' or query like '%%pg_notify(n.channel%%'
+ where usename like 'eco\\_%' and (query ilike 'listen %' or query like '%pg\\_notify(%')
 """
 _LOCKABLE = ("creditx.documents", "creditx.data_keys", "absurd.c_orchestrator", "orchestrator.runs")
 _CERTIFICATE_HEALS_SECONDS = 12.0
@@ -78,15 +77,15 @@ def _way(fault: Fault) -> Way:
 
 async def _lose_notify(ground: Ground, fault: Fault) -> list[Hit]:
     await _database_runs(ground)
-    async with ground.database.between() as wire:
-        wire.way = Way.MUTE
-        await asyncio.sleep(fault.seconds)
+    # The wire stays: a new connection would make everybody look, and make up for what was not heard.
+    async with ground.database.between(stays=True) as wire:
+        await wire.fail(Way.MUTE, fault.seconds)
     return []
 
 
 async def _end_listeners(ground: Ground, fault: Fault) -> list[Hit]:
     await _database_runs(ground)
-    await ground.fleet.sql(_LISTENERS, port=ground.database.port)
+    await ground.fleet.sql(_LISTENERS)
     return []
 
 
@@ -106,7 +105,7 @@ async def _lock_table(ground: Ground, fault: Fault) -> list[Hit]:
 
 
 async def _hold(ground: Ground, statement: str, seconds: float) -> None:
-    connection = await psycopg.AsyncConnection.connect(ground.fleet.dsn(port=ground.database.port))
+    connection = await psycopg.AsyncConnection.connect(ground.fleet.dsn())
     try:
         await connection.execute("set lock_timeout = '5s'")
         await connection.execute(statement)
@@ -190,7 +189,7 @@ async def _database_runs(ground: Ground) -> None:
     end = asyncio.get_running_loop().time() + 10
     while asyncio.get_running_loop().time() < end:
         with suppress(psycopg.Error):
-            await ground.fleet.sql("select 1", port=ground.database.port)
+            await ground.fleet.sql("select 1")
             return
         await asyncio.sleep(0.05)
     raise signals.NotThere("the database")

@@ -13,7 +13,7 @@ from faults import fleet as fleets
 from faults.actions import Ground
 from faults.checker import Checker
 from faults.database_wire import DatabaseWire
-from faults.disk import mount_own
+from faults.disk import mount_own, unmount
 from faults.fleet import Fleet
 from faults.injecting import Injector
 from faults.journal import Journal
@@ -64,6 +64,8 @@ class Campaign:
             if self.keep:
                 self.tell(f"kept: {folder}")
             else:
+                if own_disk is None:
+                    unmount(folder / "home")
                 fleets.remove(folder)
 
     def _settings(self) -> dict[str, Mapping[str, Any]]:
@@ -71,7 +73,8 @@ class Campaign:
         return {
             # Shorter than a freeze may last, so that taking over from a frozen worker is seen too.
             "orchestrator": {"lease_seconds": _LEASE_SECONDS},
-            "events": {"archive_every_seconds": 5},
+            # Files of the archive are made all the time, not once a day.
+            "events": {"archive_every_seconds": 2, "file_events_max": 50},
             "fleet": {"replicas": replicas},
             **(self.settings or {}),
         }
@@ -111,8 +114,8 @@ class Campaign:
             await injector.run(self.faults)
             await asyncio.sleep(max(0.0, began_at + self.minutes * 60 - time.monotonic()))
             self.tell("no more faults; waiting until all is over")
-            await injector.settle()
             await load.end()
+            await injector.settle()
             seconds = time.monotonic() - began_at
             unanswered = await load.settle(_SETTLE_SECONDS)
             checker = Checker(ground.fleet, journal.read(), customers)
@@ -130,6 +133,7 @@ class Campaign:
             )  # fmt: skip
         finally:
             await injector.stop()
+            await ground.database.close()
             await load.close()
 
 

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 _CLONE_NEWNS = 0x00020000
-_MS_REC, _MS_PRIVATE = 0x4000, 1 << 18
+_MS_REC, _MS_PRIVATE, _MNT_DETACH = 0x4000, 1 << 18, 2
 _SIZE_BYTES = 1024**3
 _MEMORY_BYTES_LEAST = 3 * 1024**3
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -31,6 +31,11 @@ def mount_own(folder: Path) -> str | None:
     if _libc.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", 0, f"size={_SIZE_BYTES},mode=0711".encode()):
         return f"no tmpfs: {os.strerror(ctypes.get_errno())}"
     return None
+
+
+def unmount(folder: Path) -> None:
+    """Let go of what `mount_own` has mounted."""
+    _libc.umount2(os.fsencode(folder), _MNT_DETACH)
 
 
 def _memory_bytes() -> int:

@@ -25,6 +25,8 @@ from faults.processes import alive, below, ended_with_parent, ticks
 
 _LOOK_SECONDS = 0.02
 _DOWN_SECONDS = 60
+ASIDE_PORT = 5433
+"""Where the server listens while a wire stands in its place."""
 
 
 class NotUp(Exception):
@@ -171,16 +173,17 @@ class Fleet:
     def secret(self, name: str) -> str:
         return (self.home / name).read_text().strip()
 
-    def dsn(self, *, port: int = 5432) -> str:
-        """The superuser's, past every fence."""
+    def dsn(self) -> str:
+        """The superuser's, past every fence, and past the wire where one stands before the server."""
+        port = ASIDE_PORT if (self.run / "postgres" / f".s.PGSQL.{ASIDE_PORT}").exists() else 5432
         password = self.secret("fleet/postgres.password")
         return (
             f"host={self.run / 'postgres'} port={port} user=eco dbname=postgres password={password} connect_timeout=5"
         )
 
-    async def sql(self, statement: str, values: Sequence[Any] = (), *, port: int = 5432) -> list[Any]:
+    async def sql(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
         """One statement on a connection of its own. Raises psycopg.Error."""
-        async with await psycopg.AsyncConnection.connect(self.dsn(port=port), autocommit=True) as connection:
+        async with await psycopg.AsyncConnection.connect(self.dsn(), autocommit=True) as connection:
             cursor = await connection.execute(statement, values or None)
             return await cursor.fetchall() if cursor.description else []
 

@@ -18,7 +18,7 @@ from faults.requests import Requests
 from faults.schedule import Fault
 from faults.signals import Hit, NotThere
 
-_LOOK_SECONDS = 0.02
+_LOOK_SECONDS = 0.05
 REPAIR_SECONDS_MAX = 60.0
 _CUT_SHORT = (psycopg.Error, redis.exceptions.RedisError, EcosystemFailure, OSError)
 

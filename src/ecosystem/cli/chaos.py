@@ -3,11 +3,13 @@
 The campaign is a program apart (`faults/`), which shares no code with the platform that it tries.
 """
 
+import signal
 import subprocess
 import sys
 
 from ecosystem.catalog import CATALOG
 from ecosystem.cli.project import tool_environment
+from ecosystem.fleet.processes import die_with_parent
 
 SUMMARY = "Kill, freeze, starve and disconnect parts of a platform of its own, and check that nothing was lost."
 _USAGE = f"""usage: eco chaos run [OPTION] …    (eco chaos run --help names the options)
@@ -25,7 +27,10 @@ def main(arguments: list[str]) -> int:
         return 2
     services = ",".join(entry.short_name for entry in CATALOG)
     command = [sys.executable, "-m", "faults", "--services", services, *arguments[1:]]
-    process = subprocess.Popen(command, env=tool_environment())  # noqa: S603 our own words
+    process = subprocess.Popen(  # noqa: S603 our own words
+        command, env=tool_environment(),
+        preexec_fn=lambda: die_with_parent(signal.SIGTERM),  # noqa: PLW1509 one thread
+    )
     while True:
         try:
             return process.wait()

@@ -72,6 +72,7 @@ class Summary:
             "repair_seconds": {name: round(percentile(times, share), 2) for name, share in _SHARES},
             "service_back_seconds": _rounded(self.back_seconds()), "service_kills": len(self.service_kills()),
             "failed_while_a_service_was_killed": self.failed_while_killed(),
+            "failed_directly": sum(one.via == "edge" for one in self.requests.failures()),
             "documents": self.findings.documents, "events": self.findings.events,
             "outcomes": dict(self.findings.outcomes), "unexpected": self.findings.unexpected,
             **{verdict: len(self.findings.wrong[verdict]) for verdict in VERDICTS},

@@ -28,7 +28,8 @@ def main(arguments: list[str]) -> int:
     services = ",".join(entry.short_name for entry in CATALOG)
     command = [sys.executable, "-m", "faults", "--services", services, *arguments[1:]]
     process = subprocess.Popen(  # noqa: S603 our own words
-        command, env=tool_environment(),
+        command,
+        env=tool_environment(),
         preexec_fn=lambda: die_with_parent(signal.SIGTERM),  # noqa: PLW1509 one thread
     )
     while True:

@@ -24,6 +24,10 @@ ELSEWHERE = {
     "eco schemas": f"{_HERE}::test_schemas_are_what_it_would_write",
     "eco bench extraction": "tests/system/test_documented_commands.py::test_a_benchmark_ends_with_its_lines",
     "eco bench events": "tests/system/test_documented_commands.py::test_a_benchmark_ends_with_its_lines",
+    "eco bench campaign": "tests/system/test_campaign.py::test_ten_minutes_break_none",
+    "eco chaos run --seed 1 --minutes 1 --plan": (
+        "tests/faults/test_schedule.py::test_a_plan_is_printed_and_nothing_is_done"
+    ),
     "eco chaos run --seed 1 --minutes 1": (
         "tests/system/test_campaign.py::test_a_minute_of_faults_breaks_no_promise_and_leaves_nothing"
     ),

@@ -1,10 +1,14 @@
 """Goal: a seed names a schedule for ever. Method: pure functions; files written and read again."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from ecosystem.catalog import CATALOG
+from ecosystem.cli.project import tool_environment
 from faults.kinds import KINDS, SERVICE, SLOT
 from faults.schedule import as_json, read, schedule
 
@@ -52,3 +56,12 @@ def test_an_unknown_kind_is_refused_with_those_there_are(tmp_path: Path) -> None
 
     with pytest.raises(ValueError, match="kill-everything; there are kill-service"):
         read(tmp_path / "plan.json")
+
+
+def test_a_plan_is_printed_and_nothing_is_done() -> None:
+    command = [sys.executable, "-m", "ecosystem", "chaos", "run", "--seed", "1", "--minutes", "1", "--plan"]
+    done = subprocess.run(command, env=tool_environment(), capture_output=True, text=True, check=True)
+    services = [entry.short_name for entry in CATALOG]
+
+    assert done.stdout.splitlines() == [str(fault) for fault in schedule(1, 1, services)]
+    assert done.stderr == ""

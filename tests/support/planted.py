@@ -37,6 +37,7 @@ class Planted:
     minutes: float = 0.2
     uploads_per_second: float = 3.0
     replicas: Sequence[str] = ("creditx", "orchestrator")
+    settle_seconds: float = 12.0
 
     def apply(self, tree: Path) -> None:
         for change in self.changes:
@@ -56,10 +57,13 @@ def campaign_over(planted: Planted) -> dict[str, Any]:
         schedule = folder / "schedule.json"
         schedule.write_text(json.dumps({"faults": list(planted.faults)}))
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ECO_")}
+        command = [
+            sys.executable, "-m", "faults", "--services", ",".join(planted.replicas), "--schedule", str(schedule),
+            "--minutes", str(planted.minutes), "--rate", str(planted.uploads_per_second),
+            "--settle", str(planted.settle_seconds), "--json",
+        ]  # fmt: skip
         done = subprocess.run(
-            [sys.executable, "-m", "faults", "--services", ",".join(planted.replicas), "--minutes",
-             str(planted.minutes), "--rate", str(planted.uploads_per_second), "--schedule", str(schedule), "--json"],
-            env=kept | {"PYTHONPATH": os.pathsep.join(str(tree / part) for part in _PARTS)}, cwd=folder,
+            command, env=kept | {"PYTHONPATH": os.pathsep.join(str(tree / part) for part in _PARTS)}, cwd=folder,
             capture_output=True, text=True, timeout=240, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         assert done.returncode in (0, 1), done.stderr

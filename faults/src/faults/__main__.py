@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from faults.campaign import Campaign
+from faults.campaign import SETTLE_SECONDS, Campaign
 from faults.fleet import NotUp
 from faults.kinds import BY_NAME, KINDS
 from faults.report import Summary
@@ -31,8 +31,9 @@ def main() -> int:
         print(json.dumps(as_json(faults), indent=1) if parsed.json else "\n".join(map(str, faults)))
         return 0
     campaign = Campaign(
-        parsed.seed, parsed.minutes, parsed.services, faults, _teller(), parsed.replicas, parsed.rate, parsed.keep
-    )
+        parsed.seed, parsed.minutes, parsed.services, faults, _teller(), parsed.replicas, parsed.rate, parsed.keep,
+        parsed.settle,
+    )  # fmt: skip
     try:
         summary = asyncio.run(_interruptible(campaign))
     except NotUp as error:
@@ -56,6 +57,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kinds", type=_kinds, default=(), help="only these kinds of fault, divided by commas")
     parser.add_argument("--schedule", type=Path, help="the faults of a file, as --plan --json prints them")
     parser.add_argument("--plan", action="store_true", help="print the schedule and do nothing")
+    parser.add_argument(
+        "--settle", type=float, default=SETTLE_SECONDS, metavar="SECONDS",
+        help=f"what is under way so long after the last fault is stuck (default: {SETTLE_SECONDS:g})",
+    )  # fmt: skip
     parser.add_argument("--keep", action="store_true", help="leave the home and the journal there")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser.parse_args(sys.argv[1:])

@@ -25,14 +25,17 @@ from faults.wire import Wire
 
 _COMPANIES = 3
 _WARM_UP_SECONDS = 4.0
-_SETTLE_SECONDS = 45.0
+SETTLE_SECONDS = 45.0
 _LEVELS_SECONDS = 20.0
 _LEASE_SECONDS = 5
 
 
 @dataclass(frozen=True)
 class Campaign:
-    """What to do. `services` are their short names; `tell` hears what happens."""
+    """What to do. `services` are their short names; `tell` hears what happens.
+
+    What is still under way `settle_seconds` after the last fault is stuck.
+    """
 
     seed: int
     minutes: float
@@ -42,6 +45,7 @@ class Campaign:
     replicas: int = 2
     uploads_per_second: float = 1.0
     keep: bool = False
+    settle_seconds: float = SETTLE_SECONDS
     settings: Mapping[str, Mapping[str, Any]] | None = None
 
     async def run(self) -> Summary:
@@ -117,13 +121,13 @@ class Campaign:
             await load.end()
             await injector.settle()
             seconds = time.monotonic() - began_at
-            unanswered = await load.settle(_SETTLE_SECONDS)
+            unanswered = await load.settle(self.settle_seconds)
             checker = Checker(ground.fleet, journal.read(), customers)
             for what in never_repaired(injector.injected):
                 checker.findings.add("stuck", what)
             if unanswered:
                 checker.findings.add("stuck", f"{unanswered} uploads were never answered")
-            await checker.settled(_SETTLE_SECONDS)
+            await checker.settled(self.settle_seconds)
             self.tell("checking")
             findings = await checker.check()
             after = await come_down(ground.fleet, before, _LEVELS_SECONDS)

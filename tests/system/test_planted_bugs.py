@@ -16,9 +16,10 @@ ACKNOWLEDGED_BEFORE_COMMIT = Planted(
     "acknowledged before the commit",
     [Change(
         "src/ecosystem/services/creditx/service.py",
-        "        return await self._database.run(keep)\n\n    async def _inspect",
-        "        import asyncio\n\n        asyncio.get_running_loop().create_task(self._database.run(keep))\n"
-        "        return Received(document_id, replayed=False)\n\n    async def _inspect",
+        "            return await self._database.run(lambda: self._keep_upload(row, data_key))",
+        "            import asyncio\n\n"
+        "            asyncio.get_running_loop().create_task(self._database.run(lambda: self._keep_upload(row, data_key)))\n"
+        "            return Received(document_id, replayed=False)",
     )],
     # Commits wait for a stranger's lock, answers do not; then the processes that were to commit are gone.
     [{"at_seconds": 2, "kind": "lock-table", "target": "creditx.documents", "seconds": 1.8},

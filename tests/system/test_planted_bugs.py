@@ -18,7 +18,8 @@ ACKNOWLEDGED_BEFORE_COMMIT = Planted(
         "src/ecosystem/services/creditx/service.py",
         "            return await self._database.run(lambda: self._keep_upload(row, data_key))",
         "            import asyncio\n\n"
-        "            asyncio.get_running_loop().create_task(self._database.run(lambda: self._keep_upload(row, data_key)))\n"
+        "            kept = self._database.run(lambda: self._keep_upload(row, data_key))\n"
+        "            asyncio.get_running_loop().create_task(kept)\n"
         "            return Received(document_id, replayed=False)",
     )],
     # Commits wait for a stranger's lock, answers do not; then the processes that were to commit are gone.
@@ -33,19 +34,28 @@ CURSOR_WITHOUT_HORIZON = Planted(
         "src/ecosystem/kernel/migrations/versions/0010_log.py",
         "l.epoch < v_epoch or l.xid < pg_snapshot_xmin(pg_current_snapshot()) as readable", "true as readable",
     )],
-    # Uploads that have their number wait for their keys; what comes after them commits before them.
-    [{"at_seconds": at, "kind": "lock-table", "target": "creditx.data_keys", "seconds": 1.5} for at in (2, 4, 6, 8)],
-    "lost", "never handled",
+    # Runs that waited go on together, while uploads that have their number wait for their keys: what began later is
+    # in the log first.
+    [fault for at in (2, 6) for fault in (
+        {"at_seconds": at, "kind": "lock-table", "target": "absurd.t_orchestrator", "seconds": 1.9},
+        {"at_seconds": at + 2, "kind": "lock-table", "target": "creditx.data_keys", "seconds": 1.6})],
+    "lost", "never handled", uploads_per_second=6.0,
 )  # fmt: skip
 
 CONSUMER_WITHOUT_INBOX = Planted(
     "a consumer that does not look into its inbox",
-    [Change(
-        "src/ecosystem/kernel/messaging/runner.py",
-        "if envelope is None or row.behind or envelope.id not in fresh:", "if envelope is None or row.behind:",
-    )],
-    [{"at_seconds": 9, "kind": "replay-log", "target": "archive"}],
-    "doubled", "the archive", uploads_per_second=5.0,
+    [
+        Change("src/ecosystem/kernel/messaging/reading.py",
+               "unnest(%(events)s::uuid[])\non conflict do nothing returning event_id",
+               "unnest(%(events)s::uuid[])\non conflict (consumer, event_id) do update set handled_at = now()"
+               " returning event_id"),
+        Change("src/ecosystem/kernel/messaging/reading.py",
+               "values (%s, %s) on conflict do nothing returning event_id",
+               "values (%s, %s) on conflict (consumer, event_id) do update set handled_at = now() returning event_id"),
+    ],
+    # The archive has closed some of its files by then.
+    [{"at_seconds": 11, "kind": "replay-log", "target": "archive"}],
+    "doubled", "the archive", minutes=0.25, uploads_per_second=6.0,
 )  # fmt: skip
 
 THAWED_WORKER_WRITES = Planted(
@@ -61,11 +71,11 @@ THAWED_WORKER_WRITES = Planted(
                " t.last_attempt_run = $3'",
                "   where r.run_id = $3 and t.task_id = r.task_id and t.task_id = $4'"),
     ],
-    # The agents stand still, so that every run waits for one; then the worker does too, until another has its runs.
-    [{"at_seconds": 2, "kind": "freeze-service", "target": "creditx-1", "seconds": 3},
-     {"at_seconds": 2, "kind": "freeze-service", "target": "creditx-2", "seconds": 3},
-     {"at_seconds": 4, "kind": "freeze-service", "target": "orchestrator-1", "seconds": 11}],
-    "doubled", "step ",
+    # Runs wait in the middle of their steps; one of the workers stands still until the other has taken its runs.
+    [{"at_seconds": 2, "kind": "lock-table", "target": "absurd.t_orchestrator", "seconds": 1.9},
+     {"at_seconds": 3.95, "kind": "lock-table", "target": "absurd.c_orchestrator", "seconds": 1.9},
+     {"at_seconds": 5, "kind": "freeze-service", "target": "orchestrator-1", "seconds": 11}],
+    "doubled", "step ", uploads_per_second=6.0,
 )  # fmt: skip
 
 CURSOR_OF_THE_WRONG_COMPANY = Planted(
@@ -95,11 +105,11 @@ ANSWER_FORGOTTEN = Planted(
         "src/ecosystem/kernel/agent/answers.py", "            return await self._database.run(once)\n",
         "            return await self._database.run(work)\n",
     )],
-    # Runs cannot be completed while a stranger holds their checkpoints; whoever carried them dies meanwhile.
-    [fault for at in (2, 6) for fault in (
-        {"at_seconds": at, "kind": "lock-table", "target": "absurd.c_orchestrator", "seconds": 1.8},
+    # No run can be completed while a stranger holds the tasks; whoever carried them dies meanwhile.
+    [fault for at in (2, 5, 8) for fault in (
+        {"at_seconds": at, "kind": "lock-table", "target": "absurd.t_orchestrator", "seconds": 1.8},
         {"at_seconds": at + 1.2, "kind": "kill-replicas", "target": "orchestrator"})],
-    "doubled", "compliance_document_processed of",
+    "doubled", "compliance_document_processed of", uploads_per_second=6.0,
 )  # fmt: skip
 
 CHEAPEST = (CURSOR_OF_THE_WRONG_COMPANY,)
@@ -113,8 +123,8 @@ def assert_named(planted: Planted) -> None:
     summary = campaign_over(planted)
     said = summary["wrong"][planted.verdict]
 
+    assert any(planted.sentence in sentence for sentence in said), summary
     assert not summary["held"]
-    assert any(planted.sentence in sentence for sentence in said), summary["wrong"]
 
 
 @pytest.mark.parametrize("planted", CHEAPEST, ids=lambda planted: planted.name)
@@ -133,4 +143,4 @@ def test_every_planted_bug_is_named(planted: Planted) -> None:
 def test_the_same_faults_find_nothing_where_nothing_is_planted(planted: Planted) -> None:
     summary = campaign_over(replace(planted, changes=(), settle_seconds=45))
 
-    assert summary["held"], summary["wrong"]
+    assert summary["held"], summary

@@ -46,7 +46,6 @@ class Campaign:
     uploads_per_second: float = 1.0
     keep: bool = False
     settle_seconds: float = SETTLE_SECONDS
-    settings: Mapping[str, Mapping[str, Any]] | None = None
 
     async def run(self) -> Summary:
         """Raises NotUp where the platform does not start."""
@@ -59,8 +58,6 @@ class Campaign:
             self.tell(f"starting a platform in {fleet.home}")
             await fleet.up()
             async with self._ground(fleet, own_disk) as (ground, customers):
-                for one in customers:
-                    journal.write("company", company=one.company_id, name=one.company_id)
                 return await self._under_load(ground, customers, journal)
         finally:
             journal.close()
@@ -73,14 +70,12 @@ class Campaign:
                 fleets.remove(folder)
 
     def _settings(self) -> dict[str, Mapping[str, Any]]:
-        replicas = dict.fromkeys(self.services, self.replicas)
         return {
             # Shorter than a freeze may last, so that taking over from a frozen worker is seen too.
             "orchestrator": {"lease_seconds": _LEASE_SECONDS},
             # Files of the archive are made all the time, not once a day.
             "events": {"archive_every_seconds": 2, "file_events_max": 50},
-            "fleet": {"replicas": replicas},
-            **(self.settings or {}),
+            "fleet": {"replicas": dict.fromkeys(self.services, self.replicas)},
         }
 
     @asynccontextmanager
@@ -98,12 +93,13 @@ class Campaign:
                 who = await _company(administrator, number)
                 via = "proxy" if number == _COMPANIES - 1 else "edge"
                 url = f"https://127.0.0.1:{port}" if via == "proxy" else fleet.edge_url
-                customers.append(customer(who, url, str(fleet.edge_ca), via))
+                customers.append(customer(who, fleet.edge_url, url, str(fleet.edge_ca), via))
             try:
                 yield Ground(fleet, DatabaseWire(fleet), wire, administrator, own_disk), customers
             finally:
                 for one in customers:
                     await one.client.close()
+                    await one.patient.close()
                 await wire.close()
 
     async def _under_load(self, ground: Ground, customers: list[Customer], journal: Journal) -> Summary:

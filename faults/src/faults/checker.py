@@ -43,7 +43,7 @@ class Findings:
 class Checker:
     def __init__(self, fleet: Fleet, promises: Promises, customers: Sequence[Customer]) -> None:
         self._fleet, self._promises = fleet, promises
-        self._clients = {one.company_id: one.client for one in customers}
+        self._clients = {one.company_id: one.patient for one in customers}
         self.findings = Findings()
 
     async def settled(self, within_seconds: float) -> None:

@@ -1,7 +1,6 @@
 """What clients were promised, on disk, written before anybody acts on it: the checker knows nothing else.
 
 One JSON line a fact:
-    company   a company and its client exist
     asked     an upload is about to be sent (its answer may never come)
     accepted  the platform has promised to keep a document
     outcome   the platform has shown the outcome of a document
@@ -29,9 +28,8 @@ class Promised:
 
 @dataclass
 class Promises:
-    """The journal as it is read back. `companies` by their id, with their names."""
+    """The journal as it is read back. `uploads` by their key, `broken` as verdict and sentence."""
 
-    companies: dict[str, str] = field(default_factory=dict)
     uploads: dict[str, Promised] = field(default_factory=dict)
     broken: list[tuple[str, str]] = field(default_factory=list)
 
@@ -63,8 +61,6 @@ def read(file: Path) -> Promises:
     for text in file.read_text().splitlines():
         line = json.loads(text)
         match line["fact"]:
-            case "company":
-                found.companies[line["company"]] = line["name"]
             case "asked":
                 found.uploads[line["key"]] = Promised(line["company"], line["key"], line["sha256"], line["expected"])
             case "accepted":

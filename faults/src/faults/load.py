@@ -30,10 +30,14 @@ _PAGE = 50
 
 @dataclass
 class Customer:
-    """One company's program. `known`: documents that it was promised, by id, with the upload's key."""
+    """One company's program. `known`: documents that it was promised, by id, with the upload's key.
+
+    `client` repeats nothing; `patient` asks when all is over, directly, and as often as the library does.
+    """
 
     company_id: str
     client: AsyncEcosystem
+    patient: AsyncEcosystem
     via: str
     known: dict[str, str] = field(default_factory=dict)
     outcomes: dict[str, str] = field(default_factory=dict)
@@ -55,12 +59,11 @@ class Unanswered:
     key: str
 
 
-def customer(who: Credentials, base_url: str, ca: str, via: str) -> Customer:
-    client = AsyncEcosystem(
-        base_url, who.client_id, who.client_secret, ca=ca, timeout_seconds=_TIMEOUT_SECONDS,
-        retries=Retries(attempts_max=1),
-    )  # fmt: skip
-    return Customer(who.company_id, client, via)
+def customer(who: Credentials, edge_url: str, url: str, ca: str, via: str) -> Customer:
+    """`url` is where the program finds the edge: itself, or a wire before it."""
+    once, login = Retries(attempts_max=1), (who.client_id, who.client_secret)
+    client = AsyncEcosystem(url, *login, ca=ca, timeout_seconds=_TIMEOUT_SECONDS, retries=once)
+    return Customer(who.company_id, client, AsyncEcosystem(edge_url, *login, ca=ca), via)
 
 
 class Load:
@@ -112,8 +115,6 @@ class Load:
         for task in (*self._loops, *self._tasks):
             task.cancel()
         await asyncio.gather(*self._loops, *self._tasks, return_exceptions=True)
-        for one in self.customers:
-            await one.client.close()
 
     # -- arrivals --------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from faults.checker import VERDICTS, Findings
 from faults.injecting import REPAIR_SECONDS_MAX, Injected, Repair
+from faults.kinds import KINDS
 from faults.levels import Levels
 from faults.requests import Requests
 
@@ -64,7 +65,8 @@ class Summary:
         times = self.repair_seconds()
         return {
             "seed": self.seed, "seconds": round(self.seconds, 1), "held": self.held, "faults": self.faults,
-            "injected": dict(sorted(self.injected.by_kind.items())), "impossible": self.injected.impossible,
+            "injected": {kind.name: self.injected.by_kind[kind.name] for kind in KINDS},
+            "impossible": self.injected.impossible,
             "missed": dict(self.injected.missed), "starts": self.starts,
             "requests": len(self.requests.seen), "failures": self.requests.by_failure(),
             "failed": len(self.requests.failures()), "repeats": self.repeats, "dropped": self.dropped,
@@ -85,8 +87,10 @@ class Summary:
 
     def _faults(self) -> list[str]:
         lines = [f"{self.faults} faults in {self.seconds:.0f} s, seed {self.seed}:"]
-        lines += [f"  {kind:<22} injected {count}" for kind, count in sorted(self.injected.by_kind.items())]
-        lines += [f"  {kind:<22} not possible here: {why}" for kind, why in sorted(self.injected.impossible.items())]
+        for kind in KINDS:
+            why = self.injected.impossible.get(kind.name)
+            told = f"injected {self.injected.by_kind[kind.name]}" if why is None else f"not possible here: {why}"
+            lines.append(f"  {kind.name:<22} {told}")
         lines += [f"  {kind:<22} missed {n}: what it was aimed at was down" for kind, n in self.injected.missed.items()]
         return lines
 

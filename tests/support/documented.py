@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tests.tidy.tree import files, text
 
 _DOCUMENTS = re.compile(
-    r"(README|CONTRIBUTING|ARCHITECTURE|client/README|specimens/README|docs/(guides|runbooks)/.*)\.md"
+    r"(README|CONTRIBUTING|ARCHITECTURE|(client|faults|specimens)/README|docs/(guides|runbooks)/.*)\.md"
 )
 _BLOCK = re.compile(r"^ *```(?:console|sh|bash|shell)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 _INLINE = re.compile(r"`((?:\./)?eco [^`]+)`")

@@ -87,7 +87,7 @@ def test_it_works(folder: Path, command: str) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["events", "extraction"])
+@pytest.mark.parametrize("name", ["events", "extraction", "recovery"])
 def test_a_benchmark_ends_with_its_lines(folder: Path, name: str) -> None:
     """Whether its bars hold on this machine at this moment is for whoever asks; here, that it measures."""
     _, said = run(folder, "eco", "bench", name)

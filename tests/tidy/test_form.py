@@ -7,7 +7,7 @@ import pytest
 
 from tests.tidy.tree import python_files, text, tree
 
-OURS = ("src/", "client/", "specimens/")
+OURS = ("src/", "client/", "specimens/", "faults/")
 SERVICE_FILES = {
     "__init__", "app", "routes", "handlers", "consumers", "jobs", "service", "repository", "adapters", "model",
     "errors", "schemas", "settings", "ports",

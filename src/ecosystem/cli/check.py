@@ -25,8 +25,10 @@ def _python(module: str, *arguments: str) -> tuple[str, ...]:
 
 _LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
+_TYPED = ("src", "client/src", "specimens/src", "faults/src", "benchmarks")
+
 CHECKS = (
-    Check("types", _python("mypy", "src", "client/src", "specimens/src", "benchmarks"), "mend the types named above"),
+    Check("types", _python("mypy", *_TYPED), "mend the types named above"),
     Check("lint", _python("ruff", "check", "."), "python -m ruff check --fix ."),
     Check("format", _python("ruff", "format", "--check", "."), "python -m ruff format ."),
     Check("layers", (sys.executable, "-c", _LINT_IMPORTS), "import only from the layer below"),

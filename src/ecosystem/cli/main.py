@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[tuple[str, str], ...]] = {
         ("test", "checks and tests of this checkout"),
         ("check", "lint, types, layers, form, schemas, licences"),
         ("bench", "measure against named baselines"),
+        ("chaos", "a platform of its own, faults by a seed, and a checker of what was promised"),
         ("schemas", "write schemas/ anew from the code"),
     ),
 }

@@ -8,6 +8,6 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def tool_environment() -> dict[str, str]:
     """The environment for tools of the checkout: all folders of Python importable, no stray settings of a home."""
-    folders = [str(ROOT / folder) for folder in ("src", "client/src", "specimens/src", ".")]
+    folders = [str(ROOT / folder) for folder in ("src", "client/src", "specimens/src", "faults/src", ".")]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ECO_")}
     return kept | {"PYTHONPATH": os.pathsep.join(folders)}

@@ -21,11 +21,13 @@ class Stage:
     pytest: tuple[str, ...]
 
 
+_CAMPAIGNS = ("tests/system/test_campaign.py", "tests/system/test_planted_bugs.py")
 STAGES = (
     Stage("check", 60, ()),
     Stage("unit", 90, ("-n", "2", "tests", "--ignore=tests/tidy", "--ignore=tests/services", "--ignore=tests/system")),
     Stage("services", 150, ("-n", "2", "tests/services")),
-    Stage("system", 150, ("tests/system",)),
+    Stage("system", 150, ("tests/system", *(f"--ignore={name}" for name in _CAMPAIGNS))),
+    Stage("campaign", 180, _CAMPAIGNS),
 )
 
 

@@ -27,6 +27,7 @@ from ecosystem.kernel.errors import EcosystemError, NotFound
 
 _CARE_SECONDS = 10.0
 _EDGE_ANSWER_SECONDS = 10.0
+_SAVE_AGAIN_SECONDS = 0.5
 
 Tell = Callable[[str], None]
 
@@ -242,7 +243,11 @@ class Supervisor:
         if self._saving is not None:
             self._saving.cancel()
             self._saving = None
-        write_atomically(self._plan.home.state_file, orjson.dumps(self.state() | {"reason": reason}), 0o644)
+        try:
+            write_atomically(self._plan.home.state_file, orjson.dumps(self.state() | {"reason": reason}), 0o644)
+        except OSError:
+            # A full disk, for example. What was not written is not forgotten: nothing else may change for hours.
+            self._saving = asyncio.get_running_loop().call_later(_SAVE_AGAIN_SECONDS, self._save_now, reason)
 
     def state(self) -> dict[str, Any]:
         """What `eco status` shows and `state.json` keeps."""

@@ -75,7 +75,9 @@ class Tasks:
         return found
 
     def worker(self, handlers: dict[str, Handler], **options: Any) -> DurableWorker:
-        settings = DurableSettings(watch_seconds=0.2, drain_seconds=options.pop("drain_seconds", 0.3))
+        settings = DurableSettings(
+            watch_seconds=options.pop("watch_seconds", 0.2), drain_seconds=options.pop("drain_seconds", 0.3)
+        )
         database = options.pop("database", self.database)
         return DurableWorker(
             database, QUEUE, handlers, settings=settings, durable=Durable(database, retry=RETRY), **options

@@ -29,6 +29,21 @@ async def test_killed_worker_is_followed_without_repeating_the_finished_step(tas
     assert asyncio.get_running_loop().time() - killed < 5
 
 
+async def test_who_comes_up_after_a_death_needs_one_pause_between_two_looks_to_be_sure(tasks: Tasks) -> None:
+    victim = tasks.process("work", name="victim", wait_seconds=60)
+    task_id = await tasks.start("work")
+    await tasks.until_marked("victim: second")
+    victim.kill()
+    victim.wait(10)
+    began = asyncio.get_running_loop().time()
+
+    async with tasks.working({"work": three_steps(tasks.database, "heir", 0)}, watch_seconds=2):
+        state = await tasks.ended(task_id)
+
+    assert (state.result, state.attempts) == ("heir", 2)
+    assert 2 <= asyncio.get_running_loop().time() - began < 4
+
+
 async def test_thawed_worker_is_refused(tasks: Tasks) -> None:
     frozen = tasks.process("work", name="frozen", wait_seconds=0.5, lease_seconds=1)
     task_id = await tasks.start("work")

@@ -16,6 +16,7 @@ from ecosystem.kernel.runtime.jobs import Leadership, run_job, tick
 from ecosystem.kernel.runtime.service import Job
 from ecosystem.kernel.runtime.settings import RuntimeSettings
 from ecosystem.kernel.runtime.watching import ParentLine, Watch
+from ecosystem.kernel.runtime.work import keep
 from ecosystem.kernel.telemetry.metrics import METRICS
 from tests.kernel.db.fixtures import Platform
 from tests.support.poll import eventually
@@ -29,6 +30,20 @@ class Counter:
         self.ticks += 1
         if self.error:
             raise self.error
+
+
+async def test_work_that_failed_is_begun_again_until_the_stop() -> None:
+    stop, begun = asyncio.Event(), list[str]()
+
+    async def run(stop: asyncio.Event) -> None:
+        begun.append("again")
+        if len(begun) == 1:
+            raise OSError("no space left on device")
+        stop.set()
+
+    await asyncio.wait_for(keep("watch", run, stop), 10)
+
+    assert begun == ["again", "again"]
 
 
 @pytest.fixture

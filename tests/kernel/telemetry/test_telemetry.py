@@ -1,6 +1,7 @@
 """Goal: what a process says can be read by machines and holds no personal data. Method: lines and spans, as written."""
 
 import asyncio
+import errno
 import io
 import json
 import logging as standard
@@ -102,6 +103,23 @@ class TestLog:
 
         [line] = said.lines()
         assert (line["level"], line["context"]["text"]) == ("warning", "mail to [hidden] failed")
+
+    def test_a_line_that_cannot_be_written_stops_nobody(self) -> None:
+        class FullDisk(io.BytesIO):
+            full = True
+
+            def flush(self) -> None:
+                if self.full:
+                    raise OSError(errno.ENOSPC, "No space left on device")
+
+        disk = FullDisk()
+        logging.configure("creditx-service", stream=disk)
+        log.info("lost or late")
+        disk.full = False
+        log.info("written again")
+        logging.configure("creditx-service")
+
+        assert json.loads(disk.getvalue().splitlines()[-1])["message"] == "written again"
 
     def test_no_line_breaks_a_line(self, said: Said) -> None:
         log.info("seen", value='x\n{"level": "forged"}')

@@ -1,5 +1,6 @@
 """Goal: tokens are for whoever proves to be a client, and for nothing more. Method: the real service; RFC 6749."""
 
+import asyncio
 import base64
 import json
 import logging
@@ -239,6 +240,16 @@ class TestFirstAdministrator:
 
         assert (kept, answer.status_code) == (before, 201)
         assert not authn.credential_file.exists()
+
+    async def test_replicas_that_start_together_leave_one_that_works(self, authn: Authn) -> None:
+        (prepare,) = [one for one in authn.running.service.before_ready if one.__name__ == "prepare"]
+        authn.credential_file.unlink()
+
+        await asyncio.gather(*(prepare() for _ in range(5)))
+        credential = authn.credential_file.read_text().strip()
+        answer = await authn.anyone().post("/v1/first-administrator", json={"credential": credential})
+
+        assert answer.status_code == 201
 
     async def test_it_stands_nowhere_else(self, authn: Authn, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.DEBUG)

@@ -13,7 +13,7 @@ from joserfc.jwk import ECKey
 
 from ecosystem.kernel.identity.identity import write_atomically
 from ecosystem.services.gateway.model import file, rejected_now, render
-from tests.services.gateway.envoys import RunningEdge, answers, jwks_of
+from tests.services.gateway.envoys import RunningEdge, Upstream, answers, jwks_of
 from tests.support.poll import eventually
 
 
@@ -229,6 +229,43 @@ class TestInstances:
         assert (reading.status_code, tried) == (200, 2)
         assert (problem(acting)[0], len(a.seen)) == (503, 1)
 
+    @pytest.mark.parametrize("size", [0, 100, 1024 * 1024])
+    async def test_a_key_lets_what_acts_be_tried_again_with_its_whole_body(self, edge: RunningEdge, size: int) -> None:
+        a = await _only(edge, "a")
+        async with edge.client(edge.token(), **{"idempotency-key": "one"}) as client:
+            a.reset_first = 1
+            response = await client.post("/v1/documents", content=b"x" * size)
+
+        assert (response.status_code, [one["size"] for one in a.seen]) == (200, [size, size])
+
+    async def test_what_is_too_long_to_be_kept_is_sent_once(self, edge: RunningEdge) -> None:
+        a, size = await _only(edge, "a"), 5 * 1024 * 1024
+        async with edge.client(edge.token(), **{"idempotency-key": "one"}) as client:
+            whole = await client.post("/v1/documents", content=b"x" * size)
+            a.reset_first = 1
+            cut = await client.post("/v1/documents", content=b"x" * size)
+
+        assert (whole.status_code, cut.status_code, [one["size"] for one in a.seen]) == (200, 503, [size, size])
+
+    async def test_a_key_helps_nothing_where_no_service_promises_to_heed_it(self, edge: RunningEdge) -> None:
+        events = await edge.upstream("events-service", "events")
+        edge.send_to("events-service", "events")
+        await answers(edge, "/v1/events", 200, edge.token())
+        events.seen.clear()
+        async with edge.client(edge.token(), **{"idempotency-key": "one"}) as client:
+            events.reset_first = 1
+            response = await client.post("/v1/events/replay")
+
+        assert (response.status_code, len(events.seen)) == (503, 1)
+
+    async def test_a_token_is_asked_for_again(self, edge: RunningEdge) -> None:
+        authn = edge.upstreams["authn"]
+        async with edge.client() as client:
+            authn.reset_first = 1
+            response = await client.post("/oauth/token", content=b"grant_type=client_credentials")
+
+        assert (response.status_code, len(authn.seen)) == (200, 2)
+
     async def test_an_instance_that_is_not_healthy_gets_nothing(self, edge: RunningEdge) -> None:
         edge.upstreams["a"].healthy = False
 
@@ -316,6 +353,15 @@ async def _load(edge: RunningEdge) -> AsyncIterator[list[str]]:
     yield failed
     stop.set()
     await asyncio.gather(*clients)
+
+
+async def _only(edge: RunningEdge, name: str) -> Upstream:
+    """That instance of creditx, now the only one that gets requests."""
+    edge.send_to("creditx-service", name)
+    (other,) = {"a", "b"} - {name}
+    await eventually(lambda: _nothing_for(edge, other))
+    edge.upstreams[name].seen.clear()
+    return edge.upstreams[name]
 
 
 async def _nothing_for(edge: RunningEdge, name: str) -> bool:

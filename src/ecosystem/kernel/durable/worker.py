@@ -353,9 +353,10 @@ class DurableWorker:
                 task.cancel()
 
     async def _watch(self) -> None:
+        """The first look is at once: on a small platform the only heir is who comes up in the place of the dead."""
         while True:
-            await asyncio.sleep(self._settings.watch_seconds)
             await self._quietly(self._bury_stale())
+            await asyncio.sleep(self._settings.watch_seconds)
 
     async def _bury_stale(self) -> None:
         """Fail the runs of dead workers at once, and those whose lease has ended."""

@@ -29,7 +29,7 @@ from ecosystem.kernel.runtime.parts import World, make_database, make_kernel
 from ecosystem.kernel.runtime.service import Build
 from ecosystem.kernel.runtime.settings import RuntimeSettings
 from ecosystem.kernel.runtime.watching import ParentLine, Watch, checks_of
-from ecosystem.kernel.runtime.work import Work
+from ecosystem.kernel.runtime.work import Work, keep
 from ecosystem.kernel.settings import Source
 from ecosystem.kernel.telemetry.export import SpanFile
 from ecosystem.kernel.telemetry.log import log
@@ -116,7 +116,7 @@ class Process:
         await self._registry.announce(self._instance())
         self._work.start()
         self._background = [
-            asyncio.create_task(run(self._ending), name=name)
+            asyncio.create_task(keep(name, run, self._ending), name=name)
             for name, run in (
                 ("watch", self._watch.run),
                 ("identity", self._watch_identity),

@@ -46,19 +46,20 @@ class Work:
         await self._leadership.close()
 
     def _begin(self, name: str, run: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-        self._tasks.append(asyncio.create_task(self._keep(name, run), name=name))
+        self._tasks.append(asyncio.create_task(keep(name, run, self._stop), name=name))
 
-    async def _keep(self, name: str, run: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-        """Run until the stop; what ends or fails before is told and begun again."""
-        while not self._stop.is_set():
-            try:
-                await run(self._stop)
-                if self._stop.is_set():
-                    return
-                log.warning("work ended by itself", work=name)
-            except Exception as error:
-                log.error("work failed", work=name, exc_info=error)
-            try:
-                await asyncio.wait_for(self._stop.wait(), _RESTART_SECONDS)
-            except TimeoutError:
-                continue
+
+async def keep(name: str, run: Callable[[asyncio.Event], Awaitable[None]], stop: asyncio.Event) -> None:
+    """Run until `stop`; what ends or fails before is told and begun again."""
+    while not stop.is_set():
+        try:
+            await run(stop)
+            if stop.is_set():
+                return
+            log.warning("work ended by itself", work=name)
+        except Exception as error:
+            log.error("work failed", work=name, exc_info=error)
+        try:
+            await asyncio.wait_for(stop.wait(), _RESTART_SECONDS)
+        except TimeoutError:
+            continue

@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -28,9 +29,11 @@ class _Output:
     stream: BinaryIO | None = None
 
     def write(self, line: bytes) -> None:
+        """A line that cannot be written, as on a full disk, is lost: who tells of his work must go on with it."""
         stream = self.stream or sys.stdout.buffer
-        stream.write(line + b"\n")
-        stream.flush()
+        with suppress(OSError):
+            stream.write(line + b"\n")
+            stream.flush()
 
     debug = info = warning = error = critical = write
 

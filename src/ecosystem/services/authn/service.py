@@ -195,7 +195,10 @@ class FirstAdministrator:
         self._parts, self._file, self._failures = parts, file, failures
 
     async def prepare(self) -> None:
-        """At start: make the credential where there is no administrator and no file that works."""
+        """At start: where there is no administrator, see to it that what the file holds works.
+
+        Replicas that start together agree by the file, which the first of them makes.
+        """
         parts, file = self._parts, self._file
         if file is None:
             return
@@ -207,18 +210,24 @@ class FirstAdministrator:
             return
         if present and kept and model.matches(await digest_of(parts, _FIRST_PURPOSE + present), [kept]):
             return
-        credential = parts.ids.token(32)
-        digest, now = await digest_of(parts, _FIRST_PURPOSE + credential), parts.clock.now()
         # The file first: where the unit of work then fails, the next start finds that it does not work, and repeats.
-        await file.write(credential)
+        credential = await file.keep(parts.ids.token(32))
+        digest, now = await digest_of(parts, _FIRST_PURPOSE + credential), parts.clock.now()
 
-        async def work() -> None:
-            await parts.identities.put_first(digest, now)
-            await tell(parts, None, None, "first_credential_made", "first-administrator", None, None)
+        async def work() -> bool:
+            if await parts.identities.lock_administrators():
+                return False
+            if await parts.identities.first_digest() != digest:
+                await parts.identities.put_first(digest, now)
+                await tell(parts, None, None, "first_credential_made", "first-administrator", None, None)
+            return True
 
         with context.scope(company_id=PLATFORM):
-            await parts.database.run(work)
-        log.info("the first administrator's one-time credential was written to its file")
+            is_needed = await parts.database.run(work)
+        if is_needed:
+            log.info("the first administrator's one-time credential was written to its file")
+        else:
+            await file.remove()
 
     async def claim(self, credential: str) -> Issued:
         """The platform's first administrator. Raises CredentialRefused, TooManyFailures."""

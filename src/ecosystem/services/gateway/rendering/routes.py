@@ -10,7 +10,13 @@ MAYBE = ("/agent/handle",)
 """A token where one is shown; the service takes a client's credentials as well."""
 UPLOADS = ("/v1/documents",)
 STREAMS = ("/v1/events/stream",)
+REPEATABLE = ("/oauth",)
+"""Whatever the method: asking twice for a token changes nothing."""
+KEYED = ("/v1/documents", "/agent/handle")
+"""Where a service promises that requests with one Idempotency-Key are one request."""
 _MULTIPART_BYTES = 1024 * 1024
+_REPEATED_BYTES_MAX = 1024 * 1024 + 64 * 1024
+"""How much of a body is kept to send it again: 1 MiB and what multipart adds to it. A longer one is sent once."""
 _LENGTH_MAX = 2**63 - 1
 _PREDICATE = f"{EXTENSIONS}retry.host.previous_hosts.v3.PreviousHostsPredicate"
 _CONNECT = "connect-failure,refused-stream,reset-before-request"
@@ -19,7 +25,7 @@ _READING: JSON = {
     "retry_host_predicate": [{"name": "another", "typed_config": {"@type": _PREDICATE}}],
     "host_selection_retry_max_attempts": 5, "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
 }  # fmt: skip
-# What may have an effect is sent again only where it certainly did not arrive.
+# What may have an effect, and has no key, is sent again only where it certainly did not arrive.
 _ACTING: JSON = {
     "retry_on": _CONNECT, "num_retries": 3,
     "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
@@ -82,14 +88,20 @@ def _routes_of(wanted: Wanted, prefix: str, service: str) -> list[JSON]:
     match: JSON = {"path_separated_prefix": prefix}
     too_long = {"name": "content-length", "range_match": {"start": bytes_max + 1, "end": _LENGTH_MAX}}
     reading = {"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD|OPTIONS"}}}
-    return [
+    found = [
         {"match": {**match, "headers": [too_long]}, "direct_response": {"status": 413}},
-        {
-            "match": {**match, "headers": [reading]},
-            "route": {"cluster": service, "timeout": timeout, "retry_policy": _READING},
-        },
-        {"match": match, "route": {"cluster": service, "timeout": timeout, "retry_policy": _ACTING}},
+        _route({**match, "headers": [reading]}, service, timeout, _READING),
     ]
+    if prefix in KEYED:
+        keyed = {"name": "idempotency-key", "present_match": True}
+        found.append(_route({**match, "headers": [keyed]}, service, timeout, _READING, _REPEATED_BYTES_MAX))
+    found.append(_route(match, service, timeout, _READING if prefix in REPEATABLE else _ACTING))
+    return found
+
+
+def _route(match: JSON, service: str, timeout: str, retry: JSON, body_bytes_max: int | None = None) -> JSON:
+    route: JSON = {"match": match, "route": {"cluster": service, "timeout": timeout, "retry_policy": retry}}
+    return route if body_bytes_max is None else {**route, "request_body_buffer_limit": body_bytes_max}
 
 
 def _stream(path: str, service: str) -> JSON:

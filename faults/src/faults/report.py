@@ -1,0 +1,152 @@
+"""The summary of a campaign: what was injected, what clients saw, how long repairs took, and whether promises held."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from faults.checker import VERDICTS, Findings
+from faults.injecting import REPAIR_SECONDS_MAX, Injected, Repair
+from faults.kinds import KINDS
+from faults.levels import Levels
+from faults.requests import Requests
+
+_SHOWN_MAX = 12
+_SERVICE_KILLS = ("kill-service",)
+_REQUEST_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Everything that is printed; `as_json` is the same for programs. `seconds` is the length of the faults' part."""
+
+    seed: int
+    seconds: float
+    injected: Injected
+    requests: Requests
+    repeats: int
+    dropped: int
+    findings: Findings
+    before: Levels
+    after: Levels
+    starts: int
+
+    @property
+    def faults(self) -> int:
+        return sum(self.injected.by_kind.values())
+
+    @property
+    def held(self) -> bool:
+        return not any(self.findings.wrong.values()) and not self.above
+
+    @property
+    def above(self) -> list[str]:
+        return self.after.exceeds(self.before)
+
+    def service_kills(self) -> list[Repair]:
+        return [one for one in self.injected.repairs if one.fault.kind in _SERVICE_KILLS and one.back_at is not None]
+
+    def back_seconds(self) -> float | None:
+        """Median time until a killed replica of a service was replaced by a ready one."""
+        times = [one.back_at - one.began_at for one in self.service_kills() if one.back_at is not None]
+        return statistics.median(times) if times else None
+
+    def failed_while_killed(self) -> int:
+        """Requests that are promised to survive the death of a replica, and failed while one was down."""
+        spans = [(one.began_at, (one.back_at or one.over_at) + _REQUEST_SECONDS) for one in self.service_kills()]
+        return len(self.requests.failed_during(spans))
+
+    def repair_seconds(self) -> list[float]:
+        return sorted(
+            one.repaired_at - one.over_at for one in self.injected.repairs if one.repaired_at is not None
+        )  # fmt: skip
+
+    def as_json(self) -> dict[str, Any]:
+        times = self.repair_seconds()
+        return {
+            "seed": self.seed, "seconds": round(self.seconds, 1), "held": self.held, "faults": self.faults,
+            "injected": {kind.name: self.injected.by_kind[kind.name] for kind in KINDS},
+            "impossible": self.injected.impossible,
+            "missed": dict(self.injected.missed), "starts": self.starts,
+            "requests": len(self.requests.seen), "failures": self.requests.by_failure(),
+            "failed": len(self.requests.failures()), "repeats": self.repeats, "dropped": self.dropped,
+            "longest_unavailable_seconds": round(self.requests.longest_unavailable_seconds(), 2),
+            "repair_seconds": {name: round(percentile(times, share), 2) for name, share in _SHARES},
+            "service_back_seconds": _rounded(self.back_seconds()), "service_kills": len(self.service_kills()),
+            "failed_while_a_service_was_killed": self.failed_while_killed(),
+            "failed_directly": sum(one.via == "edge" for one in self.requests.failures()),
+            "documents": self.findings.documents, "events": self.findings.events,
+            "outcomes": dict(self.findings.outcomes), "unexpected": self.findings.unexpected,
+            **{verdict: len(self.findings.wrong[verdict]) for verdict in VERDICTS},
+            "wrong": self.findings.wrong, "levels": {"before": asdict(self.before), "after": asdict(self.after)},
+            "above": self.above,
+        }  # fmt: skip
+
+    def lines(self) -> list[str]:
+        return [*self._faults(), "", *self._clients(), "", *self._promises()]
+
+    def _faults(self) -> list[str]:
+        lines = [f"{self.faults} faults in {self.seconds:.0f} s, seed {self.seed}:"]
+        for kind in KINDS:
+            why = self.injected.impossible.get(kind.name)
+            told = f"injected {self.injected.by_kind[kind.name]}" if why is None else f"not possible here: {why}"
+            lines.append(f"  {kind.name:<22} {told}")
+        lines += [f"  {kind:<22} missed {n}: what it was aimed at was down" for kind, n in self.injected.missed.items()]
+        return lines
+
+    def _clients(self) -> list[str]:
+        times, failures = self.repair_seconds(), self.requests.by_failure()
+        failed = len(self.requests.failures())
+        lines = [
+            f"requests             {len(self.requests.seen)}, of which failed {failed}; uploads sent again "
+            f"{self.repeats}; not sent because too many waited {self.dropped}",
+            *(f"  {what:<60} {count}" for what, count in list(failures.items())[:_SHOWN_MAX]),
+            f"longest unavailable  {self.requests.longest_unavailable_seconds():.1f} s",
+            "repaired after       " + ", ".join(f"{n} {percentile(times, share):.2f} s" for n, share in _SHARES),
+        ]
+        if (back := self.back_seconds()) is not None:
+            lines.append(
+                f"a killed service     back after {back:.2f} s (median of {len(self.service_kills())}); "
+                f"{self.failed_while_killed()} requests failed meanwhile"
+            )
+        return lines
+
+    def _promises(self) -> list[str]:
+        before, after = self.before, self.after
+        outcomes = ", ".join(f"{count} {name}" for name, count in self.findings.outcomes.most_common())
+        lines = [
+            f"documents            {self.findings.documents} accepted: {outcomes}; {self.findings.events} events",
+            f"levels               memory {before.memory_bytes / 2**20:.0f} → {after.memory_bytes / 2**20:.0f} MiB, "
+            f"descriptors {before.descriptors} → {after.descriptors}, connections {before.connections} → "
+            f"{after.connections}, processes {before.processes} → {after.processes}",
+        ]
+        lines += [f"  above its level: {what}" for what in self.above]
+        lines += [f"  not as without faults: {what}" for what in self.findings.unexpected[:_SHOWN_MAX]]
+        for verdict in VERDICTS:
+            wrong = self.findings.wrong[verdict]
+            lines.append(f"{verdict:<20} {len(wrong)}")
+            lines += [f"  {what}" for what in wrong[:_SHOWN_MAX]]
+        lines.append(
+            "every promise was kept" if self.held else f"PROMISES WERE BROKEN: eco chaos run --seed {self.seed}"
+        )
+        return lines
+
+
+_SHARES = (("median", 0.5), ("p95", 0.95), ("p99", 0.99))
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """The smallest value that `share` of all do not exceed; 0 of none."""
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def never_repaired(injected: Injected) -> list[str]:
+    return [
+        f"{one.fault.kind} {one.fault.target}".strip() + f" was not repaired within {REPAIR_SECONDS_MAX:.0f} s"
+        for one in injected.repairs
+        if one.repaired_at is None
+    ]

@@ -1,0 +1,87 @@
+"""Goal: the summary says what clients saw and whether promises held. Method: records written by hand."""
+
+from pathlib import Path
+
+import pytest
+
+from faults.checker import Findings
+from faults.injecting import Injected, Repair
+from faults.journal import Journal
+from faults.levels import Levels
+from faults.report import Summary, percentile
+from faults.requests import Requests, Seen, longest_unavailable_seconds
+from faults.schedule import Fault
+
+LEVELS = Levels(memory_bytes=10**9, descriptors=1000, connections=50, processes=90)
+
+
+def seen(began_at: float, ended_at: float, failure: str | None = None, **more: str) -> Seen:
+    return Seen("GET", began_at, ended_at, failure, **more)  # type: ignore[arg-type]
+
+
+def summary(requests: Requests | None = None, injected: Injected | None = None, **more: Levels) -> Summary:
+    levels = {"before": LEVELS, "after": LEVELS} | more
+    return Summary(1, 60, injected or Injected(), requests or Requests(), 0, 0, Findings(), starts=1, **levels)
+
+
+class TestUnavailability:
+    def test_it_lasts_from_the_first_failed_request_to_the_last_before_a_success(self) -> None:
+        requests = [seen(0, 1), seen(2, 3, "503"), seen(4, 6, "503"), seen(5, 7), seen(8, 8.5, "503"), seen(9, 10)]
+
+        assert longest_unavailable_seconds(requests) == 4
+
+    def test_without_failures_there_is_none(self) -> None:
+        assert longest_unavailable_seconds([seen(0, 1), seen(50, 51)]) == 0
+
+
+class TestServiceKills:
+    def test_only_promised_requests_that_were_under_way_while_one_was_down_count(self) -> None:
+        killed = Repair(Fault(0, "kill-service", "creditx-1"), began_at=10, over_at=10, back_at=10.4, repaired_at=10.5)
+        frozen = Repair(Fault(0, "freeze-cache"), began_at=30, over_at=35, back_at=None, repaired_at=35)
+        requests = Requests([
+            seen(9.9, 10.1, "503"), seen(10.2, 10.3), seen(10.2, 10.3, "503", via="proxy"), seen(12, 13, "503"),
+            seen(31, 32, "503"),
+        ])  # fmt: skip
+        told = summary(requests, Injected(repairs=[killed, frozen]))
+
+        assert told.failed_while_killed() == 1
+        assert told.back_seconds() == pytest.approx(0.4)
+
+
+class TestHeld:
+    def test_every_promise_kept(self) -> None:
+        assert summary().held
+
+    @pytest.mark.parametrize("verdict", ["lost", "doubled", "leaked", "stuck"])
+    def test_one_broken_promise_is_enough(self, verdict: str) -> None:
+        told = summary()
+        told.findings.add(verdict, "document 1")
+
+        assert not told.held
+        assert told.as_json()[verdict] == 1
+        assert "  document 1" in told.lines()
+
+    def test_memory_above_its_level_breaks_it(self) -> None:
+        told = summary(after=Levels(2 * 10**9, 1000, 50, 90))
+
+        assert not told.held
+        assert told.above[0].startswith("memory")
+
+
+def test_percentiles_are_values_that_were_measured() -> None:
+    assert [percentile([1, 2, 3, 4], share) for share in (0.5, 0.95)] == [3, 4]
+    assert percentile([], 0.5) == 0
+
+
+def test_a_journal_read_back_is_what_was_promised(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    journal.write("asked", company="c", key="k", sha256="s", expected="approved")
+    journal.write("asked", company="c", key="unanswered", sha256="s", expected="approved")
+    journal.write("accepted", key="k", document="d1")
+    journal.write("outcome", key="k", outcome="completed/approved")
+    journal.write("accepted", key="k", document="d2")
+    promises = journal.read()
+    journal.close()
+
+    assert [(one.key, one.outcome) for one in promises.accepted()] == [("k", "completed/approved")]
+    assert promises.broken == [("doubled", "key k stands for two documents")]

@@ -1,0 +1,67 @@
+"""Goal: whatever dies, nothing is lost, doubled, leaked or stuck. Method: `eco chaos run`, one minute of faults.
+
+The long campaign, and the bars on what clients may see of a killed replica, stand in `benchmarks/campaign.py`.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ecosystem.cli.project import tool_environment
+from tests.support.poll import eventually_now
+
+pytestmark = pytest.mark.system
+
+VERDICTS = ("lost", "doubled", "leaked", "stuck")
+
+
+def chaos(*arguments: str, timeout_seconds: float) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "ecosystem", "chaos", "run", *arguments], env=tool_environment(), check=False,
+        capture_output=True, text=True, timeout=timeout_seconds, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def folders() -> set[Path]:
+    return set(Path("/tmp").glob("eco-chaos-*"))
+
+
+def test_a_minute_of_faults_breaks_no_promise_and_leaves_nothing() -> None:
+    before = folders()
+    done = chaos("--minutes", "1", "--seed", "1", "--json", timeout_seconds=200)
+    summary = json.loads(done.stdout)
+
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    assert {verdict: summary[verdict] for verdict in VERDICTS} == dict.fromkeys(VERDICTS, 0)
+    assert summary["faults"] + sum(summary["missed"].values()) + len(summary["impossible"]) >= 12
+    assert summary["documents"] > 20
+    assert folders() - before == set()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [101, 102])
+def test_ten_minutes_break_none(seed: int) -> None:
+    done = chaos("--minutes", "10", "--seed", str(seed), "--json", timeout_seconds=900)
+    summary = json.loads(done.stdout)
+
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    assert summary["faults"] >= 100
+
+
+@pytest.mark.long
+def test_a_campaign_that_is_interrupted_ends_its_platform() -> None:
+    before = folders()
+    with subprocess.Popen(
+        [sys.executable, "-m", "ecosystem", "chaos", "run", "--minutes", "5"], env=tool_environment(),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        eventually_now(lambda: any((folder / "up.log").exists() for folder in folders() - before), within_seconds=60)
+        os.kill(process.pid, signal.SIGTERM)
+
+    eventually_now(lambda: folders() == before, within_seconds=90)
+    assert folders() == before

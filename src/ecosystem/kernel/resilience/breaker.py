@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from ecosystem.kernel.clock import Clock, SystemClock
 from ecosystem.kernel.errors import Kind, describe
-from ecosystem.kernel.resilience.errors import CallNotPermitted, NotTried
+from ecosystem.kernel.resilience.errors import CallNotPermitted, Inconclusive
 from ecosystem.kernel.resilience.rules import BreakerRules, SlidingWindowType, State
 from ecosystem.kernel.resilience.window import CountWindow, RunWindow, TimeWindow, Window
 
@@ -32,7 +32,7 @@ def judge(error: BaseException) -> Verdict:
 
     A `TimeoutError` is a failure: it is how a time limiter ends a call.
     """
-    if isinstance(error, NotTried) or not isinstance(error, Exception):
+    if isinstance(error, Inconclusive) or not isinstance(error, Exception):
         return Verdict.IGNORED
     return Verdict.UNRECORDED if describe(error).kind is Kind.PERMANENT else Verdict.FAILURE
 
@@ -116,14 +116,28 @@ class CircuitBreaker:
         return max(stay.until - self._monotonic(), 0.001) if stay.state is State.OPEN else 1.0
 
     def on_success(self, stay: Stay, seconds: float) -> None:
-        self._record(stay, seconds, failed=False)
+        self.record(stay, seconds, failed=False)
 
     def on_error(self, stay: Stay, seconds: float, error: BaseException) -> None:
         verdict = self._judge(error)
         if verdict is Verdict.IGNORED:
             self.release(stay)
         else:
-            self._record(stay, seconds, failed=verdict is Verdict.FAILURE)
+            self.record(stay, seconds, failed=verdict is Verdict.FAILURE)
+
+    def record(self, stay: Stay, seconds: float, *, failed: bool) -> None:
+        """The result of a call that was let in as `stay`, where whoever called has judged it."""
+        state = stay.state
+        if state is State.DISABLED:
+            return
+        stay.window.record(failed=failed, slow=seconds > self._slow_seconds)
+        # Only the stay that lasts may end: the result of a call begun in an earlier one moves nothing.
+        if stay is self._stay and state in _MOVES:
+            if state is State.CLOSED:
+                if stay.window.calls >= self.rules.calls_min and self._exceeds(stay.window):
+                    self._move(State.OPEN, opened=stay.opened + 1)
+            else:
+                self._decide(self._present())
 
     def release(self, stay: Stay) -> None:
         """Give a permission back unused: it counts as nothing."""
@@ -143,21 +157,8 @@ class CircuitBreaker:
         except BaseException as error:
             self.on_error(stay, self._monotonic() - began, error)
             raise
-        self._record(stay, self._monotonic() - began, failed=False)
+        self.record(stay, self._monotonic() - began, failed=False)
         return result
-
-    def _record(self, stay: Stay, seconds: float, *, failed: bool) -> None:
-        state = stay.state
-        if state is State.DISABLED:
-            return
-        stay.window.record(failed=failed, slow=seconds > self._slow_seconds)
-        # Only the stay that lasts may end: the result of a call begun in an earlier one moves nothing.
-        if stay is self._stay and state in _MOVES:
-            if state is State.CLOSED:
-                if stay.window.calls >= self.rules.calls_min and self._exceeds(stay.window):
-                    self._move(State.OPEN, opened=stay.opened + 1)
-            else:
-                self._decide(self._present())
 
     def _decide(self, stay: Stay) -> None:
         """Whether the trials are good enough. A threshold of their own is a share of all that are permitted."""

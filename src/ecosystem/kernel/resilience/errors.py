@@ -3,13 +3,18 @@
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity
 
 
-class NotTried(EcosystemError):
+class Inconclusive:
+    """Marks an error that says nothing of the destination as a whole: a breaker counts it as nothing."""
+
+
+class NotTried(Inconclusive, EcosystemError):
     """The base: nobody was asked. `details["retry_after_seconds"]` says when asking may help."""
 
     kind, severity = Kind.TRANSIENT, Severity.MEDIUM
 
     def __init__(self, message: str | None = None, *, retry_after_seconds: float = 1.0) -> None:
-        super().__init__(message, retry_after_seconds=round(max(retry_after_seconds, 0.0), 3))
+        self.retry_after_seconds = round(max(retry_after_seconds, 0.0), 3)
+        super().__init__(message, retry_after_seconds=self.retry_after_seconds)
 
 
 class CallNotPermitted(NotTried):

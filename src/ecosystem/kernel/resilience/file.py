@@ -57,12 +57,16 @@ class Layer:
 
 @dataclass(frozen=True)
 class Rulebook:
-    """What holds. `routes` and `authorisation` by (caller, destination); `origins` by the names of a value."""
+    """What holds. `routes` and `authorisation` by (caller, destination); `origins` by the names of a value.
+
+    `own_routes` are those that only the operator's file names.
+    """
 
     breakers: Mapping[str, BreakerRules]
     routes: Mapping[tuple[str, str], RouteRules]
     authorisation: Mapping[tuple[str, str], frozenset[str]]
     origins: Mapping[Names, str]
+    own_routes: frozenset[tuple[str, str]] = frozenset()
 
 
 def read(path: Path) -> Layer:
@@ -93,7 +97,10 @@ def combine(own: Layer | None = None) -> Rulebook:
         name: _rules(BreakerRules, ("breakers", name), layers, {}, origins)
         for name in _names(layers, "breakers")
     }  # fmt: skip
-    return Rulebook(breakers, _routes(layers, breakers, origins), _authorisation(layers, origins), origins)
+    routes = _routes(layers, breakers, origins)
+    named = frozenset(_pair(name, own, "routes") for name in own.table("routes")) if own is not None else frozenset()
+    shipped = frozenset(_pair(name, layers[0], "routes") for name in layers[0].table("routes"))
+    return Rulebook(breakers, routes, _authorisation(layers, origins), origins, named - shipped)
 
 
 def _routes(
@@ -143,6 +150,7 @@ def _rules(
         _refuse_unknown(layer, ".".join(_quoted(at)), set(kind.model_fields), table, at)
         found |= {name: (value, layer, (*at, name)) for name, value in table.items()}
     places = {name: layer.place(*names) for name, (_, layer, names) in found.items()}
+    origins[at] = next(layer.place(*at) for layer in reversed(layers) if at[-1] in layer.table(*at[:-1]))
     origins.update({(*at, name): place for name, place in places.items()})
     values = {name: value for name, (value, _, _) in found.items()}
     if breakers is not None and (named := values.get("breaker")) is not None:
@@ -155,7 +163,7 @@ def _rules(
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         name = str(problem["loc"][0]) if problem["loc"] else ""
-        place = places.get(name) or next(layer.place(*at) for layer in reversed(layers) if layer.table(*at))
+        place = places.get(name, origins[at])
         what = ".".join(_quoted((*at, name) if name else at))
         raise PolicyRefused(f"{place}: {what} is refused: {problem['msg']}.") from None
 

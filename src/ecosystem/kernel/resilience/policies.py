@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ecosystem.kernel.clock import Clock, SystemClock
-from ecosystem.kernel.resilience.file import ALL_TASKS, INSTANCE, PolicyRefused, Rulebook, combine, read
+from ecosystem.kernel.resilience.file import INSTANCE, PolicyRefused, Rulebook, combine, read
 from ecosystem.kernel.resilience.policy import Policy
 from ecosystem.kernel.resilience.rules import BreakerRules, RouteRules
 from ecosystem.kernel.telemetry.log import log
@@ -126,7 +126,3 @@ class Policies:
         except OSError:
             return None
         return found.st_mtime_ns, found.st_ino, found.st_size
-
-
-def allows(tasks: frozenset[str], request_type: str) -> bool:
-    return ALL_TASKS in tasks or request_type in tasks

@@ -31,15 +31,19 @@ def assemble(kernel: Kernel, service: Service, contracts: ContractIndex, guards:
     settings = kernel.source.get(AgentSettings)
     answers = Answers(kernel.database)
     handling = Handling(
-        service.agents, contracts.agents, answers, settings=settings, clock=kernel.clock, metrics=kernel.metrics
-    )
+        service.agents, contracts.agents, answers, settings=settings, clock=kernel.clock, policies=kernel.policies,
+        metrics=kernel.metrics,
+    )  # fmt: skip
     routers = list(service.routers)
     if service.agents:
         # Who carries workflows may ask any agent, so requests for agents of other services go through it.
         forward = next((host.card.id for host in service.agents if host.card.type is AgentType.WORKFLOW), None)
-        routers.append(AgentDoor(handling, contracts.agents, kernel.agents, kernel.clock, forward=forward).router)
+        door = AgentDoor(
+            handling, contracts.agents, kernel.agents, kernel.clock, forward=forward, policies=kernel.policies
+        )
+        routers.append(door.router)
     app = create_app(service.name, health.version, routers)
-    door = Door(app, guards, health, settings=kernel.source.get(HttpSettings), metrics=kernel.metrics)
+    guarded = Door(app, guards, health, settings=kernel.source.get(HttpSettings), metrics=kernel.metrics)
     jobs = service.jobs
     if any(task.effect for host in service.agents for task in host.card.tasks):
 
@@ -47,4 +51,4 @@ def assemble(kernel: Kernel, service: Service, contracts: ContractIndex, guards:
             await answers.forget(settings.answers_kept.total_seconds())
 
         jobs = (*jobs, Job("forget-recorded-answers", timedelta(hours=1), forget))
-    return Hosted(kernel, service, handling, door, jobs)
+    return Hosted(kernel, service, handling, guarded, jobs)

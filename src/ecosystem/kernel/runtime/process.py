@@ -25,7 +25,7 @@ from ecosystem.kernel.registry.instance import Instance
 from ecosystem.kernel.registry.registry import Registry
 from ecosystem.kernel.runtime.assembly import Hosted, assemble
 from ecosystem.kernel.runtime.contracts import ContractIndex
-from ecosystem.kernel.runtime.parts import World, make_database, make_kernel
+from ecosystem.kernel.runtime.parts import World, make_database, make_kernel, make_policies
 from ecosystem.kernel.runtime.service import Build
 from ecosystem.kernel.runtime.settings import RuntimeSettings
 from ecosystem.kernel.runtime.watching import ParentLine, Watch, checks_of
@@ -72,11 +72,12 @@ class Process:
             raise IdentityUnreadable(f"The certificate is that of {self._identity.name}, not of {plan.name}.")
         self._database = make_database(plan.schema, plan.source, self._world)
         self._registry = Registry(self._database)
-        self._transport = GrpcTransport(self._registry, self._identity)
+        policies = make_policies(plan.source, plan.contracts, self._world)
+        self._transport = GrpcTransport(self._registry, self._identity, policies)
         self._peers = Peers(self._registry, self._identity)
         kernel = make_kernel(
             plan.name, plan.source, plan.contracts, self._world, database=self._database, registry=self._registry,
-            identity=self._identity, transport=self._transport,
+            policies=policies, identity=self._identity, transport=self._transport,
         )  # fmt: skip
         http = plan.source.get(HttpSettings)
         keys = JwksKeys(self._peers, refetch_seconds=http.keys_refetch_seconds)

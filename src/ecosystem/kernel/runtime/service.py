@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ecosystem.kernel.messaging.outbox import Outbox
     from ecosystem.kernel.objects.objects import Objects
     from ecosystem.kernel.registry.registry import Registry
+    from ecosystem.kernel.resilience.policies import Policies
     from ecosystem.kernel.sandbox.sandbox import Sandbox
     from ecosystem.kernel.settings import Source
 
@@ -53,6 +54,7 @@ class Kernel:
     sandbox: "Sandbox"
     heavy_sandbox: "Sandbox"
     registry: "Registry"
+    policies: "Policies"
     agents: AgentClient
     identity: "Identity"
     metrics: Metrics

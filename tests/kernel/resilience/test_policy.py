@@ -167,6 +167,14 @@ class TestBreaker:
         assert route.count("circuit_breaker_state_changes_total", breaker="a -> b", state="open") == 1
         assert route.count("calls_not_permitted_total", route="a -> b", code="call_not_permitted") == 1
 
+    async def test_a_refused_repeat_tells_what_the_first_attempt_met(self) -> None:
+        route = Route(attempts=3, breaker=BreakerRules(sliding_window_size=1))
+        route.failures = 1
+
+        with pytest.raises(Unavailable):
+            await route.call()
+        assert route.seen == [1]
+
     async def test_refusals_of_our_own_limits_do_not_count_against_the_destination(self) -> None:
         route = Route(rate_calls_max=1, breaker=BreakerRules(sliding_window_size=2))
         await route.call()

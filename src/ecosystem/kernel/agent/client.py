@@ -1,6 +1,6 @@
 """Asking an agent: by its id, with a deadline and a number of attempts, wherever it runs."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, Protocol
 
 import orjson
@@ -11,6 +11,7 @@ from ecosystem.kernel.agent.message import AgentFailed, AgentRequest, AgentRespo
 from ecosystem.kernel.errors import EcosystemError, Failure, Kind, Severity, Unavailable
 from ecosystem.kernel.ids import Ids, SystemIds
 from ecosystem.kernel.resilience.policies import Policies
+from ecosystem.kernel.resilience.policy import Policy
 from ecosystem.kernel.resilience.rules import Balance
 from ecosystem.kernel.telemetry.metrics import METRICS, Metrics
 from ecosystem.kernel.telemetry.tracing import SpanKind, mark_failed, span
@@ -71,36 +72,38 @@ class AgentClient:
         result: dict[str, Any] = orjson.loads(answer)
         return result
 
-    async def _ask(
+    def _ask(
         self, to: str, request_type: str, payload: bytes, sender: str, timeout_seconds: float | None, attempts: int,
         request_id: str | None,
-    ) -> bytes:  # fmt: skip
+    ) -> Awaitable[bytes]:  # fmt: skip
         context.refuse_in_unit_of_work("An agent")
         card = self._cards.get(to)
         if card is None:
             raise UnknownAgent(f"There is no agent {to!r}.")
-        request_id = request_id or str(self._ids.uuid())
+        question = (request_type, payload, sender, timeout_seconds, request_id or str(self._ids.uuid()))
+        return (self._ask_or_stand_in if card.fallback else self._ask_one)(card, attempts, *question)
+
+    async def _ask_or_stand_in(self, card: AgentCard, attempts: int, request_type: str, *question: Any) -> bytes:
+        """When all attempts failed, the agents that stand in are asked once each, in the order of the card."""
         try:
-            return await self._ask_one(card, request_type, payload, sender, timeout_seconds, attempts, request_id)
+            return await self._ask_one(card, attempts, request_type, *question)
         except EcosystemError as error:
-            for stand_in in card.fallback if card.fallback and error.retryable else ():
-                backup = self._cards.get(stand_in)
-                if backup is not None and backup.task(request_type) is not None:
-                    return await self._ask_one(backup, request_type, payload, sender, timeout_seconds, 1, request_id)
-            raise
+            failed = error
+        for backup in (self._cards[name] for name in card.fallback if name in self._cards):
+            if failed.retryable and backup.task(request_type) is not None:
+                try:
+                    return await self._ask_one(backup, 1, request_type, *question)
+                except EcosystemError as error:
+                    failed = error
+        raise failed
 
     async def _ask_one(
-        self, card: AgentCard, request_type: str, payload: bytes, sender: str, timeout_seconds: float | None,
-        attempts: int, request_id: str,
+        self, card: AgentCard, attempts: int, request_type: str, payload: bytes, sender: str,
+        timeout_seconds: float | None, request_id: str,
     ) -> bytes:  # fmt: skip
-        limit = card.limits.timeout_seconds
-        host = self._cards.get(sender)
-        policy = self._policies.policy(
-            sender, card.id, callers=(host.service,) if host else (), destinations=(card.service,),
-            timeout_seconds=limit,
-        )  # fmt: skip
+        policy = self._policies.known(sender, card.id) or self._policy(sender, card)
         rules = policy.rules
-        limit = rules.timeout_seconds or limit
+        limit = rules.timeout_seconds or card.limits.timeout_seconds
         attempts = 1 if context.current().answering else min(attempts, card.limits.retries, rules.attempts)
         balance = rules.balance
 
@@ -119,6 +122,13 @@ class AgentClient:
 
         with context.deadline_within(min(limit, timeout_seconds or limit)):
             return await policy.run(work, attempts)
+
+    def _policy(self, sender: str, card: AgentCard) -> Policy:
+        host = self._cards.get(sender)
+        return self._policies.policy(
+            sender, card.id, callers=(host.service,) if host else (), destinations=(card.service,),
+            timeout_seconds=card.limits.timeout_seconds,
+        )  # fmt: skip
 
     async def _attempt(
         self, card: AgentCard, request_type: str, payload: bytes, sender: str, attempts: int, attempt: int,

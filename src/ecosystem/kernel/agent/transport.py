@@ -127,6 +127,8 @@ class GrpcTransport:
             if item.instance_id not in peers:
                 breaker = observed(f"{service} instance", self._policies.instance, self._clock)
                 peers[item.instance_id] = _Peer(service, breaker)
+        if len(ready) == 1 and peers[ready[0].instance_id].breaker.permits():
+            return ready[0]
         usable = [item for item in ready if peers[item.instance_id].breaker.permits()]
         if balance is Balance.LEAST_CONNECTIONS and len(usable) > 1:
             loads = [peers[item.instance_id].in_flight / max(item.weight, 1) for item in usable]

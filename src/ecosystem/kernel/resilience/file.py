@@ -69,8 +69,8 @@ class Rulebook:
     own_routes: frozenset[tuple[str, str]] = frozenset()
 
 
-def read(path: Path) -> Layer:
-    """Raises PolicyRefused where the file cannot be read, or is no TOML 1.0."""
+def read(path: Path, name: str | None = None) -> Layer:
+    """`name` is what its places are told by. Raises PolicyRefused where the file cannot be read, or is no TOML 1.0."""
     try:
         with path.open("rb") as stream:
             content = stream.read(_BYTES_MAX + 1)
@@ -80,7 +80,7 @@ def read(path: Path) -> Layer:
         lines: dict[Names, int] = {}
         for names, number in _lines(text):
             lines.setdefault(names, number)
-        return Layer(path.name, tomllib.loads(text), lines)
+        return Layer(name or path.name, tomllib.loads(text), lines)
     except OSError as error:
         raise PolicyRefused(f"{path.name} cannot be read: {error.strerror}.") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -89,7 +89,7 @@ def read(path: Path) -> Layer:
 
 def combine(own: Layer | None = None) -> Rulebook:
     """The shipped policies with `own` over them, value by value. Raises PolicyRefused, naming the line."""
-    layers = (read(SHIPPED), *((own,) if own is not None else ()))
+    layers = (read(SHIPPED, "shipped policies.toml"), *((own,) if own is not None else ()))
     origins: dict[Names, str] = {}
     for layer in layers:
         _refuse_unknown(layer, "", {"breakers", "routes", "authorisation"}, layer.tables)

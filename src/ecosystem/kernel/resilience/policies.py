@@ -51,15 +51,19 @@ class Policies:
         `callers` and `destinations` are what else they go by, nearest first: an agent's service. `timeout_seconds` is
         what the destination itself allows.
         """
-        if self._monotonic() >= self._look_at:
-            self.refresh()
-        policy = self._routes.get((caller, destination))
+        policy = self.known(caller, destination)
         if policy is None:
             if len(self._routes) > _ROUTES_MAX:
                 self._routes.clear()
             policy = self._make((caller, *callers, "*"), (destination, *destinations, "*"), timeout_seconds)
             self._routes[caller, destination] = policy
         return policy
+
+    def known(self, caller: str, destination: str) -> Policy | None:
+        """What `policy` returned before, as long as that holds: whoever calls often need not say all again."""
+        if self._monotonic() >= self._look_at:
+            self.refresh()
+        return self._routes.get((caller, destination))
 
     def tasks_allowed(self, sender: str, target: str) -> frozenset[str] | None:
         """The tasks that the file allows this pair; None where it says nothing of it."""

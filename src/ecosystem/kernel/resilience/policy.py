@@ -48,7 +48,7 @@ class Policy:
         a broken rule reaches the caller.
 
         Raises:
-            CallNotPermitted, RequestNotPermitted, BulkheadFull: nobody was asked.
+            CallNotPermitted, RequestNotPermitted, BulkheadFull: nobody was asked at any attempt.
             DeadlineExceeded: the route's time-out, or the context's deadline.
             What `work` raises.
         """
@@ -67,16 +67,16 @@ class Policy:
         """`call` for whoever limits the time of `work` itself; `ends` is a reading of the clock's `monotonic()`."""
         attempts = self.rules.attempts if attempts is None else attempts
         self.budget.earn()
-        attempt = 1
+        attempt, tried = 1, None
         while True:
             try:
                 return await self._once(work, attempt, ends)
+            except NotTried as refusal:
+                # Who was not let in now is not let in a moment later either.
+                self._metrics.calls_not_permitted_total.labels(self.name, refusal.code).inc()
+                raise tried or refusal from None
             except Exception as error:
-                if isinstance(error, NotTried):
-                    # Who was not let in now is not let in a moment later either.
-                    self._metrics.calls_not_permitted_total.labels(self.name, error.code).inc()
-                    raise
-                seconds = self._wait_seconds(attempt)
+                seconds, tried = self._wait_seconds(attempt), error
                 if attempt >= attempts or not self._repeats(error, seconds, ends):
                     raise
             await self._clock.sleep(seconds)

@@ -56,7 +56,8 @@ class TimeWindow:
         self._second = int(monotonic())
 
     def record(self, *, failed: bool, slow: bool) -> None:
-        self.settle()
+        if int(self._now()) != self._second:
+            self.settle()
         bucket = self._buckets[self._second % len(self._buckets)]
         bucket[0] += 1
         self.calls += 1

@@ -70,7 +70,7 @@ def make_kernel(
         outbox=outbox,
         durable=Durable(database),
         audit=Audit(outbox),
-        cache=Cache(source.get(CacheSettings)),
+        cache=Cache(source.get(CacheSettings), service=service, policies=policies),
         objects=Objects(source.get(ObjectsSettings), keyring, world.clock),
         sandbox=Sandbox(source.get(SandboxSettings)),
         heavy_sandbox=Sandbox(source.get(SandboxSettings).heavy()),

@@ -131,6 +131,7 @@ class NoInstance(Inconclusive, Unavailable):
     """Nobody was asked: the registry knows no instance that is ready. A restarted service is not shut out for this."""
 
     rule = "A call needs an instance that is ready."
+    retry_after_seconds = 1.0
 
 
 class InstanceLost(Inconclusive, Unavailable):

@@ -100,6 +100,7 @@ class Plan:
             "identity": {
                 "pem_file": str(self.certificates.file(entry.name)),
                 "ca_file": str(self.home.bundle),
+                "revoked_file": str(self.home.revoked),
             },
             "runtime": {"instance_id": instance_id, "home": str(self.home.path)},
             "telemetry": {"traces_folder": str(self.home.traces)},

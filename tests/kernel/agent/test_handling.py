@@ -182,6 +182,19 @@ async def test_a_crash_says_nothing_of_its_data_and_logs_one_line(lines: io.Byte
     assert line["context"]["error"]["type"] == "ValueError"
 
 
+async def test_each_call_is_a_line_with_its_place_in_the_trace(lines: io.BytesIO) -> None:
+    request = a_request(company_id=COMPANY, user_id="user-1", trace_id=TRACE, span_id="0" * 15 + "1")
+
+    await a_handling().handle(request, HOST)
+
+    [line] = [orjson.loads(line) for line in lines.getvalue().splitlines()]
+    assert (line["trace_id"], line["user_id"], line["company_id"]) == (TRACE, "user-1", str(COMPANY))
+    about = line["context"]
+    assert (about["request_type"], about["parent_span_id"]) == ("measure", "0" * 15 + "1")
+    assert len(about["span_id"]) == 16
+    assert about["execution_time_ms"] > 0
+
+
 async def test_stack_traces_only_where_allowed() -> None:
     request = a_request(payload=b'{"text_id": "x", "ask": "crash"}')
 

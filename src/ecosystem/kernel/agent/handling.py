@@ -87,7 +87,7 @@ class Handling:
                 except Exception as error:
                     answer = error
                     mark_failed(current, describe(error).code, error)
-                return self._respond(request, answer, (time.perf_counter() - began) * 1000)
+                return self._respond(request, answer, (time.perf_counter() - began) * 1000, current)
         finally:
             self._active -= 1
 
@@ -152,7 +152,9 @@ class Handling:
             raise AnswerUnrecorded(f"The handler of {request.request_type} answered without call.commit().")
         return result
 
-    def _respond(self, request: AgentRequest, answer: bytes | BaseException, elapsed_ms: float) -> AgentResponse:
+    def _respond(
+        self, request: AgentRequest, answer: bytes | BaseException, elapsed_ms: float, current: span
+    ) -> AgentResponse:
         result: bytes | None = None
         failure: Failure | None = None
         status, code, stack = Status.SUCCESS, None, ""
@@ -172,7 +174,8 @@ class Handling:
         unexpected = failure is not None and (failure.kind is Kind.UNKNOWN or failure.status >= 500)
         (log.warning if unexpected else log.info)(
             "agent answered", request_type=request.request_type, request_id=request.request_id,
-            sender=request.from_agent_id, status=status.value, code=code, ms=round(elapsed_ms, 3),
+            sender=request.from_agent_id, status=status.value, code=code,
+            execution_time_ms=round(elapsed_ms, 3), span_id=current.span_id, parent_span_id=current.parent_span_id,
             attempt=request.attempt, exc_info=answer if unexpected else None,
         )  # fmt: skip
         return AgentResponse(

@@ -1,5 +1,6 @@
 """Errors over HTTP: problem+json (RFC 9457), without stack, query text or anything of another company."""
 
+import math
 from typing import Any
 
 import orjson
@@ -36,6 +37,7 @@ def problem_of(error: BaseException) -> Response:
     """The answer for any exception; a foreign one says only that the platform failed."""
     failure = describe(error)
     headers = {"WWW-Authenticate": "Bearer"} if failure.status == 401 else None
-    if failure.status == 503:
-        headers = {"Retry-After": "1"}
-    return problem(failure, error.details if isinstance(error, EcosystemError) else None, headers)
+    details = error.details if isinstance(error, EcosystemError) else {}
+    if failure.status in (429, 503):
+        headers = {"Retry-After": str(max(1, math.ceil(details.get("retry_after_seconds", 1))))}
+    return problem(failure, details, headers)

@@ -98,4 +98,6 @@ class AgentDoor:
             "timestamp": response.timestamp,
         }
         content = orjson.dumps(body, option=orjson.OPT_UTC_Z)
-        return Response(content, 200 if failure is None else failure.status, media_type="application/json")
+        status = 200 if failure is None else failure.status
+        headers = {"Retry-After": "1"} if status in (429, 503) else None
+        return Response(content, status, headers, media_type="application/json")

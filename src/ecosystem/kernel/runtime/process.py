@@ -83,8 +83,9 @@ class Process:
         keys = JwksKeys(self._peers, refetch_seconds=http.keys_refetch_seconds)
         verifier = TokenVerifier(keys, skew_seconds=http.token_skew_seconds)
         guards = Guards(
-            verifier, BasicExchange(self._peers, seconds=http.basic_cache_seconds), plan.contracts.http_callers
-        )
+            verifier, BasicExchange(self._peers, seconds=http.basic_cache_seconds), plan.contracts.http_callers,
+            self._identity.is_revoked,
+        )  # fmt: skip
         self._hosted: Hosted = assemble(kernel, self._build(kernel), plan.contracts, guards, self.health)
         self._http = HttpServer(
             self._hosted.door, http, context=self._identity.server_context(), trust_domain=self._identity.trust_domain
@@ -204,7 +205,7 @@ class Process:
 
 
 def _tell_identity(error: EcosystemError) -> None:
-    log.error("new certificates cannot be used; the former ones stay", code=error.code, exc_info=error)
+    log.error("what changed of the identities cannot be used; what was known stays", code=error.code, exc_info=error)
 
 
 def _plain_app(health: Health) -> Any:

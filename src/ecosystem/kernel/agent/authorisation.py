@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from ecosystem.kernel.agent.card import AgentCard
+from ecosystem.kernel.agent.card import AgentCard, DeliverEvent
 from ecosystem.kernel.agent.message import Caller, CallRefused
 from ecosystem.kernel.resilience.file import ALL_TASKS, PolicyRefused, Rulebook
 from ecosystem.kernel.resilience.policies import Policies
@@ -26,6 +26,9 @@ class Authorisation:
 
     def check(self, caller: Caller, sender: str, target: str, request_type: str) -> None:
         """Raises CallRefused, naming what is missing, unless `caller` may, as `sender`, ask `target` for this."""
+        if request_type == DeliverEvent.request_type and caller.service is not None and sender == caller.service:
+            # A hint that carries nothing and that the log proves: every service may give it, in its own name.
+            return
         tasks = self._policies.tasks_allowed(sender, target)
         if tasks is not None:
             self._check_tasks(tasks, caller, sender, target, request_type)

@@ -9,6 +9,7 @@ import contextlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from ecosystem.kernel import context
 from ecosystem.kernel.clock import Clock, SystemClock
@@ -19,10 +20,12 @@ from ecosystem.kernel.errors import EcosystemError, describe
 from ecosystem.kernel.ids import Ids, SystemIds
 from ecosystem.kernel.messaging import reading
 from ecosystem.kernel.messaging.consumer import Consumer
+from ecosystem.kernel.messaging.errors import LaneBusy
 from ecosystem.kernel.messaging.event import Envelope
 from ecosystem.kernel.messaging.metrics import DELAY, HANDLED
 from ecosystem.kernel.messaging.outbox import CHANNEL, SLOTS
 from ecosystem.kernel.messaging.parking import Parking, Poisoned
+from ecosystem.kernel.messaging.position import Position
 from ecosystem.kernel.messaging.reading import Read
 from ecosystem.kernel.messaging.settings import MessagingSettings
 from ecosystem.kernel.telemetry.log import log
@@ -32,6 +35,7 @@ _HELD_BACK_SECONDS_MAX = 0.05
 _BUSY_SECONDS = 0.05
 _TAKE_MIN = 2
 _DEAD_ALONE = 3
+_LANE_MAX = 64
 
 
 @dataclass
@@ -162,6 +166,34 @@ class ConsumerRunner:
         self._slots += again
         self._adapt(len(chosen), seen.busy)
         return seen
+
+    async def deliver(self, slot: int, until: Position, recorded_at: datetime) -> int:
+        """Handle the events of one subject up to the one at `until` now, without waiting for the horizon; how many.
+
+        The cursor stays where it is; the inbox passes over them when it comes to them. Raises LaneBusy where another
+        replica has the slot, where events of the subject are parked, and where the cursor is past the event already.
+        """
+
+        async def work() -> int:
+            connection, name = await driver(self._database), self.consumer.name
+            slots, _ = await reading.lock(connection, name, [slot])
+            events = await reading.lane(connection, name, slot, until, recorded_at, _LANE_MAX) if slots else []
+            if not events:
+                raise LaneBusy
+            handled = 0
+            for envelope in events:
+                if await reading.enter(connection, name, envelope):
+                    await self._handle(connection, envelope)
+                    HANDLED.labels(name, "delivered").inc()
+                    handled += 1
+            return handled
+
+        try:
+            with context.scope(company_id=None):
+                return await self._database.run(work)
+        except Poisoned as poisoned:
+            failure = poisoned.failure
+            raise LaneBusy(f"The event fails ({failure.code}); the log parks it when it comes to it.") from None
 
     def _adapt(self, asked: int, busy: bool) -> None:
         """Take fewer slots where there are others, more again where there are none."""

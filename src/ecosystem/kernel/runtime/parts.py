@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ecosystem.kernel.agent.answers import Answers
 from ecosystem.kernel.agent.authorisation import names_checked
 from ecosystem.kernel.agent.client import AgentClient, Transport
+from ecosystem.kernel.agent.delivery import AgentDelivery
 from ecosystem.kernel.audit.audit import Audit
 from ecosystem.kernel.caching.cache import Cache
 from ecosystem.kernel.caching.settings import CacheSettings
@@ -17,7 +18,9 @@ from ecosystem.kernel.identity.identity import Identity
 from ecosystem.kernel.ids import Ids, SystemIds
 from ecosystem.kernel.keys.keyring import Keyring
 from ecosystem.kernel.keys.settings import KeysSettings
+from ecosystem.kernel.messaging.direct import LateEvents
 from ecosystem.kernel.messaging.outbox import Outbox
+from ecosystem.kernel.messaging.settings import MessagingSettings
 from ecosystem.kernel.objects.objects import Objects
 from ecosystem.kernel.objects.settings import ObjectsSettings
 from ecosystem.kernel.registry.registry import Registry
@@ -59,7 +62,10 @@ def make_kernel(
 ) -> Kernel:  # fmt: skip
     """Raises SettingRefused, MasterKeyRefused."""
     keyring = Keyring(source.get(KeysSettings), DatabaseKeyStore(database))
-    outbox = Outbox(database, source=service, clock=world.clock, ids=world.ids)
+    agents = AgentClient(contracts.agents, transport, ids=world.ids, policies=policies)
+    delivery = AgentDelivery(agents, contracts.agents, service)
+    late = LateEvents(database, delivery, source.get(MessagingSettings), world.clock)
+    outbox = Outbox(database, source=service, clock=world.clock, ids=world.ids, committed=late.remember)
     return Kernel(
         service=service,
         source=source,
@@ -76,7 +82,8 @@ def make_kernel(
         heavy_sandbox=Sandbox(source.get(SandboxSettings).heavy()),
         registry=registry,
         policies=policies,
-        agents=AgentClient(contracts.agents, transport, ids=world.ids, policies=policies),
+        agents=agents,
+        late=late,
         identity=identity,
         metrics=METRICS,
     )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ecosystem.kernel.identity.identity import Identity
     from ecosystem.kernel.keys.keyring import Keyring
     from ecosystem.kernel.messaging.consumer import Consumer
+    from ecosystem.kernel.messaging.direct import LateEvents
     from ecosystem.kernel.messaging.outbox import Outbox
     from ecosystem.kernel.objects.objects import Objects
     from ecosystem.kernel.registry.registry import Registry
@@ -56,6 +57,7 @@ class Kernel:
     registry: "Registry"
     policies: "Policies"
     agents: AgentClient
+    late: "LateEvents"
     identity: "Identity"
     metrics: Metrics
 

@@ -48,9 +48,12 @@ class Task(BaseModel):
 
 
 class EventDelivered(Result):
-    """How many events of the subject were handled for it, those before it included; 0: they were handled before."""
+    """How many events of the subject were handled for it, those before it included; 0: they were handled before.
 
-    events: int
+    None: not now, the log brings it.
+    """
+
+    events: int | None
 
 
 class DeliverEvent(Task, request_type="deliver_event", result=EventDelivered):

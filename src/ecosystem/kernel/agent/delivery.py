@@ -23,16 +23,17 @@ class AgentDelivery:
     def reaches(self, consumer: str) -> bool:
         return consumer in self._agent_of
 
-    async def deliver(self, hint: Hint) -> None:
+    async def deliver(self, hint: Hint) -> bool:
         at = hint.position
         task = DeliverEvent(
             consumer=hint.consumer, slot=hint.slot, epoch=at.epoch, xid=at.xid, id=at.id, recorded_at=hint.recorded_at
         )
         # The id of the event is that of the question: however often it is asked, it is the same delivery.
-        await self._agents.call(
+        answer = await self._agents.call(
             task, to=self._agent_of[hint.consumer], sender=self._service, timeout_seconds=_SECONDS,
             request_id=str(hint.event_id),
         )  # fmt: skip
+        return isinstance(answer, EventDelivered) and answer.events is not None
 
 
 class EventIntake:

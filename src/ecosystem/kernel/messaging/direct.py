@@ -50,8 +50,8 @@ class Delivery(Protocol):
     def reaches(self, consumer: str) -> bool:
         """Whether there is such an agent."""
 
-    async def deliver(self, hint: Hint) -> None:
-        """Return when the consumer has handled the event, now or before. Raises EcosystemError."""
+    async def deliver(self, hint: Hint) -> bool:
+        """Whether the consumer has handled the event, now or before; else the log brings it. Raises EcosystemError."""
 
 
 class LateEvents:
@@ -116,14 +116,14 @@ class LateEvents:
         return sorted((one for one in hints if self._delivery.reaches(one.consumer)), key=lambda one: one.position)
 
     async def _deliver(self, hint: Hint) -> bool:
+        """The log stays the way that cannot fail; what is not delivered now is tried again at the next look."""
         try:
-            await self._delivery.deliver(hint)
+            handled = await self._delivery.deliver(hint)
+            outcome = "handled" if handled else "not_now"
         except EcosystemError as error:
-            # The log stays the way that cannot fail; this one is tried again at the next look.
-            DIRECT.labels(hint.consumer, error.code).inc()
-            return False
-        DIRECT.labels(hint.consumer, "handled").inc()
-        return True
+            handled, outcome = False, error.code
+        DIRECT.labels(hint.consumer, outcome).inc()
+        return handled
 
     async def _forget_handled(self) -> None:
         asked = list(self._late)[:_ASKED_MAX]

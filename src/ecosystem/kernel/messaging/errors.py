@@ -1,6 +1,6 @@
 """What messaging refuses."""
 
-from ecosystem.kernel.errors import Conflict, EcosystemError, Invalid, Kind, NotFound, Severity, Unavailable
+from ecosystem.kernel.errors import Conflict, EcosystemError, Invalid, Kind, NotFound, Severity
 
 
 class EventTooLarge(EcosystemError):
@@ -37,9 +37,3 @@ class AlreadyRedelivered(Conflict):
     code = "already_redelivered"
     rule = "A dead letter is redelivered once; if it fails again it is a dead letter again."
     suggestion = "GET /v1/events/dead-letters shows whether it came back."
-
-
-class LaneBusy(Unavailable):
-    code = "lane_busy"
-    rule = "Events of one subject are handled in order, by one replica at a time."
-    suggestion = "The log brings the event when those before it are done; nothing has to be done."

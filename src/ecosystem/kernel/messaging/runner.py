@@ -20,7 +20,6 @@ from ecosystem.kernel.errors import EcosystemError, describe
 from ecosystem.kernel.ids import Ids, SystemIds
 from ecosystem.kernel.messaging import reading
 from ecosystem.kernel.messaging.consumer import Consumer
-from ecosystem.kernel.messaging.errors import LaneBusy
 from ecosystem.kernel.messaging.event import Envelope
 from ecosystem.kernel.messaging.metrics import DELAY, HANDLED
 from ecosystem.kernel.messaging.outbox import CHANNEL, SLOTS
@@ -167,19 +166,19 @@ class ConsumerRunner:
         self._adapt(len(chosen), seen.busy)
         return seen
 
-    async def deliver(self, slot: int, until: Position, recorded_at: datetime) -> int:
+    async def deliver(self, slot: int, until: Position, recorded_at: datetime) -> int | None:
         """Handle the events of one subject up to the one at `until` now, without waiting for the horizon; how many.
 
-        The cursor stays where it is; the inbox passes over them when it comes to them. Raises LaneBusy where another
-        replica has the slot, where events of the subject are parked, and where the cursor is past the event already.
+        The cursor stays where it is; the inbox passes over them when it comes to them. None: not now, the log brings
+        it; another replica has the slot, events of the subject are parked, it fails, or the cursor has passed it.
         """
 
-        async def work() -> int:
+        async def work() -> int | None:
             connection, name = await driver(self._database), self.consumer.name
             slots, _ = await reading.lock(connection, name, [slot])
             events = await reading.lane(connection, name, slot, until, recorded_at, _LANE_MAX) if slots else []
             if not events:
-                raise LaneBusy
+                return None
             handled = 0
             for envelope in events:
                 if await reading.enter(connection, name, envelope):
@@ -192,8 +191,8 @@ class ConsumerRunner:
             with context.scope(company_id=None):
                 return await self._database.run(work)
         except Poisoned as poisoned:
-            failure = poisoned.failure
-            raise LaneBusy(f"The event fails ({failure.code}); the log parks it when it comes to it.") from None
+            log.warning("an event failed", consumer=self.consumer.name, code=poisoned.failure.code)
+            return None
 
     def _adapt(self, asked: int, busy: bool) -> None:
         """Take fewer slots where there are others, more again where there are none."""

@@ -14,6 +14,7 @@ from ecosystem.kernel.identity.authority import Authority
 from ecosystem.kernel.identity.identity import Identity
 from ecosystem.kernel.identity.settings import IdentitySettings
 from ecosystem.kernel.registry.registry import Registry
+from ecosystem.kernel.resilience.policies import Policies
 from ecosystem.kernel.runtime.contracts import ContractIndex
 from ecosystem.kernel.runtime.parts import World, make_database, make_kernel
 from ecosystem.kernel.runtime.service import Kernel
@@ -62,6 +63,6 @@ def _kernel(entry: Entry, folder: Path) -> Kernel:
     database = make_database(entry.schema, source, world)
     contracts = ContractIndex(index.AGENTS, index.EVENTS, frozenset(one.name for one in CATALOG))
     return make_kernel(
-        entry.name, source, contracts, world, database=database, registry=Registry(database),
+        entry.name, source, contracts, world, database=database, registry=Registry(database), policies=Policies(),
         identity=Identity(source.get(IdentitySettings)), transport=LocalTransport(entry.name, {}),
     )  # fmt: skip

@@ -14,7 +14,8 @@ from tests.tidy.tree import ROOT
 
 # What the fleet decides for every process it starts; `eco config show` marks it.
 DECIDED = {
-    "gateway": {"edge_folder", "host", "port", "pem_file", "ca_file"}, "identity": {"pem_file", "ca_file"},
+    "gateway": {"edge_folder", "host", "port", "pem_file", "ca_file"},
+    "identity": {"pem_file", "ca_file", "revoked_file"},
     "keys": {"master_key_file"}, "objects": {"folder"}, "telemetry": {"traces_folder"},
     "runtime": {"instance_id", "home", "http_port", "grpc_port", "plain_port"}, "authn": {"first_credential_file"},
 }  # fmt: skip

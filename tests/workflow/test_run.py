@@ -9,7 +9,9 @@ from uuid import UUID
 import pytest
 
 from ecosystem.kernel import context
+from ecosystem.kernel.agent.message import NoInstance
 from ecosystem.kernel.errors import Conflict, EcosystemError, Unavailable
+from ecosystem.kernel.resilience.errors import CallNotPermitted
 from ecosystem.workflow.errors import Fault
 from ecosystem.workflow.port import Step
 from ecosystem.workflow.run import Done, DurablePort
@@ -80,6 +82,19 @@ class Agents:
         if self.error is not None:
             raise self.error
         return {"n": len(self.asked)}
+
+
+class Shut(Agents):
+    """Lets nobody in, so many times."""
+
+    def __init__(self, *refusals: Exception) -> None:
+        super().__init__()
+        self.refusals = list(refusals)
+
+    async def call_raw(self, *about: Any, **more: Any) -> dict[str, Any]:
+        if self.refusals:
+            raise self.refusals.pop(0)
+        return await super().call_raw(*about, **more)
 
 
 def a_step(key: str, *, attempt: int = 1, identity: str = "") -> Step:
@@ -183,3 +198,16 @@ async def test_no_call_outlives_the_workflows_own_time() -> None:
     with pytest.raises(Fault, match="run did not end") as raised:
         await port.call(a_step("/b"))
     assert not raised.value.catchable
+
+
+async def test_who_is_not_let_in_sleeps_and_spends_no_attempt() -> None:
+    shut = Shut(CallNotPermitted(retry_after_seconds=60), NoInstance(), CallNotPermitted(retry_after_seconds=2))
+    tasks = Tasks()
+
+    answer = await a_port(tasks, shut, Clock(), Journal()).call(a_step("/a"))
+
+    assert answer == {"n": 1}
+    assert [attempt for _, _, attempt in shut.asked] == [1]
+    slept = {name: int(seconds) for name, seconds in tasks.kept.items() if "let-in" in name}
+    assert slept.keys() == {f"/a/let-in~0~{number}" for number in (1, 2, 3)}
+    assert [60 <= slept["/a/let-in~0~1"] <= 61, 1 <= slept["/a/let-in~0~2"] <= 2] == [True, True]

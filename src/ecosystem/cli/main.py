@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[tuple[str, str], ...]] = {
         ("down", "stop everything in order"),
         ("doctor", "which engines, what is wrong with this machine, how to mend it"),
         ("config", "every setting with its value and origin"),
+        ("identities", "certificates of processes: list, revoke"),
+        ("policies", "how destinations are called and when they are left alone: show, check"),
     ),
     "Work with it": (
         ("demo", "a platform of its own, documents through it, a table of what came out"),

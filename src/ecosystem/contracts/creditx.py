@@ -238,12 +238,14 @@ class DocumentDecided(Event, event_type="compliance_document_decided", subject="
 
 
 def _card(
-    agent_id: str, purpose: str, task: tuple[type[Task], ...], seconds: float, timeout: OnTimeout, clients: bool = True
-) -> AgentCard:
+    agent_id: str, purpose: str, task: tuple[type[Task], ...], seconds: float, timeout: OnTimeout,
+    clients: bool = True, consumers: tuple[str, ...] = (),
+) -> AgentCard:  # fmt: skip
     return AgentCard(
         id=agent_id, service=SERVICE, type=AgentType.DOMAIN, purpose=purpose, tasks=task,
         prompt=Prompt(system=f"You are {agent_id}. {purpose}", constraints=("Answer only from the document.",)),
         limits=Limits(timeout_seconds=seconds), on_timeout=timeout, callers=("orchestrator-agent",), clients=clients,
+        consumers=consumers,
     )  # fmt: skip
 
 
@@ -261,7 +263,7 @@ METADATA_EXTRACTION_AGENT = _card(
 )  # fmt: skip
 CREDITX_COMPLIANCE_AGENT = _card(
     "creditx-compliance-agent", "Judge a document against a rule set, each rule with its evidence.",
-    (CheckCompliance,), 60, OnTimeout.FAIL_OPEN,
+    (CheckCompliance,), 60, OnTimeout.FAIL_OPEN, consumers=("creditx-companies",),
 )  # fmt: skip
 STORAGE_AGENT = _card(
     "storage-agent", "Fix the outcome of a document, index it and keep its normalised form at hand.",

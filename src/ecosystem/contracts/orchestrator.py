@@ -50,7 +50,7 @@ ORCHESTRATOR_AGENT = AgentCard(
     id="orchestrator-agent", service=SERVICE, type=AgentType.WORKFLOW,
     purpose="Start workflows and carry each run to its end, whatever dies on the way.", tasks=(StartRun,),
     prompt=Prompt(system="You are orchestrator-agent. Start workflows and carry each run to its end."),
-    limits=Limits(timeout_seconds=10), clients=True,
+    limits=Limits(timeout_seconds=10), clients=True, consumers=("orchestrator-ingestion",),
 )  # fmt: skip
 AGENTS = (ORCHESTRATOR_AGENT,)
 EVENTS: tuple[type[Event], ...] = (RunCompleted, RunFailed)

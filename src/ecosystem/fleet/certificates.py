@@ -1,13 +1,33 @@
 """The identities of one machine: the fleet is the authority and renews every certificate long before it ends."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cryptography import x509
+
+from ecosystem.fleet.errors import FleetRefused
 from ecosystem.fleet.home import Home, write_atomically
 from ecosystem.kernel.identity.authority import Authority, expires_at
+from ecosystem.kernel.identity.revocations import serial_text
 
 EDGE = "edge"
+
+
+class SerialRefused(FleetRefused):
+    code = "serial_refused"
+    rule = "A serial is 1 to 40 hex digits."
+    suggestion = "eco identities list shows the serials; `openssl x509 -noout -serial` that of any certificate."
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """The certificate that a process has now."""
+
+    name: str
+    serial: str
+    expires_at: datetime
 
 
 class Certificates:
@@ -24,11 +44,46 @@ class Certificates:
         issued = []
         for name in names:
             if self._is_due(name):
-                hosts = (self._edge_host,) if name == EDGE else ()
-                pem = self._authority.issue(name, hours=self._hours, hosts=hosts)
-                write_atomically(self.file(name), pem, 0o600, self._home.account)
+                self.replace(name)
                 issued.append(name)
         return issued
+
+    def leaves(self, names: Iterable[str]) -> list[Leaf]:
+        """The present certificate of each name that has one."""
+        found = []
+        for name in names:
+            if self.file(name).exists():
+                certificate = x509.load_pem_x509_certificate(self.file(name).read_bytes())
+                found.append(Leaf(name, serial_text(certificate.serial_number), certificate.not_valid_after_utc))
+        return found
+
+    def replace(self, name: str) -> None:
+        """Give `name` a new certificate; its processes take it up by themselves."""
+        hosts = (self._edge_host,) if name == EDGE else ()
+        pem = self._authority.issue(name, hours=self._hours, hosts=hosts)
+        write_atomically(self.file(name), pem, 0o600, self._home.account)
+
+    def revoke(self, serial: str, name: str) -> str:
+        """Have no process trust the certificate of `serial` (hex) any more; the serial as it is listed.
+
+        `name` says whose it was. Raises SerialRefused.
+        """
+        try:
+            listed = serial_text(serial.replace(":", ""))
+        except ValueError:
+            raise SerialRefused(f"{serial!r} is no serial.") from None
+        lines = [line for line in self.revoked() if line.split()[0] != listed]
+        lines.append(f"{listed} {name} {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+        write_atomically(self._home.revoked, "".join(f"{line}\n" for line in lines).encode(), 0o644, self._home.account)
+        return listed
+
+    def revoked(self) -> list[str]:
+        """The lines of the list: serial, name, when."""
+        try:
+            text = self._home.revoked.read_text()
+        except FileNotFoundError:
+            return []
+        return [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
 
     def _is_due(self, name: str) -> bool:
         try:

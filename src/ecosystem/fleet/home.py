@@ -48,6 +48,11 @@ class Home:
         return self.leaves / "ca.pem"
 
     @property
+    def revoked(self) -> Path:
+        """Serials of certificates that count no longer, one a line."""
+        return self.leaves / "revoked"
+
+    @property
     def authority(self) -> Path:
         return self.path / "fleet" / "authority"
 

@@ -3,6 +3,10 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ecosystem.kernel.settings import Source
 
 
 def default_home(environ: Mapping[str, str]) -> Path:
@@ -20,3 +24,11 @@ def config_file(given: Path | None) -> Path | None:
         return Path(named).expanduser().absolute()
     here = Path("eco.toml").absolute()
     return here if here.exists() else None
+
+
+def policies_file(source: "Source", home: Path) -> Path:
+    """The operator's policies: what the settings name, else `policies.toml` of the home; it need not be there."""
+    named = source.environ.get("ECO_RESILIENCE_POLICIES_FILE") or source.tables.get("resilience", {}).get(
+        "policies_file"
+    )
+    return Path(str(named)).expanduser().absolute() if named else home / "policies.toml"

@@ -15,6 +15,7 @@ from ecosystem.fleet.engines.found import find_cache, find_edge, find_postgres
 from ecosystem.fleet.engines.postgres import Postgres
 from ecosystem.fleet.errors import PortBusy
 from ecosystem.fleet.home import Home
+from ecosystem.fleet.place import policies_file
 from ecosystem.fleet.processes import unprivileged_account
 from ecosystem.fleet.settings import DEFAULT_EDGE_PORT, FleetSettings
 from ecosystem.fleet.zygote import Order
@@ -99,9 +100,11 @@ class Plan:
             "identity": {
                 "pem_file": str(self.certificates.file(entry.name)),
                 "ca_file": str(self.home.bundle),
+                "revoked_file": str(self.home.revoked),
             },
             "runtime": {"instance_id": instance_id, "home": str(self.home.path)},
             "telemetry": {"traces_folder": str(self.home.traces)},
+            "resilience": {"policies_file": str(policies_file(self.source, self.home.path))},
         }
         if url := self.cache.url if self.cache else self.cache_url:
             overrides["cache"] = {"url": url}
@@ -128,8 +131,9 @@ def with_login(url: str, role: str, password: str) -> str:
 
 
 def make_plan(home: Home, source: Source) -> Plan:
-    """Raises SettingRefused, EngineMissing, PortBusy."""
+    """Raises SettingRefused, PolicyRefused, EngineMissing, PortBusy."""
     settings = source.get(FleetSettings)
+    _refuse_wrong_policies(policies_file(source, home.path))
     database_url, cache_url = url_setting(source, "database"), url_setting(source, "cache")
     postgres, cache = find_postgres(database_url), find_cache(cache_url)
     return Plan(
@@ -141,6 +145,17 @@ def make_plan(home: Home, source: Source) -> Plan:
         edge_door=free_door(settings.edge_host, settings.edge_port),
         certificates=Certificates(home, settings.certificate_hours, settings.edge_host),
     )  # fmt: skip
+
+
+def _refuse_wrong_policies(file: Path) -> None:
+    """Told once, before anything starts, and not by every service that would refuse to."""
+    if file.exists():
+        # Imported where there is a file: a start must not wait for what it does not need.
+        from ecosystem.contracts.index import AGENTS
+        from ecosystem.kernel.agent.authorisation import names_checked
+        from ecosystem.kernel.resilience.file import combine, read
+
+        names_checked(AGENTS, (entry.name for entry in CATALOG))(combine(read(file)))
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ class Context:
     attempt: int = 1
     agent_id: str | None = None
     unit_of_work: bool = False
+    answering: bool = False
+    """Whether this work answers a call, whose caller owns the attempts."""
 
 
 class SlowWorkInUnitOfWork(EcosystemError):

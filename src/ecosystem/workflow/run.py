@@ -15,8 +15,10 @@ from typing import Any, Protocol, TypeVar
 from uuid import UUID, uuid5
 
 from ecosystem.kernel import context
+from ecosystem.kernel.agent.message import NoInstance
 from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.errors import EcosystemError, describe
+from ecosystem.kernel.resilience.errors import NotTried
 from ecosystem.workflow.errors import TIMEOUT, ErrorValue, Fault, fault, fault_of
 from ecosystem.workflow.lanes import Lanes
 from ecosystem.workflow.passes import Passes
@@ -106,14 +108,21 @@ class DurablePort:
             return answered["answer"]
         if (before := self._tasks.known(failed)) is not None:
             raise Fault(ErrorValue(**before["error"]))
-        seconds = self._seconds_left(step)
-        asking, began = await self._begin(step, seconds)
         caught: Fault | None = None
         answer: Any = None
-        try:
-            answer = await asking
-        except EcosystemError as error:
-            caught = fault_of(describe(error), step.path)
+        refused = 0
+        while True:
+            asking, began = await self._begin(step, self._seconds_left(step))
+            try:
+                answer = await asking
+            except (NotTried, NoInstance) as refusal:
+                # Nobody was asked, so no attempt is spent: the run sleeps until asking may help.
+                refused, least = refused + 1, refusal.retry_after_seconds
+                await self.wait(f"{step.key}/let-in~{self._generation}~{refused}", least, least + 1)
+                continue
+            except EcosystemError as error:
+                caught = fault_of(describe(error), step.path)
+            break
         done = Done(step, began, self._clock.now(), caught.error if caught else None)
         if caught is None:
             self._kept.append((done, step.key, {"answer": answer}))

@@ -3,11 +3,13 @@
 import asyncio
 import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from ecosystem.kernel import context
 from ecosystem.kernel.agent.balance import Balancer
 from ecosystem.kernel.agent.card import Task
 from ecosystem.kernel.agent.client import AgentClient
@@ -19,6 +21,7 @@ from ecosystem.kernel.agent.message import AgentFailed, AgentRequest, AgentRespo
 from ecosystem.kernel.agent.settings import AgentSettings
 from ecosystem.kernel.agent.wire import agent_pb2
 from ecosystem.kernel.errors import DeadlineExceeded, Kind, Unavailable
+from ecosystem.kernel.resilience.policies import Policies
 from ecosystem.kernel.telemetry import log as logging
 from ecosystem.kernel.testing.clock import FrozenClock
 from ecosystem.kernel.testing.twins import MemoryInstance
@@ -179,6 +182,19 @@ async def test_a_crash_says_nothing_of_its_data_and_logs_one_line(lines: io.Byte
     assert line["context"]["error"]["type"] == "ValueError"
 
 
+async def test_each_call_is_a_line_with_its_place_in_the_trace(lines: io.BytesIO) -> None:
+    request = a_request(company_id=COMPANY, user_id="user-1", trace_id=TRACE, span_id="0" * 15 + "1")
+
+    await a_handling().handle(request, HOST)
+
+    [line] = [orjson.loads(line) for line in lines.getvalue().splitlines()]
+    assert (line["trace_id"], line["user_id"], line["company_id"]) == (TRACE, "user-1", str(COMPANY))
+    about = line["context"]
+    assert (about["request_type"], about["parent_span_id"]) == ("measure", "0" * 15 + "1")
+    assert len(about["span_id"]) == 16
+    assert about["execution_time_ms"] > 0
+
+
 async def test_stack_traces_only_where_allowed() -> None:
     request = a_request(payload=b'{"text_id": "x", "ask": "crash"}')
 
@@ -191,7 +207,7 @@ class _Flaky:
     def __init__(self, *errors: Exception) -> None:
         self.errors, self.requests = list(errors), list[AgentRequest]()
 
-    async def send(self, service: str, request: AgentRequest, seconds: float) -> AgentResponse:
+    async def send(self, service: str, request: AgentRequest, seconds: float, *_: Any) -> AgentResponse:
         self.requests.append(request)
         if self.errors:
             raise self.errors.pop(0)
@@ -199,8 +215,13 @@ class _Flaky:
 
 
 class TestClient:
+    @pytest.fixture(autouse=True)
+    def quick(self, tmp_path: Path) -> None:
+        (tmp_path / "policies.toml").write_text('[routes."* -> *"]\nretry_wait_seconds = 0.001\n')
+        self.policies = Policies(tmp_path / "policies.toml")
+
     def client(self, transport: Any) -> AgentClient:
-        return AgentClient(AGENTS, transport, settings=AgentSettings(retry_wait_seconds=0.01))
+        return AgentClient(AGENTS, transport, policies=self.policies)
 
     async def ask(self, transport: Any, **options: Any) -> Any:
         task: Task = Measure(text_id="four", ask=options.pop("ask", ""))
@@ -233,6 +254,36 @@ class TestClient:
 
         assert (refused.value.code, refused.value.kind) == ("payload_invalid", Kind.PERMANENT)
         assert len(transport.requests) == 1
+
+    async def test_who_answers_a_call_itself_has_one_attempt(self) -> None:
+        transport = _Flaky(Unavailable())
+        with context.scope(answering=True), pytest.raises(Unavailable):
+            await self.ask(transport, attempts=3)
+
+        assert len(transport.requests) == 1
+
+    async def test_a_route_may_allow_fewer_attempts_than_the_caller_wants(self, tmp_path: Path) -> None:
+        (tmp_path / "policies.toml").write_text('[routes."* -> small-agent"]\nattempts = 1\n')
+        self.policies = Policies(tmp_path / "policies.toml")
+        transport = _Flaky(Unavailable())
+        with pytest.raises(Unavailable):
+            await self.ask(transport, attempts=3)
+
+        assert len(transport.requests) == 1
+
+    async def test_the_agent_that_stands_in_is_asked_once_when_all_attempts_failed(self) -> None:
+        stand_in = card("stand-in-agent", NAME, Measure)
+        first = SMALL.model_copy(update={"fallback": ("nobody", "stand-in-agent")})
+        transport = _Flaky(Unavailable(), Unavailable())
+        agents = AGENTS | {"small-agent": first, "stand-in-agent": stand_in}
+        client = AgentClient(agents, transport, policies=self.policies)
+
+        with pytest.raises(AgentFailed) as refused:
+            await client.call(Measure(text_id="x"), to="small-agent", sender="asking-agent", attempts=2)
+
+        # The handling behind knows small-agent alone; what counts is who was asked.
+        assert refused.value.code == "unknown_agent"
+        assert [request.to_agent_id for request in transport.requests] == [*["small-agent"] * 2, "stand-in-agent"]
 
     async def test_nothing_outlives_the_deadline(self) -> None:
         with pytest.raises(AgentFailed) as late:

@@ -1,6 +1,7 @@
 """Goal: the cache helps and never breaks a request. Method: a real Valkey, and one that is not there."""
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID
@@ -14,8 +15,11 @@ from ecosystem.kernel.caching.settings import CacheSettings
 from ecosystem.kernel.context import SlowWorkInUnitOfWork
 from ecosystem.kernel.errors import Unavailable
 from ecosystem.kernel.ids import SystemIds
+from ecosystem.kernel.resilience.policies import Policies
+from ecosystem.kernel.testing.clock import FrozenClock
 from tests.support.engines import CacheEngine
 
+NOWHERE = "unix:///tmp/eco-no-cache/x.sock"
 AMY = UUID("00000000-0000-7000-8000-00000000000a")
 BOB = UUID("00000000-0000-7000-8000-00000000000b")
 
@@ -31,7 +35,7 @@ async def cache(cache_engine: CacheEngine) -> AsyncIterator[Cache]:
 
 @pytest.fixture
 def absent() -> Cache:
-    return Cache(CacheSettings.model_validate({"url": "unix:///tmp/eco-no-cache/x.sock", "rest_seconds": 60}))
+    return Cache(CacheSettings.model_validate({"url": NOWHERE}), policies=Policies(clock=FrozenClock()))
 
 
 def a_key(kind: str = "doc") -> str:
@@ -158,13 +162,41 @@ class TestAbsence:
         stuck = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
         port = stuck.sockets[0].getsockname()[1]
         cache = Cache(CacheSettings.model_validate({
-            "url": f"redis://127.0.0.1:{port}", "timeout_seconds": 0.05, "rest_seconds": 60}))  # fmt: skip
+            "url": f"redis://127.0.0.1:{port}", "timeout_seconds": 0.05}),
+            policies=Policies(clock=FrozenClock()))  # fmt: skip
 
         async with asyncio.timeout(2):
             assert await cache.get(a_key()) is None
             assert await cache.get(a_key()) is None
         assert cache.statistics().failures == 1
         stuck.close()
+        await cache.close()
+
+    async def test_creditx_tries_twice_and_leaves_it_alone_after_five_failures(self) -> None:
+        asked = 0
+
+        async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal asked
+            asked += 1
+            writer.close()
+
+        folder = tempfile.mkdtemp(prefix="eco-cache-")
+        server = await asyncio.start_unix_server(count, f"{folder}/x.sock")
+        clock = FrozenClock()
+        cache = Cache(
+            CacheSettings.model_validate({"url": f"unix://{folder}/x.sock"}), service="creditx-service",
+            policies=Policies(clock=clock),
+        )  # fmt: skip
+
+        for _ in range(10):
+            assert await cache.get(a_key()) is None
+
+        # Two attempts, two, and the fifth failure opens; redis-py itself connects anew once in each.
+        assert (cache.statistics().failures, asked) == (3, 5 * 2)
+        clock.advance(60.001)
+        await cache.get(a_key())
+        assert asked > 5 * 2
+        server.close()
         await cache.close()
 
     async def test_without_an_address_nothing_is_cached(self) -> None:

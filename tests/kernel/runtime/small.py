@@ -53,7 +53,7 @@ def card(agent_id: str, service: str, *tasks: type[Task], seconds: float = 5, cl
     )  # fmt: skip
 
 
-SMALL = card("small-agent", NAME, Measure, Note, clients=True)
+SMALL = card("small-agent", NAME, Measure, Note, clients=True).model_copy(update={"consumers": ("small.notes",)})
 ASKING = card("asking-agent", "postgres-service")
 AGENTS = {item.id: item for item in (SMALL, ASKING)}
 CONTRACTS = ContractIndex(AGENTS, {"note_taken": NoteTaken}, frozenset({NAME, "postgres-service"}))

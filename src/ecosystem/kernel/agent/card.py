@@ -1,6 +1,7 @@
 """Agents as data: tasks, results and cards. Light: pydantic only, so that contracts may use it."""
 
 import builtins
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -46,6 +47,29 @@ class Task(BaseModel):
         super().__init_subclass__(**kwargs)
 
 
+class EventDelivered(Result):
+    """How many events of the subject were handled for it, those before it included; 0: they were handled before.
+
+    None: not now, the log brings it.
+    """
+
+    events: int | None
+
+
+class DeliverEvent(Task, request_type="deliver_event", result=EventDelivered):
+    """Come to an event now: the log is late. Only its place is told; the consumer reads it there with its own rights.
+
+    Every agent with `consumers` knows this task, and every service of the platform may ask it.
+    """
+
+    consumer: str = Field(min_length=1, max_length=100)
+    slot: int = Field(ge=0, le=15)
+    epoch: int = Field(ge=0)
+    xid: int = Field(ge=0)
+    id: int = Field(ge=0)
+    recorded_at: datetime
+
+
 class AgentType(StrEnum):
     SYSTEM = "system"
     DOMAIN = "domain"
@@ -83,7 +107,8 @@ class AgentCard(BaseModel):
     """Who an agent is, what it may be asked, and how it fails. `service` is the registered name of its host.
 
     `callers` are the agents that may call it: nobody else may, and none by default. `clients`: registered clients
-    of a company may ask it through `POST /agent/handle`.
+    of a company may ask it through `POST /agent/handle`. `consumers` are those of its service whose events may be
+    brought to it directly when the log is late.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -99,6 +124,9 @@ class AgentCard(BaseModel):
     fallback: tuple[str, ...] = ()
     callers: tuple[str, ...] = ()
     clients: bool = False
+    consumers: tuple[str, ...] = ()
 
     def task(self, request_type: str) -> builtins.type[Task] | None:
+        if request_type == DeliverEvent.request_type:
+            return DeliverEvent if self.consumers else None
         return next((task for task in self.tasks if task.request_type == request_type), None)

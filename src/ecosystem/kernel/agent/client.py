@@ -1,8 +1,6 @@
 """Asking an agent: by its id, with a deadline and a number of attempts, wherever it runs."""
 
-import asyncio
-import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, Protocol
 
 import orjson
@@ -10,17 +8,21 @@ import orjson
 from ecosystem.kernel import context
 from ecosystem.kernel.agent.card import AgentCard, Result, Task
 from ecosystem.kernel.agent.message import AgentFailed, AgentRequest, AgentResponse, Status, UnknownAgent
-from ecosystem.kernel.agent.settings import AgentSettings
 from ecosystem.kernel.errors import EcosystemError, Failure, Kind, Severity, Unavailable
 from ecosystem.kernel.ids import Ids, SystemIds
+from ecosystem.kernel.resilience.policies import Policies
+from ecosystem.kernel.resilience.policy import Policy
+from ecosystem.kernel.resilience.rules import Balance
 from ecosystem.kernel.telemetry.metrics import METRICS, Metrics
 from ecosystem.kernel.telemetry.tracing import SpanKind, mark_failed, span
 
-_WAIT_SECONDS_MAX = 30.0
+_MOVES_MAX = 2
 
 
 class Transport(Protocol):
-    async def send(self, service: str, request: AgentRequest, seconds: float) -> AgentResponse:
+    async def send(
+        self, service: str, request: AgentRequest, seconds: float, balance: Balance = Balance.WEIGHTED
+    ) -> AgentResponse:
         """Bring `request` to an instance of `service` and its answer back, within `seconds`.
 
         Raises:
@@ -34,10 +36,10 @@ class AgentClient:
 
     def __init__(
         self, cards: Mapping[str, AgentCard], transport: Transport, *, ids: Ids | None = None,
-        settings: AgentSettings | None = None, metrics: Metrics = METRICS,
+        policies: Policies | None = None, metrics: Metrics = METRICS,
     ) -> None:  # fmt: skip
         self._cards, self._transport = cards, transport
-        self._ids, self._settings = ids or SystemIds(), settings or AgentSettings()
+        self._ids, self._policies = ids or SystemIds(), policies or Policies(metrics=metrics)
         self._counted = metrics.agent_calls_total
 
     async def call(
@@ -46,12 +48,14 @@ class AgentClient:
     ) -> Result:  # fmt: skip
         """Ask `to` for `task`, speaking as `sender`; an instance of the task's result.
 
-        Company, user, trace and deadline are the context's; the time is at most the agent's own limit. `attempts`
-        counts all of them; only transient and unknown failures are tried again, with the same `request_id`.
+        Company, user, trace and deadline are the context's; time, attempts and breaker are those of the route's policy
+        and of the agent's card. `attempts` counts all of them; only transient and unknown failures are tried again,
+        with the same `request_id`. Whoever answers a call itself has one attempt: its caller owns the others.
 
         Raises:
             AgentFailed: the agent answered with a failure, whose code, kind and status it carries.
             Unavailable, DeadlineExceeded: no answer.
+            CallNotPermitted, BulkheadFull, RequestNotPermitted: nobody was asked; they say when asking may help.
             SlowWorkInUnitOfWork: called while a unit of work is open.
         """
         payload = task.__pydantic_serializer__.to_json(task)
@@ -68,43 +72,67 @@ class AgentClient:
         result: dict[str, Any] = orjson.loads(answer)
         return result
 
-    async def _ask(
+    def _ask(
         self, to: str, request_type: str, payload: bytes, sender: str, timeout_seconds: float | None, attempts: int,
         request_id: str | None,
-    ) -> bytes:  # fmt: skip
+    ) -> Awaitable[bytes]:  # fmt: skip
         context.refuse_in_unit_of_work("An agent")
         card = self._cards.get(to)
         if card is None:
             raise UnknownAgent(f"There is no agent {to!r}.")
-        limit = card.limits.timeout_seconds
-        request_id = request_id or str(self._ids.uuid())
-        attempts = min(attempts, card.limits.retries)
-        with context.deadline_within(min(limit, timeout_seconds or limit)):
-            attempt, moved = 1, 0
+        question = (request_type, payload, sender, timeout_seconds, request_id or str(self._ids.uuid()))
+        return (self._ask_or_stand_in if card.fallback else self._ask_one)(card, attempts, *question)
+
+    async def _ask_or_stand_in(self, card: AgentCard, attempts: int, request_type: str, *question: Any) -> bytes:
+        """When all attempts failed, the agents that stand in are asked once each, in the order of the card."""
+        try:
+            return await self._ask_one(card, attempts, request_type, *question)
+        except EcosystemError as error:
+            failed = error
+        for backup in (self._cards[name] for name in card.fallback if name in self._cards):
+            if failed.retryable and backup.task(request_type) is not None:
+                try:
+                    return await self._ask_one(backup, 1, request_type, *question)
+                except EcosystemError as error:
+                    failed = error
+        raise failed
+
+    async def _ask_one(
+        self, card: AgentCard, attempts: int, request_type: str, payload: bytes, sender: str,
+        timeout_seconds: float | None, request_id: str,
+    ) -> bytes:  # fmt: skip
+        policy = self._policies.known(sender, card.id) or self._policy(sender, card)
+        rules = policy.rules
+        limit = rules.timeout_seconds or card.limits.timeout_seconds
+        attempts = 1 if context.current().answering else min(attempts, card.limits.retries, rules.attempts)
+        balance = rules.balance
+
+        async def work(attempt: int) -> bytes:
+            moved = 0
             while True:
                 try:
-                    return await self._attempt(card, request_type, payload, sender, attempts, attempt, request_id)
+                    return await self._attempt(
+                        card, request_type, payload, sender, attempts, attempt, request_id, balance
+                    )
                 except EcosystemError as error:
                     # An instance that is gone took nothing: the next one gets the same attempt, at once.
-                    if error.details.get("elsewhere") and moved < 2:
-                        moved += 1
-                        continue
-                    if not error.retryable or attempt >= attempts:
+                    if moved >= _MOVES_MAX or not error.details.get("elsewhere"):
                         raise
-                    await self._wait(attempt, error)
-                    attempt += 1
+                    moved += 1
 
-    async def _wait(self, attempt: int, error: EcosystemError) -> None:
-        """Sleep before the next attempt; raises `error` where the deadline would pass meanwhile."""
-        seconds = min(self._settings.retry_wait_seconds * 2 ** (attempt - 1), _WAIT_SECONDS_MAX)
-        seconds *= random.uniform(0.5, 1.0)  # noqa: S311 spreads callers, keeps no secret
-        if context.remaining_seconds(_WAIT_SECONDS_MAX * 2) <= seconds:
-            raise error
-        await asyncio.sleep(seconds)
+        with context.deadline_within(min(limit, timeout_seconds or limit)):
+            return await policy.run(work, attempts)
+
+    def _policy(self, sender: str, card: AgentCard) -> Policy:
+        host = self._cards.get(sender)
+        return self._policies.policy(
+            sender, card.id, callers=(host.service,) if host else (), destinations=(card.service,),
+            timeout_seconds=card.limits.timeout_seconds,
+        )  # fmt: skip
 
     async def _attempt(
         self, card: AgentCard, request_type: str, payload: bytes, sender: str, attempts: int, attempt: int,
-        request_id: str,
+        request_id: str, balance: Balance,
     ) -> bytes:  # fmt: skip
         code = "success"
         seconds = context.remaining_seconds(card.limits.timeout_seconds)
@@ -116,7 +144,7 @@ class AgentClient:
                 max(attempt, now.attempt), now.trace_id or "", now.span_id or "", now.company_id, now.user_id,
             )  # fmt: skip
             try:
-                response = await self._transport.send(card.service, request, seconds)
+                response = await self._transport.send(card.service, request, seconds, balance)
                 if response.status is Status.SUCCESS and response.result is not None:
                     return response.result
                 failure = response.failure or _NO_FAILURE

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from ecosystem.kernel import context
 from ecosystem.kernel.agent.answers import AnswerRecorder, Answers, Question
+from ecosystem.kernel.agent.authorisation import Authorisation
 from ecosystem.kernel.agent.call import Call
 from ecosystem.kernel.agent.card import AgentCard, Result, Task
 from ecosystem.kernel.agent.host import AgentHost, Handler
@@ -28,10 +29,10 @@ from ecosystem.kernel.agent.message import (
     UnknownRequestType,
     status_of,
 )
-from ecosystem.kernel.agent.policy import Policy
 from ecosystem.kernel.agent.settings import AgentSettings
 from ecosystem.kernel.clock import Clock, SystemClock
 from ecosystem.kernel.errors import DeadlineExceeded, Failure, Kind, describe
+from ecosystem.kernel.resilience.policies import Policies
 from ecosystem.kernel.telemetry.log import log
 from ecosystem.kernel.telemetry.metrics import METRICS, Metrics
 from ecosystem.kernel.telemetry.tracing import SpanKind, is_trace_id, mark_failed, span
@@ -46,10 +47,11 @@ class Handling:
 
     def __init__(
         self, hosts: Iterable[AgentHost], cards: Mapping[str, AgentCard], answers: Answers | None = None, *,
-        settings: AgentSettings | None = None, clock: Clock | None = None, metrics: Metrics = METRICS,
+        settings: AgentSettings | None = None, clock: Clock | None = None, policies: Policies | None = None,
+        metrics: Metrics = METRICS,
     ) -> None:  # fmt: skip
         self._hosts = {host.card.id: host for host in hosts}
-        self._policy = Policy(cards)
+        self._authorisation = Authorisation(cards, policies)
         self._answers = answers
         self._settings, self._clock = settings or AgentSettings(), clock or SystemClock()
         self._metrics = metrics.agent_execution_duration_seconds
@@ -75,7 +77,7 @@ class Handling:
                 company_id=request.company_id, user_id=request.user_id, trace_id=trace_id,
                 span_id=request.span_id or None if trace_id else None, attempt=request.attempt,
                 agent_id=request.to_agent_id if request.to_agent_id in self._hosts else None,
-                scopes=frozenset(), deadline=None, unit_of_work=False,
+                scopes=frozenset(), deadline=None, unit_of_work=False, answering=True,
             ), span(
                 f"agent {request.request_type}"[:_ID_LENGTH_MAX], SpanKind.SERVER,
                 {"agent.from": request.from_agent_id, "agent.request_id": request.request_id},
@@ -85,7 +87,7 @@ class Handling:
                 except Exception as error:
                     answer = error
                     mark_failed(current, describe(error).code, error)
-                return self._respond(request, answer, (time.perf_counter() - began) * 1000)
+                return self._respond(request, answer, (time.perf_counter() - began) * 1000, current)
         finally:
             self._active -= 1
 
@@ -110,7 +112,7 @@ class Handling:
         host = self._hosts.get(request.to_agent_id)
         if host is None:
             raise UnknownAgent("This process hosts no agent of that name.")
-        self._policy.check(caller, request.from_agent_id, request.to_agent_id)
+        self._authorisation.check(caller, request.from_agent_id, request.to_agent_id, request.request_type)
         found = host.find(request.request_type)
         if found is None:
             known = ", ".join(task.request_type for task in host.card.tasks)
@@ -150,7 +152,9 @@ class Handling:
             raise AnswerUnrecorded(f"The handler of {request.request_type} answered without call.commit().")
         return result
 
-    def _respond(self, request: AgentRequest, answer: bytes | BaseException, elapsed_ms: float) -> AgentResponse:
+    def _respond(
+        self, request: AgentRequest, answer: bytes | BaseException, elapsed_ms: float, current: span
+    ) -> AgentResponse:
         result: bytes | None = None
         failure: Failure | None = None
         status, code, stack = Status.SUCCESS, None, ""
@@ -170,7 +174,8 @@ class Handling:
         unexpected = failure is not None and (failure.kind is Kind.UNKNOWN or failure.status >= 500)
         (log.warning if unexpected else log.info)(
             "agent answered", request_type=request.request_type, request_id=request.request_id,
-            sender=request.from_agent_id, status=status.value, code=code, ms=round(elapsed_ms, 3),
+            sender=request.from_agent_id, status=status.value, code=code,
+            execution_time_ms=round(elapsed_ms, 3), span_id=current.span_id, parent_span_id=current.parent_span_id,
             attempt=request.attempt, exc_info=answer if unexpected else None,
         )  # fmt: skip
         return AgentResponse(

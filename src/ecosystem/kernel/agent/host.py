@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ecosystem.kernel.agent.call import Call
-from ecosystem.kernel.agent.card import AgentCard, Result, Task
+from ecosystem.kernel.agent.card import AgentCard, DeliverEvent, Result, Task
 
 Handler = Callable[[Any, Call], Awaitable[Result]]
 
@@ -23,6 +23,10 @@ class AgentHost:
             raise TypeError(f"{card.id}: its card and its handlers differ in {unmatched}")
         self.card = card
         self._by_type = {task.request_type: (task, handler) for task, handler in handlers.items()}
+
+    def take_events(self, handler: Handler) -> None:
+        """Answer `DeliverEvent` for the consumers of the card."""
+        self._by_type[DeliverEvent.request_type] = (DeliverEvent, handler)
 
     def find(self, request_type: str) -> tuple[type[Task], Handler] | None:
         return self._by_type.get(request_type)

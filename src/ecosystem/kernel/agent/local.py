@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from ecosystem.kernel.agent.handling import Handling
 from ecosystem.kernel.agent.message import AgentRequest, AgentResponse, Caller
 from ecosystem.kernel.errors import Unavailable
+from ecosystem.kernel.resilience.rules import Balance
 
 
 class LocalTransport:
@@ -13,7 +14,9 @@ class LocalTransport:
     def __init__(self, service: str, handlings: Mapping[str, Handling]) -> None:
         self._caller, self._handlings = Caller(service=service), handlings
 
-    async def send(self, service: str, request: AgentRequest, seconds: float) -> AgentResponse:
+    async def send(
+        self, service: str, request: AgentRequest, seconds: float, balance: Balance = Balance.WEIGHTED
+    ) -> AgentResponse:
         handling = self._handlings.get(service)
         if handling is None:
             raise Unavailable(f"{service} is not running.")

@@ -5,7 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from ecosystem.kernel.errors import EcosystemError, Failure, Kind, Severity
+from ecosystem.kernel.errors import EcosystemError, Failure, Kind, Severity, Unavailable
+from ecosystem.kernel.resilience.errors import Inconclusive
 
 
 class Status(StrEnum):
@@ -124,6 +125,22 @@ class AnswerUnrecorded(EcosystemError):
     code, status, kind, severity = "answer_unrecorded", 500, Kind.PERMANENT, Severity.HIGH
     rule = "A task with an effect answers through call.commit()."
     suggestion = "Report the trace id to the platform engineer: the handler of this task is wrong."
+
+
+class NoInstance(Inconclusive, Unavailable):
+    """Nobody was asked: the registry knows no instance that is ready. A restarted service is not shut out for this."""
+
+    rule = "A call needs an instance that is ready."
+    retry_after_seconds = 1.0
+
+
+class InstanceLost(Inconclusive, Unavailable):
+    """One instance did not take the call, or died while it had it: its own breaker counts that, not the route's.
+
+    `details["elsewhere"]` is true where another one may take it.
+    """
+
+    rule = "The instance that was asked is gone."
 
 
 class TooManyCalls(EcosystemError):

@@ -15,4 +15,3 @@ class AgentSettings(Settings):
     calls_max: int = Field(default=512, ge=1, le=10_000, description="Calls handled at once by one process.")
     stack_traces: bool = Field(default=False, description="Send stack traces to callers: development only.")
     answers_kept: timedelta = Field(default=timedelta(days=14), ge=timedelta(hours=1), le=timedelta(days=400))
-    retry_wait_seconds: float = Field(default=1.0, ge=0.01, le=30, description="The first wait; it doubles.")

@@ -16,13 +16,16 @@ from redis.backoff import NoBackoff
 from ecosystem.kernel import context
 from ecosystem.kernel.caching.lifetimes import LIFETIMES, CacheKeyRefused, parse
 from ecosystem.kernel.caching.settings import CacheSettings
-from ecosystem.kernel.errors import Unavailable
+from ecosystem.kernel.errors import DeadlineExceeded, Unavailable
+from ecosystem.kernel.resilience.errors import NotTried
+from ecosystem.kernel.resilience.policies import Policies
 from ecosystem.kernel.telemetry.log import log
 from ecosystem.kernel.telemetry.metrics import METRICS, Metrics
 
 HOT_KEYS = "hot"
 """A sorted set for each hour, `hot:<hours since 1970>`: sampled reads by key. It holds keys, which hold ids."""
 
+DESTINATION = "cache"
 _HOT_SECONDS = 2 * 3600
 _FAILURES = (redis.exceptions.RedisError, OSError, TimeoutError)
 
@@ -38,20 +41,26 @@ class CacheStatistics:
 
 
 class Cache:
+    """Reads and writes follow the policy of the route `service -> cache`: attempts, time-out, when to leave it alone.
+
+    One command waits for `timeout_seconds` of the settings at most; the route's time-out is for all its attempts.
+    """
+
     def __init__(
         self,
         settings: CacheSettings,
         lifetimes: Mapping[str, timedelta] = LIFETIMES,
         *,
+        service: str = "",
+        policies: Policies | None = None,
         metrics: Metrics = METRICS,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._settings, self._metrics, self._monotonic = settings, metrics, monotonic
+        self._settings, self._metrics = settings, metrics
+        self._service, self._policies = service, policies or Policies(metrics=metrics)
         self.lifetimes = dict(lifetimes)
         self._client = _client(settings)
         self._flights: dict[str, asyncio.Future[bytes | None]] = {}
         self._hits = self._misses = self._failures = self._reads = 0
-        self._rest_until = 0.0
 
     @property
     def client(self) -> "redis.asyncio.Redis | None":
@@ -146,14 +155,20 @@ class Cache:
         await self._attempt("sample", count)
 
     async def _attempt(self, operation: str, command: "Callable[[redis.asyncio.Redis], Awaitable[Any]]") -> Any:
-        if self._client is None or self._monotonic() < self._rest_until:
+        client = self._client
+        if client is None:
             return None
-        try:
+
+        async def once(_: int) -> Any:
             async with asyncio.timeout(self._settings.timeout_seconds):
-                return await command(self._client)
-        except _FAILURES as error:
-            # A request waits for a dead cache once; for a moment nobody asks it again.
-            self._rest_until = self._monotonic() + self._settings.rest_seconds
+                return await command(client)
+
+        try:
+            return await self._policies.policy(self._service, DESTINATION).call(once)
+        except NotTried:
+            # Known to fail: for a while nobody waits for it again.
+            return None
+        except (*_FAILURES, DeadlineExceeded) as error:
             self._failures += 1
             self._metrics.cache_failures_total.labels(operation).inc()
             log.warning("the cache failed; work goes on without it", operation=operation, reason=type(error).__name__)

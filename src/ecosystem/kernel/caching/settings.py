@@ -13,6 +13,5 @@ class CacheSettings(Settings):
     url: Secret | None = Field(None, description="redis://, rediss:// or unix:// URL; without one nothing is cached.")
     timeout_seconds: float = Field(0.25, gt=0, le=5, description="The longest a command may take.")
     connections_max: int = Field(8, ge=1, le=64, description="Connections of one process.")
-    rest_seconds: float = Field(1.0, ge=0, le=60, description="How long a failing cache is left alone.")
     value_bytes_max: int = Field(8 * 1024 * 1024, ge=1024, le=256 * 1024 * 1024, description="Larger is not cached.")
     sample_one_in: int = Field(64, ge=1, le=100_000, description="Every so many reads one is counted for hot keys.")

@@ -33,11 +33,15 @@ BASIC_PATH = "/agent/handle"
 
 @dataclass(frozen=True)
 class Guards:
-    """`callers`: registered names whose certificate may come in; None only where there is no TLS (tests)."""
+    """`callers`: registered names whose certificate may come in; None only where there is no TLS (tests).
+
+    `is_revoked`: whether the certificate of a serial counts no longer; asked at every request.
+    """
 
     verifier: TokenVerifier
     basic: BasicExchange | None = None
     callers: frozenset[str] | None = None
+    is_revoked: Callable[[str], bool] | None = None
 
 
 @dataclass
@@ -88,6 +92,13 @@ class Door:
                 scope, receive, send
             )
             return
+        if self._guards.is_revoked is not None and self._guards.is_revoked(_serial(scope)):
+            refusal = problem_of(Forbidden("The certificate of this connection is revoked."))
+            # Whoever has a new certificate by now shows it on a new connection.
+            refusal.headers["connection"] = "close"
+            log.warning("a revoked certificate was refused", caller=_peer(scope), serial=_serial(scope))
+            await refusal(scope, receive, send)
+            return
         if path in health_page.PATHS:
             await health_page.answer(path, self._health, self._metrics)(scope, receive, send)
             return
@@ -110,7 +121,7 @@ class Door:
                 current.set_attribute("http.response.status_code", exchange.status)
                 if exchange.status >= 500:
                     mark_failed(current, f"http_{exchange.status}")
-                self._tell(scope, route, exchange.status, time.perf_counter() - began)
+                self._tell(scope, route, exchange.status, time.perf_counter() - began, current)
         finally:
             self.active -= 1
             if exchange.place is not None:
@@ -161,7 +172,7 @@ class Door:
             return None  # POST /oauth/token reads it by itself
         raise TokenInvalid("The Authorization header is `Bearer TOKEN`.")
 
-    def _tell(self, scope: Scope, route: str, status: int, seconds: float) -> None:
+    def _tell(self, scope: Scope, route: str, status: int, seconds: float, current: span) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         self._metrics.http_request_duration_seconds.labels(method, route).observe(seconds)
         self._metrics.http_requests_total.labels(method, route, str(status)).inc()
@@ -169,7 +180,11 @@ class Door:
         about = (principal.company_id, principal.client_id) if principal else (None, None)
         with context.scope(company_id=about[0], user_id=about[1]):
             write = log.warning if status >= 500 else log.info
-            write("request answered", method=method, route=route, status=status, ms=round(seconds * 1000, 3))
+            write(
+                "request answered", method=method, route=route, status=status, request_type=f"{method} {route}",
+                execution_time_ms=round(seconds * 1000, 3), span_id=current.span_id,
+                parent_span_id=current.parent_span_id,
+            )  # fmt: skip
 
 
 _NONE: frozenset[str] = frozenset()
@@ -183,6 +198,10 @@ def _headers(scope: Scope) -> dict[str, str]:
 def _peer(scope: Scope) -> str | None:
     peer: str | None = scope.get("extensions", {}).get(EXTENSION, {}).get("peer")
     return peer
+
+
+def _serial(scope: Scope) -> str:
+    return str(scope.get("extensions", {}).get(EXTENSION, {}).get("serial", ""))
 
 
 def _routes(app: FastAPI) -> list[Any]:

@@ -1,5 +1,6 @@
 """Errors over HTTP: problem+json (RFC 9457), without stack, query text or anything of another company."""
 
+import math
 from typing import Any
 
 import orjson
@@ -38,8 +39,8 @@ def problem_of(error: BaseException) -> Response:
     details = error.details if isinstance(error, EcosystemError) else {}
     headers = {"WWW-Authenticate": "Bearer"} if failure.status == 401 else None
     if failure.status in (429, 503):
-        headers = {"Retry-After": str(details.get("retry_after_seconds", 1))}
+        headers = {"Retry-After": str(max(1, math.ceil(details.get("retry_after_seconds", 1))))}
         if "retry_after_seconds" in details:
-            # The edge does not try again what was refused because there is too much of it.
+            # Refused for a while: the edge asking again at once would only add to it.
             headers["X-Envoy-Overloaded"] = "true"
     return problem(failure, details, headers)

@@ -14,6 +14,7 @@ from ecosystem.kernel.errors import Unavailable
 from ecosystem.kernel.http.door import EXTENSION
 from ecosystem.kernel.http.settings import HttpSettings
 from ecosystem.kernel.identity.names import peer_of_certificate
+from ecosystem.kernel.identity.revocations import serial_text
 
 _START_SECONDS = 10.0
 
@@ -33,7 +34,8 @@ def _protocol(trust_domain: str) -> type[HttpToolsProtocol]:
             super().connection_made(transport)
             connection = transport.get_extra_info("ssl_object")
             certificate = connection.getpeercert() if connection is not None else None
-            self._extensions = {EXTENSION: {"peer": peer_of_certificate(certificate, trust_domain)}}
+            serial = serial_text(str((certificate or {}).get("serialNumber", "0")))
+            self._extensions = {EXTENSION: {"peer": peer_of_certificate(certificate, trust_domain), "serial": serial}}
 
         def on_message_begin(self) -> None:
             super().on_message_begin()

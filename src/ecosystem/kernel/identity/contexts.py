@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ecosystem.kernel.identity.names import dns_name, peer_of_certificate
+from ecosystem.kernel.identity.revocations import serial_text
 
 
 class RotatingContext(ssl.SSLContext):
@@ -38,54 +39,60 @@ class RotatingContext(ssl.SSLContext):
         return self._present().wrap_socket(sock, server_side, *others, **options)
 
 
-def make_server_context(pem_file: Path, bundle: str, trust_domain: str) -> ssl.SSLContext:
+IsRevoked = Callable[[str], bool]
+
+
+def make_server_context(pem_file: Path, bundle: str, trust_domain: str, is_revoked: IsRevoked) -> ssl.SSLContext:
     """TLS 1.3 that demands a certificate of the trust domain, and resumes no session (that would skip the check)."""
-    context = _make(ssl.PROTOCOL_TLS_SERVER, pem_file, bundle, trust_domain)
+    context = _make(ssl.PROTOCOL_TLS_SERVER, pem_file, bundle, trust_domain, is_revoked)
     context.verify_mode = ssl.CERT_REQUIRED
     context.options |= ssl.OP_NO_TICKET
     context.num_tickets = 0
     return context
 
 
-def make_client_context(pem_file: Path, bundle: str, trust_domain: str) -> ssl.SSLContext:
-    """TLS 1.3 that checks the server's authority, its DNS name and its SPIFFE name."""
-    return _make(ssl.PROTOCOL_TLS_CLIENT, pem_file, bundle, trust_domain)
+def make_client_context(pem_file: Path, bundle: str, trust_domain: str, is_revoked: IsRevoked) -> ssl.SSLContext:
+    """TLS 1.3 that checks the server's authority, its DNS name, its SPIFFE name and that it is not revoked."""
+    return _make(ssl.PROTOCOL_TLS_CLIENT, pem_file, bundle, trust_domain, is_revoked)
 
 
-def _make(protocol: int, pem_file: Path, bundle: str, trust_domain: str) -> ssl.SSLContext:
+def _make(protocol: int, pem_file: Path, bundle: str, trust_domain: str, is_revoked: IsRevoked) -> ssl.SSLContext:
     context = ssl.SSLContext(protocol)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     context.load_verify_locations(cadata=bundle)
     context.load_cert_chain(pem_file)
-    context.sslobject_class = _checking_object(trust_domain)
-    context.sslsocket_class = _checking_socket(trust_domain)
+    context.sslobject_class = _checking_object(trust_domain, is_revoked)
+    context.sslsocket_class = _checking_socket(trust_domain, is_revoked)
     return context
 
 
-def _check(connection: ssl.SSLObject | ssl.SSLSocket, trust_domain: str) -> None:
-    """Raises ssl.SSLCertVerificationError unless the peer is of the domain and, where a name was expected, is that."""
-    peer = peer_of_certificate(connection.getpeercert(), trust_domain)
+def _check(connection: ssl.SSLObject | ssl.SSLSocket, trust_domain: str, is_revoked: IsRevoked) -> None:
+    """Raises ssl.SSLCertVerificationError unless the peer is of the domain, not revoked, and whom we expected."""
+    certificate = connection.getpeercert()
+    peer = peer_of_certificate(certificate, trust_domain)
     if peer is None:
         raise ssl.SSLCertVerificationError(f"the peer has no SPIFFE name of {trust_domain}")
+    if is_revoked(serial_text(str((certificate or {}).get("serialNumber", "0")))):
+        raise ssl.SSLCertVerificationError(f"the certificate of {peer} is revoked")
     wanted = connection.server_hostname
     if isinstance(wanted, str) and wanted.endswith(dns_name("")) and wanted != dns_name(peer):
         raise ssl.SSLCertVerificationError(f"the peer is {peer}, not {wanted}")
 
 
-def _checking_object(trust_domain: str) -> type[ssl.SSLObject]:
+def _checking_object(trust_domain: str, is_revoked: IsRevoked) -> type[ssl.SSLObject]:
     class CheckedObject(ssl.SSLObject):
         def do_handshake(self) -> None:
             super().do_handshake()
-            _check(self, trust_domain)
+            _check(self, trust_domain, is_revoked)
 
     return CheckedObject
 
 
-def _checking_socket(trust_domain: str) -> type[ssl.SSLSocket]:
+def _checking_socket(trust_domain: str, is_revoked: IsRevoked) -> type[ssl.SSLSocket]:
     class CheckedSocket(ssl.SSLSocket):
         def do_handshake(self, block: bool = False) -> None:
             super().do_handshake(block)
-            _check(self, trust_domain)
+            _check(self, trust_domain, is_revoked)
 
     return CheckedSocket

@@ -16,6 +16,7 @@ from cryptography import x509
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity
 from ecosystem.kernel.identity.contexts import RotatingContext, make_client_context, make_server_context
 from ecosystem.kernel.identity.names import dns_name, peer_service
+from ecosystem.kernel.identity.revocations import Revocations
 from ecosystem.kernel.identity.settings import IdentitySettings
 
 _KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.+?-----END [A-Z ]*PRIVATE KEY-----\n?", re.DOTALL)
@@ -63,6 +64,7 @@ class Identity:
         self._settings, self._on_problem = settings, on_problem
         self._lock = threading.Lock()  # gRPC asks from a thread of its own
         self._refused: tuple[tuple[int, int, int], ...] = ()
+        self._revocations = Revocations(settings.revoked_file, on_problem=on_problem)
         self._material = self._load(generation=1)
 
     @property
@@ -86,6 +88,10 @@ class Identity:
     def peer_service(self, spiffe_uri: str) -> str | None:
         """`creditx-service` of its SPIFFE name; None for a foreign domain."""
         return peer_service(spiffe_uri, self._settings.trust_domain)
+
+    def is_revoked(self, serial: str) -> bool:
+        """Whether a peer's certificate (by its serial) counts no longer. Cheap enough for every call."""
+        return self._revocations.holds(serial)
 
     def server_context(self) -> ssl.SSLContext:
         """For a server: demands a certificate of our domain; renews itself."""
@@ -173,8 +179,8 @@ class Identity:
             if key is None or name is None:
                 raise IdentityUnreadable(f"{settings.pem_file} has no key or no name of {settings.trust_domain}.")
             text = bundle.decode("ascii")
-            server = make_server_context(settings.pem_file, text, settings.trust_domain)
-            client = make_client_context(settings.pem_file, text, settings.trust_domain)
+            server = make_server_context(settings.pem_file, text, settings.trust_domain, self.is_revoked)
+            client = make_client_context(settings.pem_file, text, settings.trust_domain, self.is_revoked)
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
             place = f"{settings.pem_file} or {settings.ca_file}"
             raise IdentityUnreadable(f"{place} cannot be used: {type(error).__name__}.") from error

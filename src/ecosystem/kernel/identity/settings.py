@@ -9,12 +9,16 @@ from ecosystem.kernel.settings import Settings
 
 
 class IdentitySettings(Settings):
-    """`pem_file` holds key and certificate together; `ca_file` the certificates of every trusted authority."""
+    """`pem_file` holds key and certificate together; `ca_file` the certificates of every trusted authority.
+
+    `revoked_file` lists serials that count no longer; without one nothing is revoked.
+    """
 
     section: ClassVar[str] = "identity"
 
     pem_file: Path
     ca_file: Path
+    revoked_file: Path | None = None
     trust_domain: str = Field(default="eco.local", pattern=r"^[a-z0-9.-]{1,100}$")
     watch_seconds: float = Field(default=1.0, ge=0.05, le=60)
     drain_seconds: float = Field(default=30.0, ge=0, le=300)

@@ -1,5 +1,7 @@
 """Publishing: an event is appended to the log in the unit of work that makes it true."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 from weakref import WeakSet
@@ -28,11 +30,27 @@ def slot_of(subject: str) -> int:
     return crc32(subject.encode()) % SLOTS
 
 
-class Outbox:
-    """`source` is the registered name of the publishing service."""
+@dataclass(frozen=True)
+class Published:
+    """What the publisher remembers of an event that it has committed."""
 
-    def __init__(self, database: Database, *, source: str, clock: Clock | None = None, ids: Ids | None = None) -> None:
-        self._database, self._source = database, source
+    event_id: UUID
+    company_id: UUID | None
+    subject: str
+
+
+def _nobody(_: Published) -> None:
+    """Events are only in the log."""
+
+
+class Outbox:
+    """`source` is the registered name of the publishing service; `committed` hears of each event after its commit."""
+
+    def __init__(
+        self, database: Database, *, source: str, clock: Clock | None = None, ids: Ids | None = None,
+        committed: Callable[[Published], None] = _nobody,
+    ) -> None:  # fmt: skip
+        self._database, self._source, self._committed = database, source, committed
         self._clock, self._ids = clock or SystemClock(), ids or SystemIds()
         self._opened: WeakSet[Connection] = WeakSet()
 
@@ -69,4 +87,5 @@ class Outbox:
              now.user_id, data.decode()),
         )  # fmt: skip
         self._database.after_commit(partial(self._database.wakeups.send, CHANNEL, event.event_type))
+        self._database.after_commit(partial(self._committed, Published(event_id, now.company_id, subject)))
         return event_id

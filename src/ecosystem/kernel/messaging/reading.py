@@ -43,6 +43,16 @@ with moved as (
 insert into inbox (consumer, event_id) select %(consumer)s, unnest(%(events)s::uuid[])
 on conflict do nothing returning event_id
 """
+_LANE = """
+select l.epoch, l.xid::text::bigint as xid, l.id, l.recorded_at, l.slot, l.event_id, l.type, l.source, l.subject,
+       l.company_id, l.time, l.trace_id, l.user_id, l.data
+  from (select * from cursors where consumer = %(consumer)s and slot = %(slot)s) c
+ cross join lateral kernel.read_lane(%(consumer)s, %(epoch)s, %(xid)s::bigint::text::xid8, %(id)s, %(recorded)s,
+                                     c.epoch, c.xid, c.id, %(max)s) l
+ where not exists (select from parked p where p.consumer = %(consumer)s
+                    and p.lane = coalesce(l.company_id::text, '') || '/' || l.subject)
+ order by l.epoch, l.xid, l.id
+"""
 _INBOX = "insert into inbox (consumer, event_id) values (%s, %s) on conflict do nothing returning event_id"
 _PARK = """
 insert into parked (consumer, lane, slot, epoch, xid, id, recorded_at, event_id, attempts, next_at, code)
@@ -101,6 +111,22 @@ def envelope_of(row: Any) -> Envelope:
         company_id=row.company_id, trace_id=row.trace_id, user_id=row.user_id, data=row.data, slot=row.slot,
         xid=row.xid, position=row.id, epoch=row.epoch, recorded_at=row.recorded_at,
     )  # fmt: skip
+
+
+async def lane(
+    connection: Connection, consumer: str, slot: int, until: Position, recorded_at: datetime, rows_max: int
+) -> list[Envelope]:
+    """The events of one subject from behind the cursor up to the one at `until`, whatever the horizon says.
+
+    None where events of it are parked: those come first.
+    """
+    about = {
+        "consumer": consumer, "slot": slot, "epoch": until.epoch, "xid": until.xid, "id": until.id,
+        "recorded": recorded_at, "max": rows_max,
+    }  # fmt: skip
+    async with connection.cursor(row_factory=namedtuple_row) as cursor:
+        await cursor.execute(_LANE, about)
+        return [envelope_of(row) for row in await cursor.fetchall()]
 
 
 async def move(connection: Connection, consumer: str, rows: Sequence[Read], events: Sequence[Read]) -> set[Any]:

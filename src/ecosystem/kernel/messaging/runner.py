@@ -9,6 +9,7 @@ import contextlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from ecosystem.kernel import context
 from ecosystem.kernel.clock import Clock, SystemClock
@@ -23,6 +24,7 @@ from ecosystem.kernel.messaging.event import Envelope
 from ecosystem.kernel.messaging.metrics import DELAY, HANDLED
 from ecosystem.kernel.messaging.outbox import CHANNEL, SLOTS
 from ecosystem.kernel.messaging.parking import Parking, Poisoned
+from ecosystem.kernel.messaging.position import Position
 from ecosystem.kernel.messaging.reading import Read
 from ecosystem.kernel.messaging.settings import MessagingSettings
 from ecosystem.kernel.telemetry.log import log
@@ -32,6 +34,7 @@ _HELD_BACK_SECONDS_MAX = 0.05
 _BUSY_SECONDS = 0.05
 _TAKE_MIN = 2
 _DEAD_ALONE = 3
+_LANE_MAX = 64
 
 
 @dataclass
@@ -162,6 +165,34 @@ class ConsumerRunner:
         self._slots += again
         self._adapt(len(chosen), seen.busy)
         return seen
+
+    async def deliver(self, slot: int, until: Position, recorded_at: datetime) -> int | None:
+        """Handle the events of one subject up to the one at `until` now, without waiting for the horizon; how many.
+
+        The cursor stays where it is; the inbox passes over them when it comes to them. None: not now, the log brings
+        it; another replica has the slot, events of the subject are parked, it fails, or the cursor has passed it.
+        """
+
+        async def work() -> int | None:
+            connection, name = await driver(self._database), self.consumer.name
+            slots, _ = await reading.lock(connection, name, [slot])
+            events = await reading.lane(connection, name, slot, until, recorded_at, _LANE_MAX) if slots else []
+            if not events:
+                return None
+            handled = 0
+            for envelope in events:
+                if await reading.enter(connection, name, envelope):
+                    await self._handle(connection, envelope)
+                    HANDLED.labels(name, "delivered").inc()
+                    handled += 1
+            return handled
+
+        try:
+            with context.scope(company_id=None):
+                return await self._database.run(work)
+        except Poisoned as poisoned:
+            log.warning("an event failed", consumer=self.consumer.name, code=poisoned.failure.code)
+            return None
 
     def _adapt(self, asked: int, busy: bool) -> None:
         """Take fewer slots where there are others, more again where there are none."""

@@ -8,15 +8,16 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from ecosystem.kernel import context
+from ecosystem.kernel.agent.authorisation import Authorisation
 from ecosystem.kernel.agent.card import AgentCard
 from ecosystem.kernel.agent.client import AgentClient
 from ecosystem.kernel.agent.handling import Handling, derived_request_id
 from ecosystem.kernel.agent.message import AgentRequest, AgentResponse, Caller, Status, UnknownAgent, status_of
-from ecosystem.kernel.agent.policy import Policy
 from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.errors import EcosystemError, describe
 from ecosystem.kernel.http.admission import Priority, priority
 from ecosystem.kernel.http.principal import Principal, requires
+from ecosystem.kernel.resilience.policies import Policies
 
 _SCOPE = "agents:call"
 
@@ -45,10 +46,10 @@ class AgentDoor:
 
     def __init__(
         self, handling: Handling, cards: Mapping[str, AgentCard], agents: AgentClient, clock: Clock, *,
-        forward: str | None,
+        forward: str | None, policies: Policies | None = None,
     ) -> None:  # fmt: skip
         self._handling, self._cards, self._agents, self._clock = handling, cards, agents, clock
-        self._policy, self._forward = Policy(cards), forward
+        self._authorisation, self._forward = Authorisation(cards, policies), forward
         self.router = APIRouter(tags=["agents"])
         self.router.add_api_route("/agent/handle", self.handle, methods=["POST"], response_model=None)
 
@@ -76,7 +77,7 @@ class AgentDoor:
         try:
             if self._forward is None or asked.to_agent_id not in self._cards:
                 raise UnknownAgent(f"There is no agent {asked.to_agent_id!r} here.")
-            self._policy.check(caller, asked.from_agent_id, asked.to_agent_id)
+            self._authorisation.check(caller, asked.from_agent_id, asked.to_agent_id, asked.request_type)
             answer = await self._agents.call_raw(
                 asked.to_agent_id, asked.request_type, body.payload, sender=self._forward,
                 timeout_seconds=asked.timeout_ms / 1000, attempts=asked.retries, request_id=asked.request_id,
@@ -99,4 +100,6 @@ class AgentDoor:
             "timestamp": response.timestamp,
         }
         content = orjson.dumps(body, option=orjson.OPT_UTC_Z)
-        return Response(content, 200 if failure is None else failure.status, media_type="application/json")
+        status = 200 if failure is None else failure.status
+        headers = {"Retry-After": "1"} if status in (429, 503) else None
+        return Response(content, status, headers, media_type="application/json")

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from ecosystem.kernel.agent.answers import Answers
+from ecosystem.kernel.agent.authorisation import names_checked
 from ecosystem.kernel.agent.client import AgentClient, Transport
-from ecosystem.kernel.agent.settings import AgentSettings
+from ecosystem.kernel.agent.delivery import AgentDelivery
 from ecosystem.kernel.audit.audit import Audit
 from ecosystem.kernel.caching.cache import Cache
 from ecosystem.kernel.caching.settings import CacheSettings
@@ -17,10 +18,14 @@ from ecosystem.kernel.identity.identity import Identity
 from ecosystem.kernel.ids import Ids, SystemIds
 from ecosystem.kernel.keys.keyring import Keyring
 from ecosystem.kernel.keys.settings import KeysSettings
+from ecosystem.kernel.messaging.direct import LateEvents
 from ecosystem.kernel.messaging.outbox import Outbox
+from ecosystem.kernel.messaging.settings import MessagingSettings
 from ecosystem.kernel.objects.objects import Objects
 from ecosystem.kernel.objects.settings import ObjectsSettings
 from ecosystem.kernel.registry.registry import Registry
+from ecosystem.kernel.resilience.policies import Policies
+from ecosystem.kernel.resilience.settings import ResilienceSettings
 from ecosystem.kernel.runtime.contracts import ContractIndex
 from ecosystem.kernel.runtime.service import Kernel
 from ecosystem.kernel.sandbox.sandbox import Sandbox
@@ -45,13 +50,22 @@ def make_database(schema: str, source: Source, world: World) -> Database:
     return Database(source.get(DatabaseSettings), schema, world.clock)
 
 
+def make_policies(source: Source, contracts: ContractIndex, world: World) -> Policies:
+    """Raises PolicyRefused where the operator's file is wrong."""
+    path = source.get(ResilienceSettings).policies_file
+    return Policies(path, world.clock, verify=names_checked(contracts.agents, contracts.http_callers))
+
+
 def make_kernel(
     service: str, source: Source, contracts: ContractIndex, world: World, *, database: Database, registry: Registry,
-    identity: Identity, transport: Transport,
+    policies: Policies, identity: Identity, transport: Transport,
 ) -> Kernel:  # fmt: skip
     """Raises SettingRefused, MasterKeyRefused."""
     keyring = Keyring(source.get(KeysSettings), DatabaseKeyStore(database))
-    outbox = Outbox(database, source=service, clock=world.clock, ids=world.ids)
+    agents = AgentClient(contracts.agents, transport, ids=world.ids, policies=policies)
+    delivery = AgentDelivery(agents, contracts.agents, service)
+    late = LateEvents(database, delivery, source.get(MessagingSettings), world.clock)
+    outbox = Outbox(database, source=service, clock=world.clock, ids=world.ids, committed=late.remember)
     return Kernel(
         service=service,
         source=source,
@@ -62,12 +76,14 @@ def make_kernel(
         outbox=outbox,
         durable=Durable(database),
         audit=Audit(outbox),
-        cache=Cache(source.get(CacheSettings)),
+        cache=Cache(source.get(CacheSettings), service=service, policies=policies),
         objects=Objects(source.get(ObjectsSettings), keyring, world.clock),
         sandbox=Sandbox(source.get(SandboxSettings)),
         heavy_sandbox=Sandbox(source.get(SandboxSettings).heavy()),
         registry=registry,
-        agents=AgentClient(contracts.agents, transport, ids=world.ids, settings=source.get(AgentSettings)),
+        policies=policies,
+        agents=agents,
+        late=late,
         identity=identity,
         metrics=METRICS,
     )

@@ -25,7 +25,7 @@ from ecosystem.kernel.registry.instance import Instance
 from ecosystem.kernel.registry.registry import Registry
 from ecosystem.kernel.runtime.assembly import Hosted, assemble
 from ecosystem.kernel.runtime.contracts import ContractIndex
-from ecosystem.kernel.runtime.parts import World, make_database, make_kernel
+from ecosystem.kernel.runtime.parts import World, make_database, make_kernel, make_policies
 from ecosystem.kernel.runtime.service import Build
 from ecosystem.kernel.runtime.settings import RuntimeSettings
 from ecosystem.kernel.runtime.watching import ParentLine, Watch, checks_of
@@ -72,18 +72,20 @@ class Process:
             raise IdentityUnreadable(f"The certificate is that of {self._identity.name}, not of {plan.name}.")
         self._database = make_database(plan.schema, plan.source, self._world)
         self._registry = Registry(self._database)
-        self._transport = GrpcTransport(self._registry, self._identity)
+        policies = make_policies(plan.source, plan.contracts, self._world)
+        self._transport = GrpcTransport(self._registry, self._identity, policies)
         self._peers = Peers(self._registry, self._identity)
         kernel = make_kernel(
             plan.name, plan.source, plan.contracts, self._world, database=self._database, registry=self._registry,
-            identity=self._identity, transport=self._transport,
+            policies=policies, identity=self._identity, transport=self._transport,
         )  # fmt: skip
         http = plan.source.get(HttpSettings)
         keys = JwksKeys(self._peers, refetch_seconds=http.keys_refetch_seconds)
         verifier = TokenVerifier(keys, skew_seconds=http.token_skew_seconds)
         guards = Guards(
-            verifier, BasicExchange(self._peers, seconds=http.basic_cache_seconds), plan.contracts.http_callers
-        )
+            verifier, BasicExchange(self._peers, seconds=http.basic_cache_seconds), plan.contracts.http_callers,
+            self._identity.is_revoked,
+        )  # fmt: skip
         self._hosted: Hosted = assemble(kernel, self._build(kernel), plan.contracts, guards, self.health)
         self._http = HttpServer(
             self._hosted.door, http, context=self._identity.server_context(), trust_domain=self._identity.trust_domain
@@ -203,7 +205,7 @@ class Process:
 
 
 def _tell_identity(error: EcosystemError) -> None:
-    log.error("new certificates cannot be used; the former ones stay", code=error.code, exc_info=error)
+    log.error("what changed of the identities cannot be used; what was known stays", code=error.code, exc_info=error)
 
 
 def _plain_app(health: Health) -> Any:

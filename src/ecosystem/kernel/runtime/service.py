@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from ecosystem.kernel.identity.identity import Identity
     from ecosystem.kernel.keys.keyring import Keyring
     from ecosystem.kernel.messaging.consumer import Consumer
+    from ecosystem.kernel.messaging.direct import LateEvents
     from ecosystem.kernel.messaging.outbox import Outbox
     from ecosystem.kernel.objects.objects import Objects
     from ecosystem.kernel.registry.registry import Registry
+    from ecosystem.kernel.resilience.policies import Policies
     from ecosystem.kernel.sandbox.sandbox import Sandbox
     from ecosystem.kernel.settings import Source
 
@@ -53,7 +55,9 @@ class Kernel:
     sandbox: "Sandbox"
     heavy_sandbox: "Sandbox"
     registry: "Registry"
+    policies: "Policies"
     agents: AgentClient
+    late: "LateEvents"
     identity: "Identity"
     metrics: Metrics
 

@@ -43,6 +43,17 @@ class Metrics:
         self.circuit_breaker_state_changes = Counter(
             "circuit_breaker_state_changes", "Changes of a breaker's state.", ("breaker", "state"), registry=registry
         )
+        self.retry_budget_exhausted_total = Counter(
+            "retry_budget_exhausted_total", "Attempts that were not made because a route's budget was spent.",
+            ("route",), registry=registry,
+        )  # fmt: skip
+        self.calls_not_permitted_total = Counter(
+            "calls_not_permitted_total", "Calls that were not made, by the code of the refusal.", ("route", "code"),
+            registry=registry,
+        )  # fmt: skip
+        self.policies_refused = Gauge(
+            "policies_refused", "1 while the file of policies is wrong and the former policies hold.", registry=registry
+        )
         self.job_runs_total = Counter(
             "job_runs_total", "Ticks of timed work, by outcome.", ("job", "outcome"), registry=registry
         )

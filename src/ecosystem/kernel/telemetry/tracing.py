@@ -147,6 +147,10 @@ class span:  # noqa: N801 reads as a statement: `with span("…") as current`
         if tracing.records and (self._error is not None or int(self.trace_id[-4:], 16) < tracing.keep_below):
             self._keep(tracing)
 
+    @property
+    def parent_span_id(self) -> str | None:
+        return self._parent
+
     def update_name(self, name: str) -> None:
         self._name = name
 

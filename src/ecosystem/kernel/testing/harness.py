@@ -42,7 +42,7 @@ from ecosystem.kernel.messaging.settings import MessagingSettings
 from ecosystem.kernel.registry.registry import Registry
 from ecosystem.kernel.runtime.assembly import Hosted, assemble
 from ecosystem.kernel.runtime.contracts import ContractIndex
-from ecosystem.kernel.runtime.parts import World, make_kernel
+from ecosystem.kernel.runtime.parts import World, make_kernel, make_policies
 from ecosystem.kernel.runtime.service import Build, Kernel, Service
 from ecosystem.kernel.settings import Source
 from ecosystem.kernel.testing.twins import NamedPrincipals, an_identity
@@ -164,10 +164,11 @@ class KernelHarness:
         """A kernel as `build` gets it, whose agents are the services started here."""
         if self._authority is None:
             self._authority = Authority.open(self._folder / "authority")
-        database = self.platform.database(schema)
+        database, source = self.platform.database(schema), self.source(schema)
         return make_kernel(
-            service, self.source(schema), self.contracts, self.world, database=database,
-            registry=Registry(database), identity=an_identity(self._authority, self._folder, service),
+            service, source, self.contracts, self.world, database=database,
+            registry=Registry(database), policies=make_policies(source, self.contracts, self.world),
+            identity=an_identity(self._authority, self._folder, service),
             transport=LocalTransport(service, self._handlings),
         )  # fmt: skip
 

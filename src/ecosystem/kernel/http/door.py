@@ -63,7 +63,7 @@ class Door:
         self._settings, self._metrics = settings or HttpSettings(), metrics
         self._limits = {
             getattr(route, "path", ""): limit
-            for route in _routes(app)
+            for route in routes_of(app)
             if (limit := limit_of(getattr(route, "endpoint", None))) is not None
         }
         self._default = BodyLimit(self._settings.body_bytes_max, self._settings.request_seconds)
@@ -173,7 +173,7 @@ def _peer(scope: Scope) -> str | None:
     return peer
 
 
-def _routes(app: FastAPI) -> list[Any]:
+def routes_of(app: FastAPI) -> list[Any]:
     """Every route, those of included routers as well."""
     found: list[Any] = []
     waiting = list(app.routes)

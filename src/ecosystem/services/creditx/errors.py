@@ -10,6 +10,13 @@ class DocumentNotFound(NotFound):
     suggestion = "Check the id; GET /v1/documents lists your documents."
 
 
+class KindUnknown(Invalid):
+    """`details`: `known`, the kinds that there are."""
+
+    code = "kind_unknown"
+    rule = "A kind is one of those that the platform reads."
+
+
 class PageNotFound(NotFound):
     code = "page_not_found"
     rule = "Pages are numbered from 1 to the number of pages of the document."

@@ -33,6 +33,7 @@ from ecosystem.services.creditx.errors import (
     DocumentNotFound,
     DocumentRefused,
     IdempotencyKeyReused,
+    KindUnknown,
     NotReadYet,
 )
 from ecosystem.services.creditx.following.outcomes import Outcomes
@@ -50,6 +51,7 @@ from ecosystem.services.creditx.model import (
     words_of,
 )
 from ecosystem.services.creditx.paging.pages import Pages
+from ecosystem.services.creditx.reading.kinds import SEVERAL, UNKNOWN, kinds
 from ecosystem.services.creditx.repository import Documents
 from ecosystem.services.creditx.settings import ServiceSettings
 
@@ -293,7 +295,16 @@ class DocumentService:
         return self._vault.customer(document, await self._vault.key(document))
 
     async def page(self, filters: Mapping[str, Any], query: str | None) -> list[Document]:
-        """Documents, newest first; `query` finds a value as a whole, or documents that have all of its words."""
+        """Documents, newest first; `query` finds a value as a whole, or documents that have all of its words.
+
+        Raises:
+            KindUnknown: there are no documents of this kind, and never will be.
+        """
+        if filters.get("kind") is not None and filters["kind"] not in (known := kinds_known()):
+            raise KindUnknown(
+                f"There is no kind of document called {filters['kind']}. The kinds are {', '.join(known)}.",
+                suggestion="Choose one of the kinds, or leave the filter out.", known=list(known),
+            )  # fmt: skip
         words: list[bytes] | None = None
         whole: bytes | None = None
         if query is not None:
@@ -358,6 +369,10 @@ class DocumentService:
         if habits is None:
             raise CompanyNotKnownYet
         return document, habits
+
+
+def kinds_known() -> tuple[str, ...]:
+    return (*sorted(kind.kind for kind in kinds()), SEVERAL, UNKNOWN)
 
 
 def _replayed(before: tuple[bytes, UUID], fingerprint: bytes) -> Received:

@@ -65,18 +65,6 @@ class UploadsBusy(EcosystemError):
     suggestion = "Send the document again in a moment, with the same Idempotency-Key."
 
 
-class IdempotencyKeyInvalid(Invalid):
-    code = "idempotency_key_invalid"
-    rule = "An Idempotency-Key is 1 to 200 visible ASCII characters."
-    suggestion = "Use a fresh UUID for each document."
-
-
-class IdempotencyKeyReused(Conflict):
-    code = "idempotency_key_reused"
-    rule = "An Idempotency-Key stands for one upload."
-    suggestion = "Use a fresh key for another document; the same key only repeats the same upload."
-
-
 class NotReadYet(Conflict):
     code = "document_not_read"
     rule = "A document is read before it is judged, and judged before it is stored."

@@ -1,6 +1,5 @@
 """The use cases of documents: upload, read, store, find, show, erase. `judging` judges, `reviewing` asks people."""
 
-import hashlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +21,7 @@ from ecosystem.kernel.caching.lifetimes import cache_key
 from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.errors import Unavailable
+from ecosystem.kernel.http.idempotency import IdempotencyKeyReused, digest_of_key
 from ecosystem.kernel.ids import Ids
 from ecosystem.kernel.keys.keyring import Keyring
 from ecosystem.kernel.messaging.outbox import Outbox
@@ -32,7 +32,6 @@ from ecosystem.kernel.sandbox.shared import SharedBytes
 from ecosystem.services.creditx.errors import (
     DocumentNotFound,
     DocumentRefused,
-    IdempotencyKeyReused,
     KindUnknown,
     NotReadYet,
 )
@@ -119,7 +118,7 @@ class DocumentService:
         company_key = await self._parts.keyring.company(company)
         told = [sha256.hex(), file_name, published.rules.name, *([customer] if customer is not None else [])]
         fingerprint = company_key.blind_index("\n".join(told))
-        digest = hashlib.sha256(key.encode()).digest() if key is not None else None
+        digest = digest_of_key(key) if key is not None else None
         if digest is not None:
             before = await self._database.read(lambda: self._documents.uploaded(client_id, digest))
             if before is not None:

@@ -62,7 +62,7 @@ class Client:
 
 @dataclass(frozen=True)
 class Creation:
-    """What an Idempotency-Key stands for. `company_id` and `client_id` are of who asked, `made_id` is what came of it."""
+    """What an Idempotency-Key stands for. `company_id` and `client_id` are of who asked; `made_id` came of it."""
 
     company_id: UUID
     client_id: str

@@ -31,6 +31,8 @@ from ecosystem.kernel.telemetry.metrics import METRICS
 
 _READ_BYTES = 1 << 18
 _STARTS_MAX = 3
+# What is asked for at once may be as much as all that was had before: parsers double what they hold.
+_MEMORY_SHARE = 0.4
 
 
 class _NeverBegan(Exception):
@@ -69,7 +71,7 @@ class Sandbox:
 
         Raises:
             SandboxTimeout, SandboxMemory, SandboxOutput: a limit was reached; the worker is gone.
-            SandboxCrash: the worker died (a signal, a parser's crash) before it answered.
+            SandboxCrash: the worker died (a signal, a parser's crash) before it answered, and not for want of memory.
             SandboxRaised: the function raised.
             SandboxUnavailable: no worker could be had, or too many jobs wait.
         """
@@ -196,7 +198,7 @@ class Sandbox:
         except TimeoutError:
             raise SandboxTimeout(f"Sandboxed work did not end within {seconds:.1f} seconds.") from None
         except (OSError, SandboxCrash):
-            raise (SandboxCrash if begun else _NeverBegan) from None
+            raise (await self._why(worker, job, payload) if begun else _NeverBegan) from None
         match answer.get("error"):
             case None:
                 return answer["value"]
@@ -206,6 +208,14 @@ class Sandbox:
                 raise SandboxOutput
             case _:
                 raise SandboxRaised(error=str(answer.get("type", "unknown")))
+
+    async def _why(
+        self, worker: Worker, job: Mapping[str, Any], payload: bytes | SharedBytes
+    ) -> type[SandboxCrash] | type[SandboxMemory]:
+        """A parser in C that gets no memory aborts; one that died with little of its memory in use has crashed."""
+        payload_bytes = payload.size if isinstance(payload, SharedBytes) else len(payload)
+        used_bytes = await self._spawning.memory_bytes_of(worker) - payload_bytes
+        return SandboxMemory if used_bytes > job["memory_bytes_max"] * _MEMORY_SHARE else SandboxCrash
 
 
 async def _arrival(asked: Asked) -> Worker | None:

@@ -4,6 +4,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from fastapi import FastAPI
+
 from ecosystem import __version__
 from ecosystem.catalog import CATALOG, Entry
 from ecosystem.contracts import index
@@ -33,14 +35,17 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 def openapi() -> dict[str, dict[str, Any]]:
     """The OpenAPI document of each service with public routes, by its registered name."""
-    documents = {}
-    with tempfile.TemporaryDirectory(prefix="eco-describe-") as name:
-        for entry in CATALOG:
-            service = resolve(entry.build)(_kernel(entry, Path(name)))
-            document = create_app(entry.name, __version__, service.routers).openapi()
-            if document["paths"]:
-                documents[entry.name] = document
-    return documents
+    documents = {name: application.openapi() for name, application in applications().items()}
+    return {name: document for name, document in documents.items() if document["paths"]}
+
+
+def applications() -> dict[str, FastAPI]:
+    """The public routes of each service, by its registered name."""
+    with tempfile.TemporaryDirectory(prefix="eco-describe-") as folder:
+        return {
+            entry.name: create_app(entry.name, __version__, resolve(entry.build)(_kernel(entry, Path(folder))).routers)
+            for entry in CATALOG
+        }
 
 
 def _kernel(entry: Entry, folder: Path) -> Kernel:

@@ -25,6 +25,7 @@ from ecosystem_client.errors import (
 )
 from tests.client.twin import CLIENT, SECRET, Twin, problem, served, twin_app
 
+COMPANIES, CLIENTS = "/v1/companies", "/v1/clients"
 QUICK = Retries(first_wait_seconds=0.001)
 
 
@@ -114,6 +115,20 @@ class TestRetries:
         assert len(sent) == 2
         assert sent[0]["idempotency-key"] == sent[1]["idempotency-key"]
         assert sent[0]["content-length"] == sent[1]["content-length"]
+
+    async def test_creation_of_uncertain_outcome_is_repeated_under_one_key(
+        self, twin: Twin, ecosystem: AsyncEcosystem
+    ) -> None:
+        await ecosystem.documents.page()
+        twin.failing = [problem(503, "commit_uncertain")]
+        company = await ecosystem.companies.create("A", region="eu", time_zone="UTC", locale="en_GB", currency="CHF")
+        twin.failing = [problem(503, "commit_uncertain")]
+        client = await ecosystem.clients.create("B", roles=["analyst"])
+
+        keys = [headers["idempotency-key"] for method, path, headers in twin.asked if path in (COMPANIES, CLIENTS)]
+        assert (company.company_id, client.client_id) == ("c1", "new")
+        assert len(keys) == 4
+        assert (keys[0] == keys[1], keys[2] == keys[3], keys[0] == keys[2]) == (True, True, False)
 
     async def test_what_could_happen_twice_is_not_repeated(self, twin: Twin, ecosystem: AsyncEcosystem) -> None:
         await ecosystem.documents.page()

@@ -74,9 +74,7 @@ async def test_killed_change_of_the_master_key(platform: Platform, tmp_path: Pat
     ("holding", "version"), [(f"lock table {KEYS} in exclusive mode", 1), (GATE, 2)],
     ids=["at its row", "in its commit"],
 )  # fmt: skip
-async def test_killed_renewal_of_a_subjects_key(
-    platform: Platform, tmp_path: Path, holding: str, version: int
-) -> None:
+async def test_killed_renewal_of_a_subjects_key(platform: Platform, tmp_path: Path, holding: str, version: int) -> None:
     """The new version is there or it is not; what the former one encrypted opens either way."""
     database, file = platform.database("objects"), str(master_file(tmp_path, OLD))
     sealed = await seal(a_keyring(database, file))

@@ -76,6 +76,14 @@ def allocate_slowly(payload: bytes) -> int:
         pieces.append(bytearray(1 << 20))
 
 
+def abort_without_memory(payload: bytes) -> None:
+    """As a parser in C does: ask for more and more, and give up where nothing comes."""
+    _LIBC.malloc.restype = ctypes.c_void_p
+    while place := _LIBC.malloc(ctypes.c_size_t(1 << 20)):
+        ctypes.memset(place, 1, 1 << 20)
+    _LIBC.abort()
+
+
 def flood(payload: bytes) -> str:
     return "x" * (64 << 20)
 

@@ -175,6 +175,13 @@ class TestHostile:
         with pytest.raises(SandboxMemory):
             await sandbox.run(f"{HOSTILE}:{name}", b"")
 
+    async def test_a_parser_that_aborts_without_memory_ran_out_of_it(self, sandbox: Sandbox) -> None:
+        for payload in (b"", b"x" * (80 << 20)):
+            with pytest.raises(SandboxMemory):
+                await sandbox.run(f"{HOSTILE}:abort_without_memory", payload)
+            with pytest.raises(SandboxCrash):
+                await sandbox.run(f"{HOSTILE}:die", payload)
+
     @pytest.mark.parametrize("name", ["flood", "flood_the_channel"])
     async def test_output_has_an_end(self, sandbox: Sandbox, name: str) -> None:
         with pytest.raises(SandboxError) as refused:

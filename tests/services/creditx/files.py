@@ -1,6 +1,7 @@
 """Files as hostile and careless people send them, each made from nothing."""
 
 import io
+import struct
 import zipfile
 import zlib
 
@@ -104,6 +105,31 @@ def bomb_behind_ascii() -> bytes:
 
     data = base64.a85encode(zlib.compress(bytes(40 << 20), 9)) + b"~>"
     return with_objects(a_stream(b"/Filter[/ASCII85Decode/FlateDecode]", data), page=b"/Contents 4 0 R")
+
+
+def drawing_without_end(size: int = 100 << 20) -> bytes:
+    """A page of lines: as bytes within the limit, as what a reader makes of them many times as much."""
+    packer, piece = zlib.compressobj(9), b"0 0 m 9 9 l S\n" * 75_000
+    data = b"".join(packer.compress(piece) for _ in range(size // len(piece))) + packer.flush()
+    return with_objects(a_stream(b"/Filter/FlateDecode", data), page=b"/Contents 4 0 R")
+
+
+def pages_in_a_circle() -> bytes:
+    return with_objects().replace(b"/Kids[3 0 R]", b"/Kids[2 0 R]")
+
+
+def nested_without_end() -> bytes:
+    depth = 200_000
+    return with_objects(b"[" * depth + b"]" * depth, catalog=b"/Foo(/JS )")
+
+
+def text_bomb_in_png(kind: bytes, head: bytes, size: int = 200 << 20) -> bytes:
+    picture = a_picture("PNG")
+    packer = zlib.compressobj(9)
+    content = head + b"".join(packer.compress(bytes(1 << 20)) for _ in range(size >> 20)) + packer.flush()
+    chunk = struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    before = picture.index(b"IDAT") - 4
+    return picture[:before] + chunk + picture[before:]
 
 
 def huge_picture_in_pdf() -> bytes:

@@ -93,6 +93,15 @@ class TestRoutes:
         bad = await creditx.client.get("/v1/documents/not-an-id/result")
         assert (bad.status_code, bad.json()["code"]) == (422, "request_invalid")
 
+    async def test_a_kind_that_there_is_not_is_refused_with_those_there_are(self, creditx: Creditx) -> None:
+        await creditx.ingest(GOOD.content)
+        refused = await creditx.client.get("/v1/documents", params={"kind": "nope"})
+        found = [await creditx.get(f"/v1/documents?kind={kind}") for kind in ("bank_statement", "visa", "unknown")]
+
+        assert (refused.status_code, refused.json()["code"]) == (422, "kind_unknown")
+        assert set(refused.json()["known"]) >= {"bank_statement", "invoice", "several", "unknown"}
+        assert [len(page["items"]) for page in found] == [1, 0, 0]
+
     async def test_rule_sets_are_shown_with_the_hash_that_decisions_carry(self, creditx: Creditx) -> None:
         document_id = await creditx.ingest(GOOD.content)
         first, listed = (await creditx.get("/v1/rule-sets"))["items"]

@@ -5,12 +5,22 @@ from collections.abc import AsyncIterator
 from hashlib import sha256
 from uuid import UUID
 
+import httpx
 import pytest
 
+from ecosystem.kernel.sandbox.errors import (
+    SandboxCrash,
+    SandboxError,
+    SandboxMemory,
+    SandboxOutput,
+    SandboxRaised,
+    SandboxTimeout,
+)
+from ecosystem.kernel.sandbox.sandbox import Sandbox
 from ecosystem.kernel.sandbox.shared import SharedBytes
 from ecosystem.services.creditx.errors import IntakeFull
 from tests.services.creditx.conftest import Creditx
-from tests.services.creditx.files import a_pdf
+from tests.services.creditx.files import a_pdf, drawing_without_end
 
 PDF = a_pdf("A page")
 MIB = 1 << 20
@@ -26,15 +36,15 @@ def part(disposition: bytes) -> bytes:
     return b"--b\r\nContent-Disposition: form-data; " + disposition + b"\r\n\r\nx\r\n"
 
 
-async def refused(creditx: Creditx, answer: object, status: int, code: str) -> None:
-    """A problem (RFC 9457) that names the rule and the next step, and nothing stored."""
-    problem = answer.json()  # type: ignore[attr-defined]
-    assert (answer.status_code, problem["code"]) == (status, code), problem  # type: ignore[attr-defined]
-    assert answer.headers["content-type"] == "application/problem+json"  # type: ignore[attr-defined]
+def refusal(creditx: Creditx, answer: httpx.Response) -> tuple[int, str]:
+    """Status and code of a problem (RFC 9457) that says the rule and the next step, where nothing was stored."""
+    problem = answer.json()
+    assert answer.headers["content-type"] == "application/problem+json"
     assert problem["detail"]
     assert problem["next_step"]
     assert creditx.stored() == (0, 0)
     assert creditx.events() == []
+    return answer.status_code, problem["code"]
 
 
 class TestTaken:
@@ -120,7 +130,7 @@ class TestIdempotency:
             "/v1/documents", files={"file": ("a.pdf", PDF)}, headers=[(b"Idempotency-Key", key.encode("latin-1"))]
         )
 
-        await refused(creditx, answer, 422, "idempotency_key_invalid")
+        assert refusal(creditx, answer) == (422, "idempotency_key_invalid")
 
     async def test_without_a_key_each_upload_is_a_document(self, creditx: Creditx) -> None:
         ids = {
@@ -143,7 +153,38 @@ class TestRefused:
         ],
     )
     async def test_by_the_content(self, creditx: Creditx, status: int, code: str, content: bytes, name: str) -> None:
-        await refused(creditx, await creditx.upload(content, name), status, code)
+        answer = await creditx.upload(content, name)
+
+        assert refusal(creditx, answer) == (status, code)
+
+    @pytest.mark.parametrize(
+        ("ended", "code", "step"),
+        [
+            (SandboxMemory(), "decompression_bomb", "ordinary quality"),
+            (SandboxTimeout(), "too_complex", "Print it to PDF"),
+            (SandboxOutput(), "too_complex", "Print it to PDF"),
+            (SandboxCrash(), "too_complex", "Print it to PDF"),
+            (SandboxRaised(error="RecursionError"), "too_complex", "Print it to PDF"),
+            (SandboxRaised(error="KeyError"), "truncated_file", "scan it again"),
+        ],
+        ids=lambda value: value if isinstance(value, str) else "",
+    )
+    async def test_by_the_limit_that_its_inspection_reached(
+        self, creditx: Creditx, monkeypatch: pytest.MonkeyPatch, ended: SandboxError, code: str, step: str
+    ) -> None:
+        async def end(*_: object, **__: object) -> None:
+            raise ended
+
+        monkeypatch.setattr(Sandbox, "run", end)
+        answer = await creditx.upload(PDF)
+
+        assert refusal(creditx, answer) == (422, code)
+        assert step in answer.json()["next_step"]
+
+    async def test_by_what_a_real_reader_makes_of_a_drawing_without_end(self, creditx: Creditx) -> None:
+        answer = await creditx.upload(drawing_without_end())
+
+        assert refusal(creditx, answer) == (422, "decompression_bomb")
 
     @pytest.mark.parametrize("name", NAMES)
     async def test_by_a_hostile_name(self, creditx: Creditx, name: str) -> None:
@@ -182,7 +223,7 @@ class TestRefused:
             headers={"content-type": "multipart/form-data; boundary=b", "content-length": str(200 * MIB)},
         )  # fmt: skip
 
-        await refused(creditx, answer, 413, "file_too_large")
+        assert refusal(creditx, answer) == (413, "file_too_large")
         assert read <= 1
 
     async def test_by_its_size_while_it_streams(self, creditx: Creditx) -> None:
@@ -200,7 +241,7 @@ class TestRefused:
             "/v1/documents", content=body(), headers={"content-type": "multipart/form-data; boundary=b"}
         )
 
-        await refused(creditx, answer, 413, "file_too_large")
+        assert refusal(creditx, answer) == (413, "file_too_large")
         assert sent <= 102
 
     @pytest.mark.parametrize(
@@ -225,13 +266,13 @@ class TestRefused:
     async def test_by_its_form(self, creditx: Creditx, content_type: str, body: bytes) -> None:
         answer = await creditx.client.post("/v1/documents", content=body, headers={"content-type": content_type})
 
-        await refused(creditx, answer, 422, "upload_malformed")
+        assert refusal(creditx, answer) == (422, "upload_malformed")
 
     @pytest.mark.parametrize("rule_set", ["'; drop table documents;--", "../kyc_aml_v2", "", "KYC_AML_V2", "x" * 150])
     async def test_by_an_unknown_rule_set(self, creditx: Creditx, rule_set: str) -> None:
         answer = await creditx.upload(PDF, data={"rule_set": rule_set})
 
-        await refused(creditx, answer, 422, "rule_set_unknown")
+        assert refusal(creditx, answer) == (422, "rule_set_unknown")
 
     async def test_by_a_missing_token_and_a_missing_scope(self, creditx: Creditx) -> None:
         for caller, status in ((creditx.service.client(), 401), (creditx.caller("documents:read"), 403)):

@@ -1,6 +1,7 @@
 """Companies, and the clients that act for them."""
 
 from collections.abc import Iterator, Sequence
+from uuid import uuid4
 
 from ecosystem_client._sync.caller import Caller
 from ecosystem_client.models import Client, Company
@@ -12,10 +13,23 @@ class Companies:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def create(self, name: str, *, region: str, time_zone: str, locale: str, currency: str) -> Company:
-        """`region` as the platform names it, `time_zone` of IANA, `locale` such as en_GB, `currency` of ISO 4217."""
+    def create(
+        self,
+        name: str,
+        *,
+        region: str,
+        time_zone: str,
+        locale: str,
+        currency: str,
+        idempotency_key: str | None = None,
+    ) -> Company:
+        """`region` as the platform names it, `time_zone` of IANA, `locale` such as en_GB, `currency` of ISO 4217.
+
+        Made under an Idempotency-Key, so that what gets no answer is sent again and creates one company.
+        """
         body = {"name": name, "region": region, "time_zone": time_zone, "locale": locale, "currency": currency}
-        return self._caller.one(Company, Request("POST", "/v1/companies", json=body))
+        request = Request("POST", "/v1/companies", json=body, headers=_keyed(idempotency_key))
+        return self._caller.one(Company, request)
 
     def get(self, company_id: str) -> Company:
         return self._caller.one(Company, Request("GET", f"/v1/companies/{company_id}"))
@@ -32,16 +46,24 @@ class Clients:
         self._caller = caller
 
     def create(
-        self, name: str, *, roles: Sequence[str], agents: Sequence[str] = (), company_id: str | None = None
+        self,
+        name: str,
+        *,
+        roles: Sequence[str],
+        agents: Sequence[str] = (),
+        company_id: str | None = None,
+        idempotency_key: str | None = None,
     ) -> Client:
         """The answer holds the secret, this once. `agents` are those that the client may speak as.
 
-        `company_id` is for platform administrators without a company of their own.
+        `company_id` is for platform administrators without a company of their own. Made under an Idempotency-Key, so
+        that what gets no answer is sent again: it creates one client, and the answer holds the same secret.
         """
         body = {"name": name, "roles": [*roles], "agents": [*agents]}
         if company_id is not None:
             body["company_id"] = company_id
-        return self._caller.one(Client, Request("POST", "/v1/clients", json=body))
+        request = Request("POST", "/v1/clients", json=body, headers=_keyed(idempotency_key))
+        return self._caller.one(Client, request)
 
     def get(self, client_id: str) -> Client:
         return self._caller.one(Client, Request("GET", f"/v1/clients/{client_id}"))
@@ -58,3 +80,7 @@ class Clients:
 
     def list(self, *, limit: int | None = None) -> Iterator[Client]:
         return self._caller.all(Client, "/v1/clients", {"limit": limit})
+
+
+def _keyed(key: str | None) -> dict[str, str]:
+    return {"Idempotency-Key": key or str(uuid4())}

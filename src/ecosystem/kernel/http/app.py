@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from ecosystem.kernel.errors import EcosystemError, Failure, Kind, Severity
 from ecosystem.kernel.http.problems import problem, problem_of
+from ecosystem.kernel.http.wellformed import MalformedJson, well_formed
 from ecosystem.kernel.telemetry.log import log
 
 _ERRORS_MAX = 20
@@ -25,7 +26,10 @@ _CODES = {
 
 def create_app(title: str, version: str, routers: Iterable[APIRouter]) -> FastAPI:
     """No documentation pages: the schema is committed in `schemas/`, and pages would load scripts from elsewhere."""
-    app = FastAPI(title=title, version=version, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title=title, version=version, docs_url=None, redoc_url=None, openapi_url=None,
+        dependencies=[Depends(well_formed)],
+    )  # fmt: skip
     for router in routers:
         app.include_router(router)
     app.add_exception_handler(EcosystemError, _ours)
@@ -47,10 +51,7 @@ async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     found: Sequence[Any] = error.errors()
     if any(item["type"] == "json_invalid" for item in found):
-        failure = Failure(
-            "malformed_json", "The body is not JSON.", Kind.PERMANENT, Severity.LOW, "Send valid JSON (RFC 8259).", 400
-        )
-        return problem(failure)
+        return problem_of(MalformedJson())
     errors = [{"field": _place(item["loc"]), "rule": item["type"], "message": item["msg"]} for item in found]
     first = errors[0]
     failure = Failure(
@@ -66,6 +67,8 @@ def _place(location: Sequence[Any]) -> str:
 
 async def _by_status(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, ValueError | RecursionError):
+        return problem_of(MalformedJson())  # what the framework's parser cannot read: bytes that are no text, or depth
     code, message, suggestion = _CODES.get(
         error.status_code, ("request_failed", "The request failed.", "Check the request.")
     )

@@ -69,11 +69,11 @@ class Door:
         self._settings, self._metrics = settings or HttpSettings(), metrics
         self._limits = {
             getattr(route, "path", ""): limit
-            for route in _routes(app)
+            for route in routes_of(app)
             if (limit := limit_of(getattr(route, "endpoint", None))) is not None
         }
         self._default = BodyLimit(self._settings.body_bytes_max, self._settings.request_seconds)
-        self._priorities = Priorities(_routes(app))
+        self._priorities = Priorities(routes_of(app))
         self.admission = Admission(self._settings, metrics)
         self.active = 0
 
@@ -204,7 +204,7 @@ def _serial(scope: Scope) -> str:
     return str(scope.get("extensions", {}).get(EXTENSION, {}).get("serial", ""))
 
 
-def _routes(app: FastAPI) -> list[Any]:
+def routes_of(app: FastAPI) -> list[Any]:
     """Every route, those of included routers as well."""
     found: list[Any] = []
     waiting = list(app.routes)

@@ -32,6 +32,8 @@ from ecosystem.kernel.telemetry.metrics import METRICS
 
 _READ_BYTES = 1 << 18
 _STARTS_MAX = 3
+# What is asked for at once may be as much as all that was had before: parsers double what they hold.
+_MEMORY_SHARE = 0.4
 
 
 class Sandbox:
@@ -66,7 +68,7 @@ class Sandbox:
 
         Raises:
             SandboxTimeout, SandboxMemory, SandboxOutput: a limit was reached; the worker is gone.
-            SandboxCrash: the worker died (a signal, a parser's crash) before it answered.
+            SandboxCrash: the worker died (a signal, a parser's crash) before it answered, and not for want of memory.
             SandboxRaised: the function raised.
             SandboxUnavailable: no worker could be had, or too many jobs wait.
         """
@@ -131,9 +133,10 @@ class Sandbox:
             except TimeoutError:
                 raise SandboxTimeout(f"Sandboxed work did not end within {seconds:.1f} seconds.") from None
             except SandboxCrash:
+                why = await self._why(worker, job, payload)
                 # A worker that somebody killed says nothing about its job; a job that kills its worker does so twice.
-                if not tries_left:
-                    raise
+                if not tries_left or why is SandboxMemory:
+                    raise why from None
             finally:
                 worker.end()
 
@@ -231,6 +234,14 @@ class Sandbox:
         if self._filling is not None:
             self._filling.cancel()
             self._filling = None
+
+    async def _why(
+        self, worker: Worker, job: Mapping[str, Any], payload: bytes | SharedBytes
+    ) -> type[SandboxCrash] | type[SandboxMemory]:
+        """A parser in C that gets no memory aborts; one that died with little of its memory in use has crashed."""
+        payload_bytes = payload.size if isinstance(payload, SharedBytes) else len(payload)
+        used_bytes = await self._spawning.memory_bytes_of(worker) - payload_bytes
+        return SandboxMemory if used_bytes > job["memory_bytes_max"] * _MEMORY_SHARE else SandboxCrash
 
 
 async def _answer(worker: Worker, job: dict[str, Any], ends_at: float) -> dict[str, Any]:

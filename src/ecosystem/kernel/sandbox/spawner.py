@@ -6,8 +6,9 @@ forks a worker for each request. Both end when the service's end of the control 
 
 A request is one packet `{"id", "modules", "niceness"}`; its answer `{"id"}` carries two descriptors: the channel to
 the worker and its pidfd. `{"id", "again"}`: ask the next spawner. `{"id", "error"}`: the modules cannot be imported.
-The request `{"rest"}` ends the spawner until a worker is asked for again. `{"restarted": true}`: everything asked of
-the spawner before is void.
+The request `{"id", "ended": pid}` is answered with `{"id", "memory_bytes"}`: what a dead worker had used beyond what
+it was forked with. The request `{"rest"}` ends the spawner until a worker is asked for again. `{"restarted": true}`:
+everything asked of the spawner before is void.
 """
 
 import gc
@@ -20,6 +21,7 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -34,6 +36,7 @@ _OURS = re.compile(r"ecosystem(\.[a-z_][a-z0-9_]*)+")
 _RAPID_SECONDS = 1.0
 _PAUSE_SECONDS = 0.2
 _ASK_ANOTHER = 75
+_ENDED_MAX = 64
 
 
 def guard(control: socket.socket, account: Account | None) -> None:
@@ -74,8 +77,9 @@ def _spawn_workers(control: socket.socket, account: Account | None) -> None:
     try:
         seccomp.die_with_parent(signal.SIGKILL)
         setproctitle("ecosystem sandbox spawner")
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps; a pidfd tells the parent
         known: set[str] = set()
+        ended: dict[int, int] = {}
+        signal.signal(signal.SIGCHLD, lambda *_: _reap(ended))
         dropped = account is None
         while packet := control.recv(PACKET_BYTES_MAX):
             request = orjson.loads(packet)
@@ -83,6 +87,9 @@ def _spawn_workers(control: socket.socket, account: Account | None) -> None:
                 status = _ASK_ANOTHER
                 return
             answer = {"id": request["id"]}
+            if pid := request.get("ended"):
+                _tell(control, answer | {"memory_bytes": _memory_of(pid, ended)})
+                continue
             try:
                 # While the spawner still has its privileges, nobody but our own code is imported.
                 _import(set(request["modules"]) - known, _MODULE if dropped else _OURS)
@@ -102,6 +109,24 @@ def _spawn_workers(control: socket.socket, account: Account | None) -> None:
         status = 0
     finally:
         os._exit(status)
+
+
+def _reap(ended: dict[int, int]) -> None:
+    """Note how much each worker that is dead had in memory at most; what nobody asks for is forgotten in time."""
+    with suppress(ChildProcessError):
+        while (found := os.wait4(-1, os.WNOHANG))[0]:
+            ended[found[0]] = found[2].ru_maxrss * 1024
+    while len(ended) > _ENDED_MAX:
+        del ended[next(iter(ended))]
+
+
+def _memory_of(pid: int, ended: dict[int, int]) -> int:
+    """Bytes beyond what the worker was forked with. Whoever asks has killed it before."""
+    if pid not in ended:
+        with suppress(ChildProcessError):
+            ended[pid] = os.wait4(pid, 0)[2].ru_maxrss * 1024
+    _, ours_bytes = worker.memory_bytes()
+    return max(0, ended.pop(pid, 0) - ours_bytes)
 
 
 def _import(modules: set[str], allowed: re.Pattern[str]) -> None:

@@ -17,6 +17,8 @@ from ecosystem.kernel.sandbox import prefork
 from ecosystem.kernel.sandbox.errors import SandboxUnavailable
 from ecosystem.kernel.sandbox.spawner import PACKET_BYTES_MAX
 
+_END_SECONDS = 1.0
+
 
 @dataclass
 class Worker:
@@ -59,6 +61,7 @@ class Spawning:
         self._process: subprocess.Popen[bytes] | None = None
         self._known: frozenset[str] = frozenset()
         self._asked: dict[int, tuple[Asked, frozenset[str]]] = {}
+        self._ends: dict[int, asyncio.Future[int]] = {}
         self._last_id = 0
         self._delivered = False
         self.restarts = 0
@@ -76,6 +79,24 @@ class Spawning:
         future.add_done_callback(lambda done: self._settled(number, done))
         self._send(number)
         return future
+
+    async def memory_bytes_of(self, dead: Worker) -> int:
+        """What a worker had used at most, which is killed by this; 0 where its spawner is gone too."""
+        pid = dead.pid
+        dead.end()
+        if self._control is None:
+            return 0
+        self._last_id += 1
+        number = self._last_id
+        self._ends[number] = asyncio.get_running_loop().create_future()
+        try:
+            self._control.send(orjson.dumps({"id": number, "ended": pid}))
+            async with asyncio.timeout(_END_SECONDS):
+                return await self._ends[number]
+        except (OSError, TimeoutError):
+            return 0
+        finally:
+            del self._ends[number]
 
     @property
     def known(self) -> frozenset[str]:
@@ -165,7 +186,10 @@ class Spawning:
             self._ask_again()
             return
         number = message["id"]
-        if descriptors:
+        if number in self._ends:
+            if not self._ends[number].done():
+                self._ends[number].set_result(message["memory_bytes"])
+        elif descriptors:
             future, modules = self._asked.get(number, (None, frozenset()))
             channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=descriptors[0])
             channel.setblocking(False)

@@ -29,7 +29,7 @@ def enter(channel: socket.socket, niceness: int, modules: Iterable[str]) -> None
     status = 1
     try:
         ours = _isolate(channel, niceness)
-        base_bytes, begun_with_bytes = _memory_bytes()
+        base_bytes, begun_with_bytes = memory_bytes()
         seccomp.lock()
         _rehearse(modules)
         _serve(ours, base_bytes, begun_with_bytes)
@@ -65,7 +65,7 @@ def _rehearse(modules: Iterable[str]) -> None:
             rehearse()
 
 
-def _memory_bytes() -> tuple[int, int]:
+def memory_bytes() -> tuple[int, int]:
     """Address space, and what of it is in memory."""
     with open("/proc/self/statm", "rb") as file:
         size, resident = file.read().split()[:2]
@@ -115,8 +115,9 @@ def _function(target: str) -> Callable[..., Any]:
 
 
 def _read_payload(descriptor: int, size: int) -> bytes:
+    """In one piece wherever the system gives it so: pieces that are joined would stand in memory twice."""
     pieces, left = [], size
-    while left > 0 and (piece := os.pread(descriptor, min(left, 1 << 24), size - left)):
+    while left > 0 and (piece := os.pread(descriptor, left, size - left)):
         pieces.append(piece)
         left -= len(piece)
     os.close(descriptor)

@@ -40,6 +40,14 @@ class ClientRevokedAlready(Conflict):
     suggestion = "Create a new client."
 
 
+class CreationSpent(Conflict):
+    """`details`: `client_id`, of the client that was created under the key."""
+
+    code = "idempotency_key_spent"
+    rule = "An answer with a secret is repeated for a limited time, and while that secret works."
+    suggestion = "Give the client a new secret: POST /v1/clients/{client_id}/rotate-secret."
+
+
 class CredentialRefused(EcosystemError):
     code, status, kind, severity = "credential_refused", 401, Kind.PERMANENT, Severity.HIGH
     rule = "The one-time credential is wrong or was used before."

@@ -61,6 +61,18 @@ class Client:
 
 
 @dataclass(frozen=True)
+class Creation:
+    """What an Idempotency-Key stands for. `company_id` and `client_id` are of who asked; `made_id` came of it."""
+
+    company_id: UUID
+    client_id: str
+    key_digest: bytes
+    fingerprint: bytes
+    made_id: str
+    made_at: datetime
+
+
+@dataclass(frozen=True)
 class SigningKey:
     key_id: str
     public: dict[str, Any]

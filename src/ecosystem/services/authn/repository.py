@@ -9,10 +9,11 @@ import orjson
 from sqlalchemy import text
 
 from ecosystem.kernel.db.database import Database
-from ecosystem.services.authn.model import Client, Company, SigningKey
+from ecosystem.services.authn.model import Client, Company, Creation, SigningKey
 
 _COMPANY = "company_id, name, region, time_zone, locale, currency, created_at"
 _CLIENT = "company_id, client_id, name, roles, agents, created_at, revoked_at"
+_CREATION = "company_id, client_id, key_digest, fingerprint, made_id, made_at"
 _KEYS_LOCK = 0x0EC0_A001
 _FIRST_LOCK = 0x0EC0_A002
 
@@ -119,6 +120,23 @@ class Identities:
             id=client_id, now=now,
         )  # fmt: skip
         return [bytes(row[0]) for row in rows]
+
+    # what was created under a key
+
+    async def take_key(self, creation: Creation) -> Creation:
+        """What the key stands for: `creation`, or what was created under it before; who comes second waits here."""
+        async with self._db.as_company(creation.company_id):
+            await self._do(
+                f"insert into creations ({_CREATION}) values"
+                " (:company_id, :client_id, :key_digest, :fingerprint, :made_id, :made_at) on conflict do nothing",
+                **vars(creation),
+            )
+            rows = await self._rows(
+                f"select {_CREATION} from creations where company_id = :company_id and client_id = :client_id"
+                " and key_digest = :key_digest",
+                company_id=creation.company_id, client_id=creation.client_id, key_digest=creation.key_digest,
+            )  # fmt: skip
+        return Creation(rows[0][0], rows[0][1], bytes(rows[0][2]), bytes(rows[0][3]), rows[0][4], rows[0][5])
 
     # signing keys
 

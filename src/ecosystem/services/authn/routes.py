@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from ecosystem.contracts.authn import ISSUER, SCOPES
 from ecosystem.kernel.http.admission import Priority, priority
+from ecosystem.kernel.http.idempotency import REPLAYED, IdempotencyKey, checked_key
 from ecosystem.kernel.http.pagination import Cursor, CursorInvalid, Limit, Page, decode_cursor, page_of
 from ecosystem.kernel.http.principal import Principal, requires
 from ecosystem.services.authn.errors import ClientNotFound, InvalidClient, OAuthError
@@ -42,8 +43,12 @@ def company_router(service: CompanyService) -> APIRouter:
     routes = APIRouter(tags=["companies"])
 
     @routes.post("/v1/companies", status_code=201)
-    async def create_company(asked: CompanyAsked, _: CompanyWriter) -> CompanyShown:
-        return CompanyShown.model_validate(await service.create(**asked.model_dump()))
+    async def create_company(
+        asked: CompanyAsked, caller: CompanyWriter, response: Response, idempotency_key: IdempotencyKey = None
+    ) -> CompanyShown:
+        founded = await service.create(caller, checked_key(idempotency_key), **asked.model_dump())
+        response.headers.update(REPLAYED if founded.replayed else {})
+        return CompanyShown.model_validate(founded.company)
 
     @routes.get("/v1/companies")
     async def list_companies(caller: CompanyReader, limit: Limit = 50, cursor: Cursor = None) -> Page[CompanyShown]:
@@ -64,9 +69,14 @@ def client_router(service: ClientService) -> APIRouter:
     routes = APIRouter(tags=["clients"])
 
     @routes.post("/v1/clients", status_code=201)
-    async def create_client(asked: ClientAsked, caller: ClientWriter) -> ClientWithSecret:
-        """The secret is in this answer and nowhere else."""
-        return _with_secret(await service.create(caller, **asked.model_dump()))
+    async def create_client(
+        asked: ClientAsked, caller: ClientWriter, response: Response, idempotency_key: IdempotencyKey = None
+    ) -> ClientWithSecret:
+        """The secret is in this answer and nowhere else; the same request under the same key is answered with it again
+        for a day at most."""
+        issued = await service.create(caller, checked_key(idempotency_key), **asked.model_dump())
+        response.headers.update({**_NO_STORE, **(REPLAYED if issued.replayed else {})})
+        return _with_secret(issued)
 
     @routes.get("/v1/clients")
     async def list_clients(

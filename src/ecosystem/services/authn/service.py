@@ -21,7 +21,8 @@ from ecosystem.services.authn.errors import (
     CredentialRefused,
     LastAdministrator,
 )
-from ecosystem.services.authn.model import ADMINISTRATOR, Client, Company
+from ecosystem.services.authn.model import ADMINISTRATOR, Client, Company, Creation
+from ecosystem.services.authn.repeating.creations import created_before, created_client, keyed, secret_for
 from ecosystem.services.authn.settings import ServiceSettings
 from ecosystem.services.authn.tokens.failures import Failures
 from ecosystem.services.authn.tokens.issuing import PURPOSE
@@ -38,14 +39,26 @@ class Issued:
     client: Client
     secret: str
     former_until: datetime | None = None
+    replayed: bool = False
+
+
+@dataclass(frozen=True)
+class Founded:
+    """`replayed`: it was created before, under the same key."""
+
+    company: Company
+    replayed: bool
 
 
 class CompanyService:
     def __init__(self, parts: Parts, settings: ServiceSettings) -> None:
         self._parts, self._settings = parts, settings
 
-    async def create(self, *, name: str, region: str, time_zone: str, locale: str, currency: str) -> Company:
-        """Raises FieldRefused; then nothing was stored."""
+    async def create(
+        self, principal: Principal, key: str | None, *, name: str, region: str, time_zone: str, locale: str,
+        currency: str,
+    ) -> Founded:  # fmt: skip
+        """A company, once for each key. Raises FieldRefused, IdempotencyKeyReused; then nothing was stored."""
         parts = self._parts
         company = Company(
             parts.ids.uuid(), model.check_name(name), model.check_region(region, self._settings.regions),
@@ -57,14 +70,23 @@ class CompanyService:
             "currency": company.currency,
         }  # fmt: skip
 
-        async def work() -> None:
-            await parts.identities.add_company(company)
-            await parts.outbox.add(CompanyCreated(company_id=company.company_id, **about))
-            await parts.audit.record("company_created", str(company.company_id), before=None, after=about)
+        asked = await keyed(parts, principal, key, "company", company.name, about)
+
+        async def work() -> Creation | None:
+            before = await created_before(parts, asked, str(company.company_id))
+            if before is None:
+                await parts.identities.add_company(company)
+                await parts.outbox.add(CompanyCreated(company_id=company.company_id, **about))
+                await parts.audit.record("company_created", str(company.company_id), before=None, after=about)
+            return before
 
         with context.scope(company_id=company.company_id):
-            await parts.database.run(work)
-        return company
+            before = await parts.database.run(work)
+        if before is None:
+            return Founded(company, replayed=False)
+        found = await parts.database.read(lambda: parts.identities.company(UUID(before.made_id)))
+        assert found is not None
+        return Founded(found, replayed=True)
 
     async def show(self, principal: Principal, company_id: UUID) -> Company:
         """Raises CompanyNotFound, also for a company that the caller has nothing to do with."""
@@ -86,11 +108,18 @@ class ClientService:
     def __init__(self, parts: Parts, settings: ServiceSettings) -> None:
         self._parts = parts
         self._overlap = timedelta(seconds=settings.secret_overlap_seconds)
+        self._repeat_seconds = settings.creation_repeat_seconds
 
     async def create(
-        self, principal: Principal, *, name: str, roles: Sequence[str], agents: Sequence[str], company_id: UUID | None
-    ) -> Issued:
-        """Raises FieldRefused, RoleRefused, CompanyNotFound; then nothing was stored."""
+        self, principal: Principal, key: str | None, *, name: str, roles: Sequence[str], agents: Sequence[str],
+        company_id: UUID | None,
+    ) -> Issued:  # fmt: skip
+        """A client with its secret, once for each key.
+
+        Raises:
+            FieldRefused, RoleRefused, CompanyNotFound, IdempotencyKeyReused: nothing was stored.
+            CreationSpent: the key's client is there, and its secret is not told any more.
+        """
         target = await self._target(principal, company_id)
         checked = model.check_roles(roles, None if target == PLATFORM else target)
         model.check_grant(principal.scopes, checked)
@@ -99,10 +128,22 @@ class ClientService:
             target, f"client-{parts.ids.uuid()}", model.check_name(name), checked, tuple(sorted(set(agents))),
             parts.clock.now(),
         )  # fmt: skip
-        secret = parts.ids.token(32)
+        asked = await keyed(
+            parts, principal, key, "client", target, client.name, client.roles, client.agents
+        )  # fmt: skip
+        secret = await secret_for(parts, asked, client.client_id)
         digest = await digest_of(parts, PURPOSE + secret)
-        await self._as(target, lambda: add_client(parts, client, digest))
-        return Issued(client, secret)
+
+        async def work() -> Creation | None:
+            before = await created_before(parts, asked, client.client_id)
+            if before is None:
+                await add_client(parts, client, digest)
+            return before
+
+        before = await self._as(target, work)
+        if asked is None or before is None:
+            return Issued(client, secret)
+        return Issued(*await created_client(parts, asked, before, self._repeat_seconds), replayed=True)
 
     async def show(self, principal: Principal, client_id: str) -> Client:
         """Raises ClientNotFound, also for a client of another company."""

@@ -25,6 +25,10 @@ class ServiceSettings(Settings):
     secret_overlap_seconds: int = Field(
         default=86400, ge=0, le=30 * 86400, description="How long the former secret works after a rotation."
     )
+    creation_repeat_seconds: int = Field(
+        default=86400, ge=60, le=7 * 86400,
+        description="How long the same Idempotency-Key is answered with a client's secret again.",
+    )  # fmt: skip
     failure_seconds_max: float = Field(
         default=2.0, ge=0, le=30, description="The longest wait before a wrong credential is answered."
     )

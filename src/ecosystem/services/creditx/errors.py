@@ -10,6 +10,13 @@ class DocumentNotFound(NotFound):
     suggestion = "Check the id; GET /v1/documents lists your documents."
 
 
+class KindUnknown(Invalid):
+    """`details`: `known`, the kinds that there are."""
+
+    code = "kind_unknown"
+    rule = "A kind is one of those that the platform reads."
+
+
 class PageNotFound(NotFound):
     code = "page_not_found"
     rule = "Pages are numbered from 1 to the number of pages of the document."
@@ -62,18 +69,6 @@ class IntakeFull(EcosystemError):
     code, status, kind, severity = "intake_full", 429, Kind.TRANSIENT, Severity.LOW
     rule = "Only so many documents of a company may be on their way to an outcome at the same time."
     suggestion = "Send it again after the seconds of Retry-After, with the same Idempotency-Key."
-
-
-class IdempotencyKeyInvalid(Invalid):
-    code = "idempotency_key_invalid"
-    rule = "An Idempotency-Key is 1 to 200 visible ASCII characters."
-    suggestion = "Use a fresh UUID for each document."
-
-
-class IdempotencyKeyReused(Conflict):
-    code = "idempotency_key_reused"
-    rule = "An Idempotency-Key stands for one upload."
-    suggestion = "Use a fresh key for another document; the same key only repeats the same upload."
 
 
 class NotReadYet(Conflict):

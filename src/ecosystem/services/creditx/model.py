@@ -13,10 +13,9 @@ from uuid import UUID
 from pycountry import countries
 
 from ecosystem.kernel.objects.objects import ObjectRef
-from ecosystem.services.creditx.errors import CustomerRefused, FileNameRefused, IdempotencyKeyInvalid
+from ecosystem.services.creditx.errors import CustomerRefused, FileNameRefused
 
 FILE_NAME_CHARACTERS_MAX = 200
-KEY_CHARACTERS_MAX = 200
 CUSTOMER_CHARACTERS_MAX = 64
 TERM_CHARACTERS_MAX = 100
 WORDS_ASKED_MAX = 10
@@ -117,15 +116,6 @@ def checked_file_name(name: str) -> str:
     if name.startswith((".", "-")) or _RESERVED.fullmatch(name):
         raise FileNameRefused("A file name is no hidden name, no option and no device.")
     return name
-
-
-def checked_key(key: str | None) -> str | None:
-    """Raises IdempotencyKeyInvalid."""
-    if key is None:
-        return None
-    if not 1 <= len(key) <= KEY_CHARACTERS_MAX or not all(33 <= ord(character) <= 126 for character in key):
-        raise IdempotencyKeyInvalid
-    return key
 
 
 def checked_customer(customer: str | None) -> str | None:

@@ -11,12 +11,13 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from ecosystem.contracts.creditx import Outcome
 from ecosystem.kernel.http.admission import Priority, priority, stand_aside
+from ecosystem.kernel.http.idempotency import REPLAYED, IdempotencyKey, checked_key
 from ecosystem.kernel.http.limits import body_limit
 from ecosystem.kernel.http.pagination import Cursor, Limit, Page, moment_and_id, page_of
 from ecosystem.kernel.http.prefer import Prefer, wait_seconds
 from ecosystem.kernel.http.principal import Principal, requires
 from ecosystem.services.creditx.errors import UploadsBusy
-from ecosystem.services.creditx.model import Status, checked_key
+from ecosystem.services.creditx.model import Status
 from ecosystem.services.creditx.receiving.multipart import OVERHEAD_BYTES_MAX, boundary_of, receive
 from ecosystem.services.creditx.schemas import (
     DocumentReceived,
@@ -79,10 +80,7 @@ def _uploads(routes: APIRouter, service: DocumentService, settings: ServiceSetti
     @routes.post("/v1/documents", status_code=202, openapi_extra=_UPLOAD_FORM)
     @priority(Priority.BULK)
     @body_limit(body_bytes_max, seconds=settings.upload_seconds_max)
-    async def upload_document(
-        request: Request, _: Writer,
-        idempotency_key: Annotated[str | None, Header(description="A fresh UUID for each document.")] = None,
-    ) -> DocumentReceived:  # fmt: skip
+    async def upload_document(request: Request, _: Writer, idempotency_key: IdempotencyKey = None) -> DocumentReceived:
         """Send a document; the answer says where its outcome will be. The same key sends it once, however often."""
         key = checked_key(idempotency_key)
         content_type = request.headers.get("content-type")
@@ -103,7 +101,7 @@ def _uploads(routes: APIRouter, service: DocumentService, settings: ServiceSetti
         headers = {"Location": links["self"]}
         if received.replayed:
             status = (await service.find(received.document_id)).status
-            headers["Idempotency-Replayed"] = "true"
+            headers |= REPLAYED
         shown = DocumentReceived(document_id=received.document_id, status=status, links=links)
         return JSONResponse(shown.model_dump(mode="json"), status_code=202, headers=headers)  # type: ignore[return-value]
 

@@ -1,6 +1,5 @@
 """The use cases of documents: upload, read, store, find, show, erase. `judging` judges, `reviewing` asks people."""
 
-import hashlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +21,7 @@ from ecosystem.kernel.caching.lifetimes import cache_key
 from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.errors import Unavailable
+from ecosystem.kernel.http.idempotency import IdempotencyKeyReused, digest_of_key
 from ecosystem.kernel.ids import Ids
 from ecosystem.kernel.keys.keyring import FreshKey, Keyring
 from ecosystem.kernel.messaging.outbox import Outbox
@@ -30,8 +30,8 @@ from ecosystem.kernel.sandbox.sandbox import Sandbox
 from ecosystem.kernel.sandbox.shared import SharedBytes
 from ecosystem.services.creditx.errors import (
     DocumentNotFound,
-    IdempotencyKeyReused,
     IntakeFull,
+    KindUnknown,
     NotReadYet,
 )
 from ecosystem.services.creditx.following.outcomes import Outcomes
@@ -49,6 +49,7 @@ from ecosystem.services.creditx.model import (
     words_of,
 )
 from ecosystem.services.creditx.paging.pages import Pages
+from ecosystem.services.creditx.reading.kinds import SEVERAL, UNKNOWN, kinds
 from ecosystem.services.creditx.receiving.arrivals import ARRIVAL, Arrivals, reading_by
 from ecosystem.services.creditx.repository import Documents
 from ecosystem.services.creditx.settings import ServiceSettings
@@ -118,7 +119,7 @@ class DocumentService:
         company_key = await self._parts.keyring.company(company)
         told = [sha256.hex(), file_name, published.rules.name, *([customer] if customer is not None else [])]
         fingerprint = company_key.blind_index("\n".join(told))
-        digest = hashlib.sha256(key.encode()).digest() if key is not None else None
+        digest = digest_of_key(key) if key is not None else None
         before, habits = await self._database.read(lambda: self._uploaded(client_id, digest))
         if before is not None:
             return _replayed(before, fingerprint)
@@ -287,7 +288,16 @@ class DocumentService:
         return self._vault.customer(document, await self._vault.key(document))
 
     async def page(self, filters: Mapping[str, Any], query: str | None) -> list[Document]:
-        """Documents, newest first; `query` finds a value as a whole, or documents that have all of its words."""
+        """Documents, newest first; `query` finds a value as a whole, or documents that have all of its words.
+
+        Raises:
+            KindUnknown: there are no documents of this kind, and never will be.
+        """
+        if filters.get("kind") is not None and filters["kind"] not in (known := kinds_known()):
+            raise KindUnknown(
+                f"There is no kind of document called {filters['kind']}. The kinds are {', '.join(known)}.",
+                suggestion="Choose one of the kinds, or leave the filter out.", known=list(known),
+            )  # fmt: skip
         words: list[bytes] | None = None
         whole: bytes | None = None
         if query is not None:
@@ -352,6 +362,10 @@ class DocumentService:
         if habits is None:
             raise CompanyNotKnownYet
         return document, habits
+
+
+def kinds_known() -> tuple[str, ...]:
+    return (*sorted(kind.kind for kind in kinds()), SEVERAL, UNKNOWN)
 
 
 def _replayed(before: tuple[bytes, UUID], fingerprint: bytes) -> Received:

@@ -84,6 +84,11 @@ async def test_a_harmless_file_is_what_its_content_says(
         ("javascript_refused", files.script_in_next_action(), "next.pdf"),
         ("decompression_bomb", files.bomb_in_a_bomb(), "nested.pdf"),
         ("decompression_bomb", files.huge_picture_in_pdf(), "huge.pdf"),
+        ("decompression_bomb", files.text_bomb_in_png(b"zTXt", b"k\0\0"), "text.png"),
+        ("decompression_bomb", files.text_bomb_in_png(b"iTXt", b"k\0\1\0\0\0"), "text.png"),
+        ("decompression_bomb", files.text_bomb_in_png(b"iCCP", b"k\0\0"), "colours.png"),
+        ("too_complex", files.pages_in_a_circle(), "circle.pdf"),
+        ("too_complex", files.nested_without_end(), "nested.pdf"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -14,6 +14,8 @@ from ecosystem.services.creditx.reading.refusal import Refused
 
 VERSION = 2
 _IMAGE_PIXELS_MAX, _PIXELS_MAX = 120_000_000, 6_000_000_000
+# Pillow's own limits of the texts in a PNG have no exception of their own.
+_TEXT_BOMBS = ("Decompressed data too large", "Too much memory used in text chunks")
 _FEW_CHARACTERS = 60
 _SAMPLED_CHARACTERS, _UNKNOWN_SHARE_MAX = 300, 0.15
 _LOADERS = {types.JPEG: "JPEG", types.PNG: "PNG", types.TIFF: "TIFF"}
@@ -71,7 +73,7 @@ def _inspect_pdf(content: bytes, *, pages_max: int, inflated_bytes_max: int) -> 
         raise Refused("javascript_refused")
     # Before any page is loaded, which unfolds what it shows.
     pdf_structure.refuse_dangerous(content, inflated_bytes_max)
-    looks = [_look_at(document, number) for number in range(pages)]
+    looks = [_look_at(document, number, content) for number in range(pages)]
     to_read = [number for number, look in enumerate(looks, 1) if look.needs_reading]
     return {
         "pages": pages, "pages_without_text": len(to_read), "pages_to_read": to_read,
@@ -88,7 +90,7 @@ class _Look:
     text_is_hidden: bool = False
 
 
-def _look_at(document: Any, number: int) -> _Look:
+def _look_at(document: Any, number: int, content: bytes) -> _Look:
     """A page needs reading where it shows something that its text layer does not say.
 
     That is: no text, text whose letters nobody can tell, or a scan with but a stamp or a page number over it. An
@@ -97,6 +99,7 @@ def _look_at(document: Any, number: int) -> _Look:
     try:
         page = document[number]
     except pypdfium2.PdfiumError:
+        pdf_structure.refuse_tangled_pages(content)
         raise Refused("truncated_file") from None
     text = page.get_textpage()
     characters = text.count_chars()
@@ -148,8 +151,9 @@ def _inspect_image(content: bytes, media_type: str, *, pages_max: int) -> dict[s
         # A JPEG is decoded at an eighth: enough to see that all of it is there.
         image.draft("L", (max(1, image.width // 8), max(1, image.height // 8)))
         image.load()
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError):
-        raise Refused("truncated_file") from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:
+        unfolds = str(error).startswith(_TEXT_BOMBS)
+        raise Refused("decompression_bomb" if unfolds else "truncated_file") from None
     return {
         "pages": pages, "pages_without_text": pages, "pages_to_read": list(range(1, pages + 1)),
         "hidden_text_pages": 0, "has_attachments": False,

@@ -13,12 +13,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from pypdf import PdfReader
+from pypdf.errors import LimitReachedError
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, StreamObject
 
 from ecosystem.services.creditx.reading.refusal import Refused
 
 _PIXELS_MAX = 200_000_000
 _OBJECTS_MAX = 200_000
+_PAGE_TREE_DEPTH_MAX = 100
 _TAIL_BYTES = 2048
 
 _STREAM = re.compile(rb"stream\r?\n")
@@ -123,11 +125,35 @@ def walk(content: bytes) -> None:
         found = found or any(_has_script(reader.get_object(number)) for number in reader.xref_objStm)
     except (Refused, MemoryError):
         raise
+    except RecursionError:
+        raise Refused("too_complex") from None
+    except LimitReachedError:
+        raise Refused("decompression_bomb") from None
     except Exception:
         # What cannot be walked cannot be cleared of what the first look found.
         raise Refused("javascript_refused" if _SCRIPT.search(content) else "truncated_file") from None
     if found:
         raise Refused("javascript_refused")
+
+
+def refuse_tangled_pages(content: bytes) -> None:
+    """Raises Refused where the tree of pages leads back into itself, or is deeper than any program makes it."""
+    try:
+        reader = PdfReader(io.BytesIO(content), strict=False)
+        waiting, seen = [(reader.root_object.raw_get("/Pages"), 0)], set()
+        while waiting:
+            reference, depth = waiting.pop()
+            node = reference.get_object()
+            if depth > _PAGE_TREE_DEPTH_MAX or id(node) in seen:
+                raise Refused("too_complex")
+            seen.add(id(node))
+            waiting += [(kid, depth + 1) for kid in list.__iter__(node.get("/Kids", ArrayObject()))]
+    except (Refused, MemoryError):
+        raise
+    except RecursionError:
+        raise Refused("too_complex") from None
+    except Exception:
+        return  # what is no tree of pages is damaged
 
 
 def _has_script(value: Any) -> bool:

@@ -12,7 +12,7 @@ RULES: dict[str, str] = {
     "too_many_pages": "The document has too many pages. Split it.",
     "decompression_bomb": "The content unfolds to more than can be read. Export it again in an ordinary quality.",
     "animated_image": "The image moves. Send one still image for each page, or a PDF.",
-    "too_complex": "The document cannot be read within its time. Print it to PDF and send that file.",
+    "too_complex": "To read the document takes more than it may. Print it to PDF and send that file.",
 }
 
 

@@ -119,10 +119,11 @@ async def _facts(stages: AsyncGenerator[dict[str, Any], None]) -> dict[str, Any]
         answer = await anext(stages)
     except SandboxMemory:
         raise DocumentRefused("decompression_bomb") from None
-    except (SandboxTimeout, SandboxOutput):
+    except (SandboxTimeout, SandboxOutput, SandboxCrash):
         raise DocumentRefused("too_complex") from None
-    except (SandboxCrash, SandboxRaised):
-        raise DocumentRefused("truncated_file") from None
+    except SandboxRaised as error:
+        endless = error.details.get("error") == RecursionError.__name__
+        raise DocumentRefused("too_complex" if endless else "truncated_file") from None
     if broken := answer.get("refused"):
         raise DocumentRefused(broken)
     facts: dict[str, Any] = Facts.model_validate(answer["facts"]).model_dump(mode="json")

@@ -1,0 +1,1 @@
+"""The same request again under the same key."""

@@ -24,11 +24,6 @@ BAR = 0.85
 PROCESSES = 2
 PAGES_PER_ROUND, CLIENTS = 10, 5
 NICENESS = 10
-LOOK_SECONDS = 0.3
-"""Each look is work for the two cores that read: who looks twenty times a second at each document takes one of them."""
-NICENESS = 10
-LOOK_SECONDS = 0.3
-"""A person looks no more often; three clients that ask twenty times a second cost a core of the two."""
 _KINDS = (Kind.CERTIFICATE_OF_INCORPORATION, Kind.TAX_FORM, Kind.REGISTER_EXTRACT, Kind.INVOICE, Kind.KYC_QUESTIONNAIRE)
 
 
@@ -71,8 +66,7 @@ def through(clients: list[Ecosystem], pages: list[Specimen]) -> float:
     def one(client: Ecosystem, mine: list[Specimen]) -> None:
         sent = [client.documents.upload(page.content, name=page.name).document_id for page in mine]
         for document_id in sent:
-            while not client.documents.get(document_id).finished:
-                time.sleep(LOOK_SECONDS)
+            client.documents.follow(document_id)
 
     started = time.perf_counter()
     with ThreadPoolExecutor(len(clients)) as pool:

@@ -3,6 +3,7 @@
 import _posixsubprocess  # noqa: F401 loaded before the lock, so that it is not the import that is refused
 import ctypes
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -59,6 +60,15 @@ def remember(payload: bytes) -> int:
     """How many jobs this process has seen."""
     _prepared.append(1)
     return len(_prepared)
+
+
+def faults_of_repetition(payload: bytes) -> int:
+    """Page faults of allocating and freeing 48 MB ten times, after the first time."""
+    bytearray(48 << 20)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        bytearray(48 << 20)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
 def loop(payload: bytes) -> None:

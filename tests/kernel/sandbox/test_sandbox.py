@@ -102,6 +102,11 @@ class TestWork:
         with pytest.raises(SandboxCrash):
             await anext(stages)
 
+    async def test_memory_that_was_freed_is_used_again(self, sandbox: Sandbox) -> None:
+        pages = 48 << 8
+
+        assert await sandbox.run(f"{HOSTILE}:faults_of_repetition", b"") < pages
+
     async def test_many_jobs_at_once_all_end(self, sandbox: Sandbox) -> None:
         answers = await asyncio.gather(*(sandbox.run(f"{HOSTILE}:echo", b"x" * size) for size in range(40)))
 

@@ -1,6 +1,7 @@
 """One worker: forked ready, locked, rehearsed, given one job, gone. A second job never sees what the first one left."""
 
 import array
+import ctypes
 import json
 import os
 import resource
@@ -22,6 +23,9 @@ BEGUN = b"\x01"
 """Sent before the work: without it the parent may give the job to another worker."""
 _HEADER_BYTES_MAX = 64 << 20
 _FILES_MAX = 8
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT_BYTES = 1 << 30
+_LIBC = ctypes.CDLL(None)
 
 
 def enter(channel: socket.socket, niceness: int, modules: Iterable[str]) -> None:
@@ -43,6 +47,7 @@ def _isolate(channel: socket.socket, niceness: int) -> socket.socket:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
     os.nice(niceness)
+    _keep_memory()
     # Nothing is printed: a parser's complaint may quote the document.
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
@@ -53,6 +58,12 @@ def _isolate(channel: socket.socket, niceness: int) -> socket.socket:
     for limit, value in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_NOFILE, _FILES_MAX)):
         resource.setrlimit(limit, (value, value))
     return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=CHANNEL)
+
+
+def _keep_memory() -> None:
+    """Let the allocator reuse what was freed (mallopt(3)): given back, each large array would be page faults again."""
+    for option in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
+        _LIBC.mallopt(option, _KEPT_BYTES)
 
 
 def _rehearse(modules: Iterable[str]) -> None:

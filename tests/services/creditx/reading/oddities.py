@@ -90,7 +90,7 @@ def scan_with_text(text: str, *, hidden: bool) -> bytes:
     canvas.drawImage(ImageReader(marked(size=(800, 600))), 0, 0, 400, 300)
     written = canvas.beginText(20, 20)
     written.setTextRenderMode(3 if hidden else 0)
-    written.textLine(text)
+    written.textLines(text)
     canvas.drawText(written)
     canvas.save()
     return buffer.getvalue()

@@ -7,6 +7,7 @@ from PIL import Image
 
 from ecosystem.kernel.sandbox.sandbox import Sandbox
 from ecosystem.services.creditx.reading import types
+from ecosystem.services.creditx.reading.extraction import extract
 from ecosystem.services.creditx.reading.images.decoding import PIXELS_MAX, pictures
 from tests.services.creditx import files
 from tests.services.creditx.reading import oddities
@@ -102,6 +103,18 @@ def test_a_large_picture_is_scaled_down_and_keeps_its_size_as_shown() -> None:
     )
 
     assert (picture.width, picture.height, picture.image.size) == (4000, 3000, (1000, 750))
+
+
+@pytest.mark.parametrize(("hidden", "right", "repaired"), [(True, True, 1), (False, False, 0)])
+def test_a_zone_that_a_scanner_read_is_repaired_and_one_that_is_printed_is_not(
+    hidden: bool, right: bool, repaired: int
+) -> None:
+    zone = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\nL898902C36UTO74O8122F1204159ZE184226B<<<<<10"
+    page = oddities.scan_with_text(zone, hidden=hidden)
+
+    (found,) = extract(page, media_type=types.PDF, date_order="DMY")["mrz"]
+
+    assert (found["checks"]["birth_date"], found["repaired"]) == (right, repaired)
 
 
 def brightness(image: Image.Image, place: tuple[int, int]) -> float:

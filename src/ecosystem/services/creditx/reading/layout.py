@@ -23,13 +23,17 @@ CELLS_MAX = 100_000
 
 @dataclass(frozen=True)
 class Frame:
-    """How the upright text lies on the page as shown: turned clockwise by `turn`."""
+    """How the upright text lies on the page as shown: turned clockwise by `turn`.
+
+    `hidden`: a text layer that is never painted, as programs put what they read behind a scan.
+    """
 
     page: int
     width: float
     height: float
     method: Method = "text_layer"
     turn: Turn = 0
+    hidden: bool = False
 
     @property
     def upright_height(self) -> float:

@@ -48,9 +48,10 @@ class Zone:
 def zone_on(lines: Sequence[Line]) -> Zone | None:
     """The first machine-readable zone of a page."""
     cells = tuple(cell for line in lines for cell in line)
-    exact = all(cell.frame.method == "text_layer" for cell in cells)
-    if exact and not any(_FILLER in cell.text for cell in cells):
+    in_layer = all(cell.frame.method == "text_layer" for cell in cells)
+    if in_layer and not any(_FILLER in cell.text for cell in cells):
         return None
+    exact = in_layer and not any(cell.frame.hidden for cell in cells)
     found = find_mrz(ZoneLine(cell.text, cell.page, cell.place, cell.confidence, exact) for cell in cells)
     return Zone(found[0], cells) if found else None
 

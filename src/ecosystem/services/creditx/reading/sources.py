@@ -1,7 +1,8 @@
 """The pages of a file with the text that was found on each: what OCR read, else the page's own text layer."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 import pypdfium2
@@ -14,6 +15,7 @@ from ecosystem.services.creditx.reading.signs.sign import Sign
 
 PDF = "application/pdf"
 _SIGNED_PAGES_MAX = 40
+_FILLERS, _TEXTS_MAX = "<<", 2000
 
 
 @dataclass
@@ -67,10 +69,21 @@ def _page(document: Any, number: int, texts: Mapping[int, Mapping[str, Any]]) ->
         shows = len(document) == 1 or pdfium.FPDFPage_CountObjects(page.raw) > 0
         if not cells and number in texts:
             return _by_ocr(texts[number])
+        if any(_FILLERS in cell.text for cell in cells) and _is_hidden(page):
+            frame = replace(frame, hidden=True)
+            for cell in cells:
+                cell.frame = frame
         signs = signs_on_page(page, number) if cells and number <= _SIGNED_PAGES_MAX else []
         return Source(frame, cells, shows, signs=signs)
     finally:
         page.close()
+
+
+def _is_hidden(page: Any) -> bool:
+    """Whether text of the page is never painted: what another program read off it, with its mistakes."""
+    texts = page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_TEXT], max_depth=2)
+    modes = (pdfium.FPDFTextObj_GetTextRenderMode(text.raw) for text in islice(texts, _TEXTS_MAX))
+    return pdfium.FPDF_TEXTRENDERMODE_INVISIBLE in modes
 
 
 def _by_ocr(text: Mapping[str, Any]) -> Source:

@@ -113,6 +113,55 @@ class TestNoise:
             "D23145890", "1974-08-12", "2031-04-15", "7418529",
         )  # fmt: skip
 
+    @given(paper=papers())
+    def test_what_stands_in_a_text_layer_is_given_as_it_stands(self, paper: Paper) -> None:
+        (zone,) = find_mrz(as_lines(written(paper), exact=True))
+
+        assert (list(zone.lines), zone.repaired, zone.truncated) == (written(paper), 0, ())
+
+    def test_the_last_letter_of_a_name_is_no_filler_that_was_misread(self) -> None:
+        cut = written(a_paper(surname="LEUTHEUSSER SCHOENE", given_names="SOPHIE CHARLOTTE KAETHE"))
+
+        (zone,) = find_mrz(as_lines(cut, exact=True))
+
+        assert cut[0].endswith("CHARLOTTE<K")
+        assert (zone.lines[0], zone.names.given_names) == (cut[0], "SOPHIE CHARLOTTE K")
+
+    def test_a_letter_in_a_date_of_a_text_layer_stays_what_it_is(self) -> None:
+        lines = written(a_paper())
+        altered = [lines[0], lines[1].replace("7408122", "74O8122")]
+
+        (zone,) = find_mrz(as_lines(altered, exact=True))
+
+        assert (zone.lines[1], zone.checks["birth_date"]) == (altered[1], False)
+        assert "birth_date" not in read(altered, exact=True)
+
+    @pytest.mark.parametrize("exact", [True, False])
+    def test_a_line_that_ends_too_early_is_told_and_not_filled_up(self, exact: bool) -> None:
+        names, data = ICAO["TD3"]
+
+        (zone,) = find_mrz(as_lines([names[:24], data[:34]], exact=exact))
+
+        assert (zone.lines, zone.truncated) == ((names[:24], data[:34]), (1, 2))
+        assert set(zone.checks) == {"document_number", "birth_date", "expiry_date"}
+        assert (all(zone.checks.values()), zone.doubts) == (True, ("personal_number", "composite"))
+        values = {value["name"]: value["confidence"] for value in values_of(zone, today=TODAY)}
+        assert "personal_number" not in values
+        assert (values["document_number"] >= 0.85, values["surname"] <= 0.6, values["mrz"] < 0.5) == (True, True, True)
+
+    def test_chance_fills_up_no_line_of_a_text_layer(self) -> None:
+        """With these characters at its end the line would agree with both check digits, if fillers were put in."""
+        (zone,) = find_mrz(as_lines([ICAO["TD3"][1][:33]], exact=True))
+
+        assert (zone.lines[1], zone.truncated) == (ICAO["TD3"][1][:33], (2,))
+
+    def test_fillers_that_a_reader_lost_are_no_end_too_early(self) -> None:
+        names, data = ICAO["TD3"]
+
+        (zone,) = find_mrz(as_lines([names[:-5], data.replace("<<<<<", "<<")]))
+
+        assert (list(zone.lines), zone.truncated) == (ICAO["TD3"], ())
+
     def test_a_name_that_may_go_on_is_not_sure(self) -> None:
         long = a_paper(surname="MONTGOMERY FEATHERSTONEHA", given_names="PRIYA IMOGEN")
 

@@ -272,6 +272,16 @@ class TestZones:
         assert found[1]["detail"] == "The zone and the print differ: birth date."
         assert not any(char.isdigit() for sign in found for char in sign["detail"])
 
+    def test_a_line_that_ends_too_early_is_a_sign_of_its_own(self) -> None:
+        names, data = written(a_paper())
+        (zone,) = find_mrz(as_lines([names, data[:40]], exact=True))
+
+        found = signs_of(b"\xff\xd8\xff", media_type="image/jpeg", values=[], mrz=[zone.as_reading()])
+
+        assert [(sign["sign"], sign["detail"]) for sign in found] == [
+            ("mrz_truncated", "Line 2 of the zone ends before its last character."),
+        ]  # fmt: skip
+
 
 class TestBounds:
     def test_pages_full_of_odd_numbers_cost_a_second_at_most_and_few_signs(self) -> None:

@@ -4,7 +4,7 @@ The line with the dates is known; the others stand above and below it, in the sa
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ecosystem.services.creditx.reading.mrz import fitting, states
 from ecosystem.services.creditx.reading.mrz.fitting import Core
@@ -19,7 +19,7 @@ _FIRST_LETTER = {
 """The letter that a zone may begin with, for each that it is read as."""
 _OF_LETTER: dict[str, tuple[Format, ...]] = {"P": (TD3,), "V": (MRV_A, MRV_B), "I": (TD2,), "A": (TD2,), "C": (TD2,)}
 _HEAD_CHARACTERS = 10
-_LOST_COST = 3.0
+_LOST_COST, _LOST_COST_EXACT = 3.0, 8.0
 _NAMES_LOST = {"code": "", "issuing_state": "", "names": ""}
 
 
@@ -27,7 +27,8 @@ _NAMES_LOST = {"code": "", "issuing_state": "", "names": ""}
 class Arrangement:
     """Elements as read, by name, and what it costs to believe in them. `rows` has one row for each line.
 
-    `numbers` are the places of these rows on the page. `guessed`: a filler in the document number is a guess.
+    `numbers` are the places of these rows on the page. `guessed`: a filler in the document number is a guess. `short`
+    are the lines (from 0) that were read for themselves and with fewer characters than the format has, by their text.
     """
 
     format: Format
@@ -36,6 +37,7 @@ class Arrangement:
     numbers: tuple[int, ...]
     cost: float
     guessed: bool
+    short: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,17 +70,29 @@ def pairs(rows: list[Row], at: int, text: str, core: Core) -> Iterator[Arrangeme
     tail = text[core.end :]
     nationality = states.repaired(core.elements["nationality"])
     for first in firsts:
-        for start in fitting.starts(first.text, nationality):
-            letter = _FIRST_LETTER.get(start.code[0], "")
+        for start in fitting.starts(first.text, nationality, exact=first.row.exact):
+            letter = _first_letter(start, first.row)
             for format_ in _OF_LETTER.get(letter, ()):
                 elements, cost = _second_line(format_, core, head, tail)
                 elements |= {"code": letter + start.code[1:], "issuing_state": start.state, "names": start.rest}
                 cost += start.cost + first.cost + (letter != start.code[0])
                 cost += 0.25 * abs(len(first.text) - format_.length)
-                yield Arrangement(format_, elements, (first.row, row), (first.number, at), cost, head.guessed)
+                rows_, places = (first.row, row), (first.number, at)
+                short = {} if first.number == at else _short(format_, first.text, text)
+                yield Arrangement(format_, elements, rows_, places, cost, head.guessed, short)
     for format_ in (TD3, TD2):
         elements, cost = _second_line(format_, core, head, tail)
-        yield Arrangement(format_, elements | _NAMES_LOST, (row, row), (at,), cost + _LOST_COST, head.guessed)
+        short = {1: text} if joined < 2 * _HEAD_CHARACTERS and len(text) < format_.length else {}
+        cost += _LOST_COST_EXACT if row.exact else _LOST_COST
+        yield Arrangement(format_, elements | _NAMES_LOST, (row, row), (at,), cost, head.guessed, short)
+
+
+def _first_letter(start: fitting.Start, row: Row) -> str:
+    return start.code[0] if row.exact else _FIRST_LETTER.get(start.code[0], "")
+
+
+def _short(format_: Format, *texts: str) -> dict[int, str]:
+    return {line: text for line, text in enumerate(texts) if 0 < len(text) < format_.length}
 
 
 def _second_line(format_: Format, core: Core, head: fitting.Head, tail: str) -> tuple[dict[str, str], float]:
@@ -108,8 +122,8 @@ def cards(rows: list[Row], at: int, text: str, core: Core) -> Iterator[Arrangeme
     tail, tail_cost = fitting.tail_of(text[core.end : end], 12, 1)
     nationality = states.repaired(core.elements["nationality"])
     for first in firsts:
-        for start in fitting.starts(first.text, nationality):
-            letter = _FIRST_LETTER.get(start.code[0], "")
+        for start in fitting.starts(first.text, nationality, exact=first.row.exact):
+            letter = _first_letter(start, first.row)
             if letter not in ("I", "A", "C") or len(start.rest) < _HEAD_CHARACTERS:
                 continue
             for head, optional in fitting.card_heads(start.rest):
@@ -124,4 +138,6 @@ def cards(rows: list[Row], at: int, text: str, core: Core) -> Iterator[Arrangeme
                     names = elements | {"names": third.text}
                     more = third.cost + 0.1 * abs(len(third.text) - TD1.length) * bool(third.text)
                     places = (first.number, at, third.number)
-                    yield Arrangement(TD1, names, (first.row, row, third.row), places, cost + more, head.guessed)
+                    short = {} if joined or end else _short(TD1, first.text, text, third.text)
+                    rows_ = (first.row, row, third.row)
+                    yield Arrangement(TD1, names, rows_, places, cost + more, head.guessed, short)

@@ -1,6 +1,7 @@
 """A zone from its elements: each repaired and proved, the lines as they should read, the value of each element."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ecosystem.services.creditx.reading.mrz import states
@@ -16,6 +17,7 @@ from ecosystem.services.creditx.reading.mrz.proving import Proved, prove_composi
 _CHECK_NAMES = {"optional": "personal_number"}
 _SAME = re.compile(r"(?:K{3,}|X{3,}|C{3,}|L{3,})$")
 _OPTIONAL = ("optional", "optional_2")
+_CUT_OFF_MIN, _PROOFS_ALONE = 2, 3
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,9 @@ class MachineReadableZone:
 
     `lines` have the format's length; one that was not read is empty. `checks`: each check digit by name, true where it
     agrees after repair. `doubts` names the checks that agree only after a repair that the element's type did not force:
-    they may as well be forgeries. `repaired` counts the characters that were changed, added or removed. `exact`: from a
-    text layer.
+    they may as well be forgeries; on lines that end too early also those that cannot be told, which `checks` does not
+    have. `truncated` are these lines (from 1): they are as short in `lines`. `repaired` counts the characters that were
+    changed, added or removed. `exact`: from a text layer.
     """
 
     format: FormatName
@@ -44,12 +47,14 @@ class MachineReadableZone:
     document_number: str
     raw_sex: str
     number_guessed: bool
+    truncated: tuple[int, ...]
 
     def as_reading(self) -> dict[str, object]:
-        """`{"page", "box", "format", "lines", "checks", "doubts", "repaired"}`, for the sealed reading."""
+        """`{"page", "box", "format", "lines", "checks", "doubts", "repaired", "truncated"}`, for the sealed reading."""
         return {
             "page": self.page, "box": list(self.box), "format": self.format, "lines": list(self.lines),
             "checks": dict(self.checks), "doubts": list(self.doubts), "repaired": self.repaired,
+            "truncated": list(self.truncated),
         }  # fmt: skip
 
 
@@ -67,11 +72,11 @@ def build(arranged: Arrangement) -> Reading | None:
     format_, raw, rows = arranged.format, arranged.elements, arranged.rows
     exact, lost = all(row.exact for row in rows), not raw["names"]
     names_length = format_.places["names"].end - format_.places["names"].start
-    names = names_of(raw["names"], names_length)
+    names = names_of(raw["names"], names_length, exact=exact)
     if not lost and (not names.surname or _mostly_digits(raw["names"])):
         return None
     proofs, number, optional = _proofs(format_, raw, exact=exact)
-    text = _unproved(raw, names.written(names_length)) | optional
+    text = (raw if exact else _unproved(raw, names.written(names_length))) | optional
     for name, proof in proofs.items():
         text |= {name: proof.text, f"{name}_check": proof.digit}
     text, composite = _with_composite(format_, text, raw, exact=exact)
@@ -82,24 +87,63 @@ def build(arranged: Arrangement) -> Reading | None:
     doubts = tuple(_CHECK_NAMES.get(name, name) for name, proof in proofs.items() if proof.doubted)
     rights = sum(checks[name] for name in ("document_number", "birth_date", "expiry_date"))
     cost = arranged.cost + 0.25 * min(names.repaired, 4) + (0 if lost or FILLER in raw["names"] else 2)
-    if lost and not (all(checks.values()) and composite and not doubts):
+    truncated = _truncated(arranged, proofs, exact=exact)
+    if lost and not (
+        rights == _PROOFS_ALONE if truncated and exact else all(checks.values()) and composite and not doubts
+    ):
         return None
     if not (rights >= 2 or (rights == 1 and cost <= 4) or cost <= 1.5):
         return None
     repaired = names.repaired + sum(proof.repaired for proof in proofs.values())
     repaired += sum(changes(raw[name], text[name]) for name in ("code", "issuing_state", "nationality", "sex"))
     lost_line = format_.places["names"].line if lost else None
+    score = 3.0 * rights + 1.5 * sum(checks.values()) - cost - 1.5 * len(doubts)
+    score -= 0.3 * (repaired - names.repaired)
+    if truncated & _lines_with_ends(format_):
+        untold = [name for name in ("personal_number", "composite") if name in checks]
+        checks = {name: right for name, right in checks.items() if name not in untold}
+        doubts = tuple(dict.fromkeys([*doubts, *untold]))
+    if format_.places["names"].line in truncated:
+        names = replace(names, truncated=True)
+    lines = list(_lines(format_, text))
+    for at in truncated:
+        lines[at] = _as_short(format_, at, lines[at], arranged.short[at])
     zone = MachineReadableZone(
         format=format_.name, kind=_kind(format_, text["code"]), page=rows[0].page, box=_union(rows),
-        lines=tuple("" if at == lost_line else line for at, line in enumerate(_lines(format_, text))),
+        lines=tuple("" if at == lost_line else line for at, line in enumerate(lines)),
         line_boxes=tuple(row.box for row in rows), checks=checks, doubts=doubts, repaired=repaired,
         confidence=min(row.confidence for row in rows), exact=exact, names=names, proofs=proofs,
         document_number=number or text["document_number"].rstrip(FILLER), raw_sex=raw["sex"],
-        number_guessed=arranged.guessed,
+        number_guessed=arranged.guessed, truncated=tuple(line + 1 for line in sorted(truncated)),
     )  # fmt: skip
-    score = 3.0 * rights + 1.5 * sum(checks.values()) - cost - 1.5 * len(doubts)
-    score -= 0.3 * (repaired - names.repaired)
     return Reading(zone, arranged.numbers, score)
+
+
+def _truncated(arranged: Arrangement, proofs: Mapping[str, Proved], *, exact: bool) -> set[int]:
+    """The lines (from 0) that end before their last character.
+
+    OCR loses fillers within a line too: one that it read is cut off where it is shorter by some characters, does not
+    end in fillers, and no composite check digit says that all is there.
+    """
+    format_, found = arranged.format, set()
+    whole = "composite" in proofs and proofs["composite"].right
+    for line, text in arranged.short.items():
+        proved = whole and any(place.line == line for place in format_.composite)
+        ends = text[-1] == FILLER or text[-1] in LIKE_FILLER
+        if exact or (not proved and len(text) <= format_.length - _CUT_OFF_MIN and not ends):
+            found.add(line)
+    return found
+
+
+def _lines_with_ends(format_: Format) -> set[int]:
+    """Those that a check digit of more than one element ends."""
+    return {format_.places[name].line for name in ("composite_check", "optional_check") if name in format_.places}
+
+
+def _as_short(format_: Format, at: int, fitted: str, read: str) -> str:
+    """The line as far as it was read: what stands where the optional data should be, as it stands."""
+    optional = [place.start for name, place in format_.places.items() if name in _OPTIONAL and place.line == at]
+    return fitted[: optional[0]] + read[optional[0] :] if optional else fitted[: len(read)]
 
 
 def _unproved(raw: dict[str, str], names: str) -> dict[str, str]:
@@ -122,8 +166,8 @@ def _proofs(
     }
     proofs = {
         "document_number": prove_number(raw["document_number"], raw["document_number_check"], exact=exact),
-        "birth_date": prove_date(raw["birth_date"], raw["birth_date_check"]),
-        "expiry_date": prove_date(raw["expiry_date"], raw["expiry_date_check"]),
+        "birth_date": prove_date(raw["birth_date"], raw["birth_date_check"], exact=exact),
+        "expiry_date": prove_date(raw["expiry_date"], raw["expiry_date_check"], exact=exact),
     }
     if "optional_check" in format_.places:
         personal = optional.pop("optional")
@@ -156,7 +200,8 @@ def _with_composite(
 
     def proof(candidate: dict[str, str]) -> Proved:
         lines = _lines(format_, candidate | {"composite_check": FILLER})
-        return prove_composite("".join(_at(lines, place) for place in format_.composite), raw["composite_check"])
+        covered = "".join(_at(lines, place) for place in format_.composite)
+        return prove_composite(covered, raw["composite_check"], exact=exact)
 
     first = proof(text)
     if first.right or exact:

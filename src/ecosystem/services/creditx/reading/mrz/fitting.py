@@ -124,8 +124,14 @@ class Start:
     cost: float
 
 
-def starts(text: str, nationality: str | None) -> Iterator[Start]:
-    """Each way to read the beginning of a zone: as it stands, or with a filler lost or gained, or dust before it."""
+def starts(text: str, nationality: str | None, *, exact: bool) -> Iterator[Start]:
+    """Each way to read the beginning of a zone: as it stands, or with a filler lost or gained, or dust before it.
+
+    `exact`: only as it stands.
+    """
+    if exact:
+        yield Start(text[:2], text[2:5], text[5:], 0.0 if text[2:5].rstrip(FILLER) in states.CODES else 3.0)
+        return
     seen = set()
     for code, rest, shift_cost in (
         (text[:2], text[2:], 0.0), (text[:1] + FILLER, text[1:], 1.0), (text[:1] + FILLER, text[3:], 1.0),

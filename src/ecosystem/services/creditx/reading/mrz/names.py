@@ -34,8 +34,15 @@ class Names:
         return f"{FILLER * 2}".join(parts)[:length].ljust(length, FILLER)
 
 
-def names_of(field: str, length: int) -> Names:
-    """The names in a field as read, of whatever length, that should have had `length` characters."""
+def names_of(field: str, length: int, *, exact: bool = False) -> Names:
+    """The names in a field as read, of whatever length, that should have had `length` characters.
+
+    `exact`: nothing was misread, so nothing is repaired.
+    """
+    if exact:
+        name = field.strip(FILLER)
+        surname, apart, rest = name.partition(FILLER * 2)
+        return Names(_words(surname), _words(rest), 0, bool(apart), len(name) >= length)
     letters = as_letters(field)
     repaired = changes(field, letters)
     letters = letters.lstrip(FILLER)
@@ -46,9 +53,11 @@ def names_of(field: str, length: int) -> Names:
     if not apart and (misread := _SEPARATOR_MISREAD.search(name)):
         surname, rest, sure = name[: misread.start()], name[misread.end() :], False
         repaired += 1
-    given = " ".join(part for part in re.split("<+", rest) if part)
-    surname = " ".join(part for part in surname.split(FILLER) if part)
-    return Names(surname, given, repaired, sure, len(name) >= length)
+    return Names(_words(surname), _words(rest), repaired, sure, len(name) >= length)
+
+
+def _words(field: str) -> str:
+    return " ".join(part for part in field.split(FILLER) if part)
 
 
 def _without_fillers(letters: str) -> tuple[str, int, bool]:

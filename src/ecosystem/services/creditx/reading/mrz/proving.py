@@ -39,8 +39,10 @@ class Proved:
     untellable: bool = False
 
 
-def prove_date(raw: str, raw_digit: str) -> Proved:
-    """A date of six digits; unknown parts are fillers (Doc 9303-3, 4.8)."""
+def prove_date(raw: str, raw_digit: str, *, exact: bool) -> Proved:
+    """A date of six digits; unknown parts are fillers (Doc 9303-3, 4.8). `exact`: nothing is repaired."""
+    if exact:
+        return Proved(raw, raw_digit, agrees(raw, raw_digit))
     text, digit = as_digits(raw), as_digits(raw_digit)
     repaired = changes(raw + raw_digit, text + digit)
     return Proved(text, digit, agrees(text, digit), repaired)
@@ -111,7 +113,7 @@ def _likenesses(raw: str) -> set[str]:
     return found - {raw}
 
 
-def prove_composite(covered: str, raw_digit: str) -> Proved:
+def prove_composite(covered: str, raw_digit: str, *, exact: bool) -> Proved:
     """`covered`: the repaired text of everything that the composite check digit covers, in order."""
-    digit = as_digits(raw_digit)
+    digit = raw_digit if exact else as_digits(raw_digit)
     return Proved("", digit, agrees(covered, digit), changes(raw_digit, digit))

@@ -6,6 +6,7 @@ from typing import Any
 from ecosystem.services.creditx.reading.mrz import states
 from ecosystem.services.creditx.reading.mrz.building import MachineReadableZone
 from ecosystem.services.creditx.reading.mrz.characters import FILLER, LIKE_FILLER, UNTELLABLE
+from ecosystem.services.creditx.reading.mrz.fitting import sex_of
 from ecosystem.services.creditx.reading.mrz.formats import MRV_A, MRV_B, TD1, TD2, TD3, Place
 from ecosystem.services.creditx.reading.mrz.lines import Box
 
@@ -40,7 +41,7 @@ def values_of(zone: MachineReadableZone, *, today: date) -> list[dict[str, Any]]
         _personal_number(zone),
         _value(zone, "mrz", "\n".join(zone.lines) if all(zone.lines) else None, None, _of_zone(zone)),
     ]
-    return [value for value in found if value is not None]
+    return [value for value in found if value is not None and value["raw"]]
 
 
 def _value(
@@ -109,6 +110,8 @@ def _of_names(zone: MachineReadableZone) -> float:
 
 def _of_zone(zone: MachineReadableZone) -> float:
     """All characters right: no surer than the names, which nothing proves."""
+    if zone.truncated:
+        return _WRONG
     return min([_of_names(zone), *(_of(zone, check) for check in zone.checks if check != "composite")])
 
 
@@ -119,7 +122,8 @@ def _of_sex(zone: MachineReadableZone) -> float:
 
 
 def _sex(zone: MachineReadableZone) -> str:
-    return {FILLER: "X"}.get(_text(zone, "sex"), _text(zone, "sex"))
+    sex = sex_of(_text(zone, "sex"))
+    return {FILLER: "X"}.get(sex, sex)
 
 
 def _state(zone: MachineReadableZone, name: str) -> tuple[str, Place, float]:
@@ -135,6 +139,8 @@ def _state(zone: MachineReadableZone, name: str) -> tuple[str, Place, float]:
 
 
 def _personal_number(zone: MachineReadableZone) -> dict[str, Any] | None:
+    if "optional" in zone.proofs and "personal_number" not in zone.checks:
+        return None  # its line ends too early
     if "personal_number" in zone.checks:
         text = _text(zone, "optional").strip(FILLER)
         return _value(zone, "personal_number", text, _place(zone, "optional"), _of(zone, "personal_number"))
@@ -144,7 +150,7 @@ def _personal_number(zone: MachineReadableZone) -> dict[str, Any] | None:
         if name in FORMATS[zone.format].places and (text := _text(zone, name).strip(FILLER)):
             if name == "optional" and zone.proofs["document_number"].digit == FILLER:
                 continue  # it carries the end of the document number
-            sure = zone.checks["composite"] and all(zone.checks.values()) and not zone.doubts
+            sure = zone.checks.get("composite") and all(zone.checks.values()) and not zone.doubts
             untellable = not zone.exact and (text[-1] in LIKE_FILLER or bool(UNTELLABLE & set(text)))
             confidence = _UNTELLABLE if untellable else _AGREEING
             return _value(zone, "personal_number", text, _place(zone, name), confidence if sure else _WRONG)

@@ -1,5 +1,6 @@
 """Goal: commands act, page, explain and refuse as people and scripts need. Method: each on a twin of the API."""
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,6 +116,27 @@ class TestDocuments:
         said = capsys.readouterr().out
         assert "approved" in said.split("{")[0]
         assert json.loads(said[said.index("{") :])["items"][0]["code"] == "empty_file"
+
+    def test_erasing_asks_unless_told_not_to(
+        self, logged_in: Path, twin: Twin, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        (tmp_path / "good.pdf").write_bytes(b"%PDF")
+        assert documents.main(["upload", str(tmp_path / "good.pdf")]) == 0
+
+        monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
+        assert documents.main(["erase", "document-0"]) == 1
+        assert (twin.erased, "the same with --yes" in capsys.readouterr().err) == ([], True)
+
+        answers = iter(["no", "yes"])
+        monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+        monkeypatch.setattr("builtins.input", lambda _: next(answers))
+        assert documents.main(["erase", "document-0"]) == 1
+        assert twin.erased == []
+        assert documents.main(["erase", "document-0"]) == 0
+        assert documents.main(["erase", "document-0", "--yes"]) == 0
+        assert twin.erased == ["document-0"] * 2
+        assert "can never be read again" in capsys.readouterr().out
 
     def test_missing_file_is_named(self, logged_in: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert documents.main(["upload", "/nowhere/a.pdf"]) == 1

@@ -28,6 +28,7 @@ class Twin:
     uploads: dict[str, tuple[str, str]] = field(default_factory=dict)
     looks_until_done: int = 2
     companies: list[dict[str, Any]] = field(default_factory=list)
+    erased: list[str] = field(default_factory=list)
     looks: dict[str, int] = field(default_factory=dict)
 
     def paths(self) -> list[str]:
@@ -105,6 +106,12 @@ def _documents(app: FastAPI, twin: Twin) -> None:
             return JSONResponse({"document_id": document_id, "status": "processing"})
         done = {"status": "completed", "kind": "invoice", "outcome": "approved", "compliance_score": "92.50"}
         return JSONResponse({"document_id": document_id, "a_field_of_tomorrow": 1, **done})
+
+    @app.post("/v1/documents/{document_id}/erase")
+    async def erase(document_id: str) -> Response:
+        twin.erased.append(document_id)
+        erased = {"document_id": document_id, "status": "completed", "erased_at": "2026-11-25T08:00:00Z"}
+        return JSONResponse(erased)
 
     @app.get("/v1/documents/{document_id}/pages/{page}")
     async def picture(document_id: str, page: int, width: int | None = None) -> Response:

@@ -77,6 +77,16 @@ class TestStatus:
 
         assert all(os.stat(f"/proc/{pid}").st_uid != 0 for pid in running)
 
+    def test_what_parses_customers_bytes_has_a_figure_of_its_own(self, fleet: Fleet) -> None:
+        creditx = next(one for one in fleet.status()["processes"] if one["name"] == "creditx-service")
+        (row,) = [line for line in fleet.eco("status").stdout.splitlines() if "its sandbox" in line]
+
+        sandbox = creditx["sandbox"]
+        assert 0 < sandbox["memory_bytes"] < creditx["memory_bytes"]
+        assert (sandbox["spawners"], sandbox["workers"] >= 1) == (1, True)
+        assert "1 spawner, " in row
+        assert "MB" in row
+
     def test_memory_at_rest_is_below_its_limit(self, fleet: Fleet) -> None:
         processes = fleet.status()["processes"]
 

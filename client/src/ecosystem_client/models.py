@@ -81,6 +81,7 @@ class Document(Model):
     pages: int | None = None
     created_at: datetime | None = None
     completed_at: datetime | None = None
+    erased_at: datetime | None = None
 
     @property
     def finished(self) -> bool:

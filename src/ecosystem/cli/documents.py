@@ -1,6 +1,7 @@
 """`eco documents`: send documents, follow them, see what was read and how it was judged."""
 
 import argparse
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from ecosystem.cli.operator import connect_for
 from ecosystem_client import ApiError, Ecosystem
 from ecosystem_client.models import Document, Rule
 
-SUMMARY = "Documents: upload, list, show, result."
+SUMMARY = "Documents: upload, list, show, result, erase."
 STYLES = {
     "approved": "green",
     "rejected": "red",
@@ -30,6 +31,7 @@ def main(arguments: list[str]) -> int:
         Verb("list", "List or search the documents of a company.", _list, _list_options),
         Verb("show", "Show where a document stands.", _show, _one),
         Verb("result", "Show the values read and each rule with its evidence.", _result, _one),
+        Verb("erase", "Destroy what a document says about people, for ever.", _erase, _erase_options),
     )
     return run_noun("documents", SUMMARY, verbs, arguments)
 
@@ -55,6 +57,11 @@ def _list_options(parser: argparse.ArgumentParser) -> None:
 def _one(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("document_id", metavar="ID")
     company_option(parser)
+
+
+def _erase_options(parser: argparse.ArgumentParser) -> None:
+    _one(parser)
+    parser.add_argument("--yes", action="store_true", help="do not ask (needed where nobody can answer)")
 
 
 def _upload(parsed: argparse.Namespace) -> int:
@@ -146,6 +153,31 @@ def _show(parsed: argparse.Namespace) -> int:
         screen.out(f"reason: {screen.clean(reason)}")
     screen.note(f"Next: eco documents result {document.document_id}")
     return 0
+
+
+def _erase(parsed: argparse.Namespace) -> int:
+    with connect_for(parsed.company) as ecosystem:
+        document = ecosystem.documents.get(parsed.document_id)
+        if document.erased_at is None and not parsed.yes and not _confirmed(document):
+            screen.note("Nothing was erased.")
+            return 1
+        document = ecosystem.documents.erase(parsed.document_id)
+    if parsed.json:
+        screen.as_json(document.raw)
+        return 0
+    screen.out(f"Erased {document.document_id} at {screen.when(document.erased_at)}.")
+    screen.out("Its values, names, evidence, reasons and original can never be read again; outcome and times stay.")
+    return 0
+
+
+def _confirmed(document: Document) -> bool:
+    name = f" ({screen.clean(document.file_name)})" if document.file_name else ""
+    screen.note(f"Document {document.document_id}{name}: {document.kind or document.status}, {document.outcome}.")
+    screen.note("Erasing destroys its key: values, evidence, names and original are gone for ever, for everybody.")
+    if not sys.stdin.isatty():
+        screen.note("Next: the same with --yes, if this is what you want")
+        return False
+    return input("Erase it? Type yes: ").strip().lower() == "yes"
 
 
 def _result(parsed: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from ecosystem.fleet.control import ask
 from ecosystem.fleet.errors import FleetRefused
 from ecosystem.fleet.home import Home
 from ecosystem.fleet.place import default_home
-from ecosystem.fleet.processes import process_group_memory_bytes
+from ecosystem.fleet.processes import memory_of_group
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity, Unavailable
 
 CHANGE_SECONDS = 300
@@ -67,9 +67,17 @@ def obey(home: Home, *, as_json: bool, **question: Any) -> int:
 
 
 def with_memory(state: dict[str, Any]) -> dict[str, Any]:
-    """`state` with `memory_bytes` (proportional set size, helpers included) of every process."""
+    """`state` with `memory_bytes` of every process (proportional set size, all below it included).
+
+    `sandbox` is what of it parses customers' bytes: `memory_bytes`, `spawners`, `workers`; None where there is none.
+    """
     for process in state.get("processes", []):
-        process["memory_bytes"] = process_group_memory_bytes(process["pid"]) if process.get("pid") else None
+        found = memory_of_group(process["pid"]) if process.get("pid") else None
+        process["memory_bytes"] = found.total_bytes if found else None
+        process["sandbox"] = (
+            {"memory_bytes": found.sandbox_bytes, "spawners": found.spawners, "workers": found.workers}
+            if found and found.sandbox_bytes else None
+        )  # fmt: skip
     return state
 
 

@@ -3,6 +3,7 @@
 import argparse
 import os
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -58,23 +59,35 @@ def _awaited(home: Home, seconds: float) -> dict[str, Any]:
 
 def _show(home: Home, state: dict[str, Any]) -> None:
     processes = state["processes"]
-    screen.table(_COLUMNS, [_row(process) for process in processes], _STYLES)
+    screen.table(_COLUMNS, [row for process in processes for row in _rows(process)], _STYLES)
     total = sum(process["memory_bytes"] or 0 for process in processes)
     waiting = [process["name"] for process in processes if process["state"] != "ready"]
     told = "all ready" if all_ready(state) else f"{state['state']}; not ready: {', '.join(waiting) or 'the edge'}"
     screen.out(f"{told}. {state.get('reason') or ''}".rstrip())
-    screen.facts((("edge", state.get("edge_url")), ("home", home.path), ("memory", f"{total / 2**20:.0f} MB")))
+    screen.facts((("edge", state.get("edge_url")), ("home", home.path), ("memory", _megabytes(total))))
 
 
-def _row(process: dict[str, Any]) -> tuple[Any, ...]:
-    memory = process["memory_bytes"]
+def _rows(process: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """A process, and beneath it its sandbox with what that alone costs."""
+    memory, sandbox = process["memory_bytes"], process["sandbox"]
     name = process["name"] if process["kind"] != "service" else os.path.basename(process["log"]).removesuffix(".log")
-    return (
+    yield (
         name, process["state"], process["pid"], process["version"],
         uptime(process["started_at"]) if process["pid"] else "", process["restarts"],
-        "" if memory is None else f"{memory / 2**20:.0f} MB",
+        "" if memory is None else _megabytes(memory - (sandbox["memory_bytes"] if sandbox else 0)),
         process["weight"] if process["kind"] == "service" else "", process["reason"],
     )  # fmt: skip
+    if sandbox:
+        within = f"{_count(sandbox['spawners'], 'spawner')}, {_count(sandbox['workers'], 'worker')}"
+        yield (f"  its sandbox ({within})", "", "", "", "", "", _megabytes(sandbox["memory_bytes"]), "", "")
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 2**20:.0f} MB"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def uptime(started_at: str | None) -> str:

@@ -13,12 +13,12 @@ AUDIENCE = "ecosystem"
 ROLES: dict[str, frozenset[str]] = {
     "platform-administrator": frozenset({
         "companies:read", "companies:write", "clients:read", "clients:write", "platform:read", "platform:write",
-        "documents:read", "documents:write", "documents:decide", "runs:read", "runs:write", "events:read",
-        "events:replay", "agents:call",
+        "documents:read", "documents:write", "documents:decide", "documents:erase", "runs:read", "runs:write",
+        "events:read", "events:replay", "agents:call",
     }),
     "company-administrator": frozenset({
         "companies:read", "clients:read", "clients:write", "documents:read", "documents:write", "documents:decide",
-        "runs:read", "runs:write", "events:read", "agents:call",
+        "documents:erase", "runs:read", "runs:write", "events:read", "agents:call",
     }),
     "analyst": frozenset({"documents:read", "documents:write", "documents:decide", "runs:read", "events:read"}),
     "integrator": frozenset({"documents:read", "documents:write", "runs:read", "events:read", "agents:call"}),

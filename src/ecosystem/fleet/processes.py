@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
+# What the processes of a sandbox call themselves.
+_SANDBOX, _SPAWNER, _WORKER = "sandbox ", "sandbox spawner", "sandbox worker"
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -111,6 +113,33 @@ def descendants(pid: int) -> Iterator[int]:
             yield child
 
 
-def process_group_memory_bytes(pid: int) -> int:
-    """A process and all below it."""
-    return sum(memory_bytes(one) or 0 for one in (pid, *descendants(pid)))
+@dataclass
+class Memory:
+    """What a process and all below it cost in bytes (proportional set size); `sandbox_bytes` is a part of it.
+
+    A spawner is a sandbox's process that forks workers; a guardian, which waits for it, is counted in bytes only.
+    """
+
+    total_bytes: int = 0
+    sandbox_bytes: int = 0
+    spawners: int = 0
+    workers: int = 0
+
+
+def memory_of_group(pid: int) -> Memory:
+    found = Memory()
+    for one in (pid, *descendants(pid)):
+        cost_bytes, name = memory_bytes(one) or 0, _name_of(one)
+        found.total_bytes += cost_bytes
+        found.sandbox_bytes += cost_bytes if name.startswith(_SANDBOX) else 0
+        found.spawners += name == _SPAWNER
+        found.workers += name == _WORKER
+    return found
+
+
+def _name_of(pid: int) -> str:
+    """What the process calls itself (see `name_process`)."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""

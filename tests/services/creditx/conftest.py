@@ -70,7 +70,7 @@ class Creditx:
 
     def caller(self, *scopes: str, company_id: UUID | None = None, client_id: str = "client-1") -> httpx.AsyncClient:
         """A client of our company, or of another."""
-        granted = frozenset(scopes or ("documents:read", "documents:write", "documents:decide"))
+        granted = frozenset(scopes or ("documents:read", "documents:write", "documents:decide", "documents:erase"))
         return self.service.client(Principal(client_id, company_id or self.ours, granted))
 
     @cached_property

@@ -202,6 +202,62 @@ class TestErasure:
         assert [item["document_id"] for item in found] == [str(other)]
         assert creditx.audit().count("document_erased") == 1
 
+    async def test_who_may_erase_does_it_once_and_it_is_told_who_it_was(self, creditx: Creditx) -> None:
+        document_id = await creditx.ingest(GOOD.content, "Keller.pdf")
+        officer = creditx.caller("documents:read", "documents:erase", client_id="officer")
+        analyst = creditx.caller("documents:read", "documents:write", "documents:decide")
+        path = f"/v1/documents/{document_id}/erase"
+        refused = await analyst.post(path)
+        first, again = await officer.post(path), await officer.post(path)
+
+        assert (refused.status_code, refused.json()["scopes"]) == (403, ["documents:erase"])
+        assert (first.status_code, first.json()["erased_at"] is None) == (200, False)
+        assert again.json() == first.json()
+        assert (first.json()["file_name"], first.json()["outcome"]) == (None, "approved")
+        told = creditx.harness.platform.rows(
+            "select row_to_json(l)::text from kernel.log l where company_id = %s and type = 'audit_recorded'"
+            " and l::text like '%%document_erased%%'",
+            creditx.ours,
+        )
+        assert len(told) == 1
+        assert "officer" in told[0][0]
+        assert "Keller" not in told[0][0]
+
+    async def test_what_another_company_would_erase_is_not_there_and_stays(self, creditx: Creditx) -> None:
+        document_id = await creditx.ingest(GOOD.content)
+        answer = await creditx.stranger.post(f"/v1/documents/{document_id}/erase")
+
+        assert (answer.status_code, answer.json()["code"]) == (404, "document_not_found")
+        assert (await creditx.get(f"/v1/documents/{document_id}"))["erased_at"] is None
+        assert (await creditx.get(f"/v1/documents/{document_id}/result"))["values"]
+
+    async def test_until_its_retention_ends_the_original_stays_sealed(self, creditx: Creditx) -> None:
+        document_id = await creditx.ingest(GOOD.content)
+        before = creditx.stored()
+        await creditx.client.post(f"/v1/documents/{document_id}/erase")
+
+        assert creditx.stored() == before
+        assert (await creditx.client.get(f"/v1/documents/{document_id}/original")).status_code == 410
+
+    async def test_on_its_way_it_keeps_nothing_that_comes_later_and_asks_nobody(self, creditx: Creditx) -> None:
+        document_id = UUID((await creditx.upload(GOOD.content)).json()["document_id"])
+        _, extract, check, _ = creditx.steps(document_id)
+        await creditx.ask(extract)
+        await creditx.ask(check)
+        with creditx.as_ours():
+            document, terms, _ = await creditx.documents.prepare_store(document_id)
+            await creditx.client.post(f"/v1/documents/{document_id}/erase")
+            await creditx.service.kernel.database.run(lambda: creditx.documents.store(document, terms))
+        await creditx.ask(FailDocument(document_id=document_id, reason="values_erased"))
+
+        assert creditx.harness.platform.rows(
+            "select 1 from creditx.terms where company_id = %s union all"
+            " select 1 from creditx.reviews where company_id = %s", creditx.ours, creditx.ours,
+        ) == []  # fmt: skip
+        assert "compliance_document_review_requested" not in creditx.events()
+        shown = await creditx.get(f"/v1/documents/{document_id}")
+        assert (shown["status"], shown["erased_at"] is None) == ("failed", False)
+
     async def test_a_cached_form_is_sealed_and_goes_with_the_key(self, creditx: Creditx) -> None:
         document_id = await creditx.ingest(GOOD.content)
         cache = creditx.service.kernel.cache
@@ -248,7 +304,7 @@ def _routes(creditx: Creditx, document_id: UUID) -> list[tuple[str, str]]:
         for route in router.routes
         for method in route.methods  # type: ignore[attr-defined]
     ]
-    assert len(found) == 15
+    assert len(found) == 16
     assert all(path.startswith(PREFIXES) for _, path in found)
     return found
 

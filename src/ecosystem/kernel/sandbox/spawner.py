@@ -25,7 +25,6 @@ from contextlib import suppress
 from typing import Any
 
 import orjson
-from setproctitle import setproctitle
 
 from ecosystem.kernel.sandbox import seccomp, worker
 
@@ -47,7 +46,7 @@ def guard(control: socket.socket, account: Account | None) -> None:
     os.environ.clear()
     # A pool of threads, made on import, would be missing in forked workers, which compute alone anyway.
     os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})
-    setproctitle("ecosystem sandbox guardian")
+    seccomp.name_process("sandbox guard")
     while True:
         select.select([control], [], [])
         started = time.monotonic()
@@ -76,7 +75,7 @@ def _spawn_workers(control: socket.socket, account: Account | None) -> None:
     status = 1
     try:
         seccomp.die_with_parent(signal.SIGKILL)
-        setproctitle("ecosystem sandbox spawner")
+        seccomp.name_process("sandbox spawner")
         known: set[str] = set()
         ended: dict[int, int] = {}
         signal.signal(signal.SIGCHLD, lambda *_: _reap(ended))

@@ -44,6 +44,7 @@ def enter(channel: socket.socket, niceness: int, modules: Iterable[str]) -> None
 
 def _isolate(channel: socket.socket, niceness: int) -> socket.socket:
     seccomp.die_with_parent(signal.SIGKILL)
+    seccomp.name_process("sandbox worker")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
     os.nice(niceness)

@@ -49,6 +49,7 @@ _KEEP_READING = """
 update documents set status = case when status = 'completed' then status else 'processing' end,
   kind = %(kind)s, kind_confidence = %(confidence)s, reading = %(reading)s, read_at = %(now)s, updated_at = %(now)s
  where company_id = %(company_id)s and document_id = %(document_id)s and status <> 'completed'
+  and erased_at is null
 """
 
 _KEEP_DECISION = """
@@ -57,6 +58,7 @@ update documents set judged_at = %(now)s, judged_as_of = %(as_of)s, judged_outco
   decision_inputs = %(inputs)s, open_rules = %(open_rules)s, failing = %(failing)s,
   reasons = %(reasons)s, updated_at = %(now)s
  where company_id = %(company_id)s and document_id = %(document_id)s and status <> 'completed'
+  and erased_at is null
 """
 
 _OF_CUSTOMER = f"""
@@ -67,17 +69,24 @@ select {_COLUMNS} from documents d where company_id = %(company_id)s and documen
  order by uploaded_at desc, document_id desc limit %(limit)s
 """  # noqa: S608 constants
 
+# An erased document gets nothing that finds it, however late its outcome comes: both wait for its row.
 _COMPLETE = """
-with gone as (delete from terms where company_id = %(company_id)s and document_id = %(document_id)s
-  and not term = any(%(terms)s)),
+with done as (
+  update documents set status = 'completed', outcome = judged_outcome, completed_at = %(now)s, updated_at = %(now)s,
+    failure = null
+   where company_id = %(company_id)s and document_id = %(document_id)s and status <> 'completed' and erased_at is null
+  returning 1
+),
+gone as (
+  delete from terms where company_id = %(company_id)s and document_id = %(document_id)s and not term = any(%(terms)s)
+    and exists (select from done)
+),
 added as (
   insert into terms (company_id, term, document_id)
-  select %(company_id)s, term, %(document_id)s from unnest(%(terms)s::bytea[]) as term
+  select %(company_id)s, term, %(document_id)s from unnest(%(terms)s::bytea[]) as term where exists (select from done)
   on conflict do nothing
 )
-update documents set status = 'completed', outcome = judged_outcome, completed_at = %(now)s, updated_at = %(now)s,
-  failure = null
- where company_id = %(company_id)s and document_id = %(document_id)s and status <> 'completed'
+select from done
 """
 
 _FAIL = """
@@ -195,17 +204,18 @@ class Documents:
 
     async def erase(self, document_id: UUID, now: datetime) -> bool:
         """Remove what was sealed and what finds it; False where that was done before."""
-        for table in ("terms", "page_texts", "reviews"):
-            await self._execute(
-                f"delete from {table} where company_id = %(company_id)s and document_id = %(document_id)s",  # noqa: S608
-                document_id,
-            )
-        return await self._execute(
+        first = await self._execute(
             "update documents set reading = null, decision = null, decision_inputs = null, decided_reason = null,"
             " customer = null, customer_index = null, file_name = '', erased_at = %(now)s, updated_at = %(now)s"
             " where company_id = %(company_id)s and document_id = %(document_id)s and erased_at is null",
             document_id, now=now,
         ) == 1  # fmt: skip
+        for table in ("terms", "page_texts", "reviews"):
+            await self._execute(
+                f"delete from {table} where company_id = %(company_id)s and document_id = %(document_id)s",  # noqa: S608
+                document_id,
+            )
+        return first
 
     async def of_customer(self, document_id: UUID, limit: int) -> list[Document]:
         """Other documents of the same customer that were read, newest first; none where it belongs to no customer.

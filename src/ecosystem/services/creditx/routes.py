@@ -31,6 +31,7 @@ from ecosystem.services.creditx.settings import ServiceSettings
 
 Reader = Annotated[Principal, Depends(requires("documents:read", company=True))]
 Writer = Annotated[Principal, Depends(requires("documents:write", company=True))]
+Eraser = Annotated[Principal, Depends(requires("documents:erase", company=True))]
 Word = Annotated[str | None, Query(max_length=63, pattern=r"^[a-z][a-z0-9_]*$")]
 _UPLOAD_FORM = {
     "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": {
@@ -149,6 +150,15 @@ def _documents(routes: APIRouter, service: DocumentService, settings: ServiceSet
     async def show_evidence(document_id: UUID, _: Reader) -> EvidenceShown:
         """Each rule with the values it looked at and their places on the pages."""
         return EvidenceShown.of(await service.normal_form(document_id))
+
+    @routes.post("/v1/documents/{document_id}/erase")
+    async def erase_document(document_id: UUID, _: Eraser) -> DocumentShown:
+        """Destroy the document's key: values, evidence, names, reasons and original can never be read again.
+
+        There is no way back. What stays is about no person: id, kind, outcome, score and times, and the original's
+        sealed bytes until its retention ends. Again: the same answer.
+        """
+        return DocumentShown.of(await service.erase(document_id))
 
 
 def _contents(routes: APIRouter, service: DocumentService) -> None:

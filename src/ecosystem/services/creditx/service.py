@@ -258,6 +258,8 @@ class DocumentService:
         if not await self._documents.fail(document_id, code, reasons, now):
             return
         self.outcomes.tell(document_id)
+        if (await self._found(document_id)).erased_at is not None:
+            return  # its values are gone: there is nothing that a person could look at
         await self._documents.ask_review(document_id, now)
         await self._parts.outbox.add(DocumentFailed(document_id=document_id, code=code))
         await self._parts.outbox.add(DocumentReviewRequested(document_id=document_id, reasons=tuple(reasons)))
@@ -337,8 +339,11 @@ class DocumentService:
         await self._vault.key(document)
         return self._parts.objects.open(document.object)
 
-    async def erase(self, document_id: UUID) -> None:
-        """Destroy the document's key: file name, values, evidence and original can never be read again. Repeatable."""
+    async def erase(self, document_id: UUID) -> Document:
+        """Destroy the document's key: file name, values, evidence and original can never be read again. Repeatable.
+
+        Raises DocumentNotFound. The sealed bytes of the original stay until their retention ends; nobody can read them.
+        """
         document = await self.find(document_id)
         await self._parts.cache.delete(cache_key("doc", document_id))
 
@@ -348,6 +353,7 @@ class DocumentService:
                 await self._parts.audit.record("document_erased", str(document_id), before=None, after={"erased": True})
 
         await self._database.run(erase)
+        return await self.find(document_id)
 
     # -- parts of the above ----------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ The long campaign, and the bars on what clients may see of a killed replica, sta
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -27,12 +28,14 @@ def chaos(*arguments: str, timeout_seconds: float) -> "subprocess.CompletedProce
     )  # fmt: skip
 
 
-def folders() -> set[Path]:
-    return set(Path("/tmp").glob("eco-chaos-*"))
+def home_in(said: str) -> Path:
+    """The home that a campaign says it made."""
+    found = re.search(r"starting a platform in (\S+)", said)
+    assert found is not None, said
+    return Path(found.group(1))
 
 
 def test_a_minute_of_faults_breaks_no_promise_and_leaves_nothing() -> None:
-    before = folders()
     done = chaos("--minutes", "1", "--seed", "1", "--json", timeout_seconds=200)
     summary = json.loads(done.stdout)
 
@@ -40,7 +43,7 @@ def test_a_minute_of_faults_breaks_no_promise_and_leaves_nothing() -> None:
     assert {verdict: summary[verdict] for verdict in VERDICTS} == dict.fromkeys(VERDICTS, 0)
     assert summary["faults"] + sum(summary["missed"].values()) + len(summary["impossible"]) >= 12
     assert summary["documents"] > 20
-    assert folders() - before == set()
+    assert not home_in(done.stderr).parent.exists()
 
 
 @pytest.mark.long
@@ -55,13 +58,23 @@ def test_ten_minutes_break_none(seed: int) -> None:
 
 @pytest.mark.long
 def test_a_campaign_that_is_interrupted_ends_its_platform() -> None:
-    before = folders()
+    command = [sys.executable, "-m", "ecosystem", "chaos", "run", "--minutes", "5"]
     with subprocess.Popen(
-        [sys.executable, "-m", "ecosystem", "chaos", "run", "--minutes", "5"], env=tool_environment(),
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+        command, env=tool_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        stdin=subprocess.DEVNULL,
     ) as process:  # fmt: skip
-        eventually_now(lambda: any((folder / "up.log").exists() for folder in folders() - before), within_seconds=60)
+        assert process.stderr is not None
+        home = home_in(process.stderr.readline())
+        eventually_now((home.parent / "up.log").exists, within_seconds=60)
         os.kill(process.pid, signal.SIGTERM)
+        process.stderr.read()
 
-    eventually_now(lambda: folders() == before, within_seconds=90)
-    assert folders() == before
+    eventually_now(lambda: not home.parent.exists(), within_seconds=90)
+    assert not [pid for pid in Path("/proc").glob("[0-9]*") if str(home) in environment_of(pid)]
+
+
+def environment_of(process: Path) -> str:
+    try:
+        return (process / "environ").read_text(errors="replace")
+    except OSError:
+        return ""

@@ -112,10 +112,24 @@ ANSWER_FORGOTTEN = Planted(
     "doubled", "compliance_document_processed of", uploads_per_second=6.0,
 )  # fmt: skip
 
+BREAKER_NEVER_CLOSES = Planted(
+    "a breaker that never closes",
+    [Change(
+        "src/ecosystem/kernel/resilience/breaker.py",
+        "if stay.state is State.OPEN and self._monotonic() > stay.until:",
+        "if stay.state is State.OPEN and self._monotonic() > float('inf'):",
+    )],
+    # Runs that waited go on together and find agents that do not answer: so many time-outs open the breaker.
+    [{"at_seconds": 2, "kind": "lock-table", "target": "absurd.t_orchestrator", "seconds": 1.9},
+     {"at_seconds": 3.9, "kind": "freeze-service", "target": "creditx-1", "seconds": 9},
+     {"at_seconds": 3.9, "kind": "freeze-service", "target": "creditx-2", "seconds": 9}],
+    "stuck", "is still", minutes=0.25, uploads_per_second=6.0,
+)  # fmt: skip
+
 CHEAPEST = (CURSOR_OF_THE_WRONG_COMPANY,)
 OTHERS = (
     ACKNOWLEDGED_BEFORE_COMMIT, CURSOR_WITHOUT_HORIZON, CONSUMER_WITHOUT_INBOX, THAWED_WORKER_WRITES, NO_POLL,
-    ANSWER_FORGOTTEN,
+    ANSWER_FORGOTTEN, BREAKER_NEVER_CLOSES,
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ecosystem_client import AsyncEcosystem, claim_first_administrator_async
@@ -28,6 +29,7 @@ _WARM_UP_SECONDS = 4.0
 SETTLE_SECONDS = 45.0
 _LEVELS_SECONDS = 20.0
 _LEASE_SECONDS = 5
+_OPEN = "[breakers.{}]\nwait_duration_in_open_state_seconds = 5\n"
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Campaign:
         folder = fleets.new_folder()
         # What is kept must still be seen when the campaign has ended.
         own_disk = "the home is to be kept" if self.keep else mount_own(folder / "home")
-        fleet = Fleet(folder, self._settings())
+        fleet = Fleet(folder, self._settings(folder))
         journal = Journal(folder / "journal.jsonl")
         try:
             self.tell(f"starting a platform in {fleet.home}")
@@ -69,8 +71,12 @@ class Campaign:
                     unmount(folder / "home")
                 fleets.remove(folder)
 
-    def _settings(self) -> dict[str, Mapping[str, Any]]:
+    def _settings(self, folder: Path) -> dict[str, Mapping[str, Any]]:
+        policies = folder / "policies.toml"
+        policies.write_text("".join(_OPEN.format(breaker) for breaker in ("instance", "route", "creditx")))
         return {
+            # Breakers try again in seconds, so that they open and close often.
+            "resilience": {"policies_file": str(policies)},
             # Shorter than a freeze may last, so that taking over from a frozen worker is seen too.
             "orchestrator": {"lease_seconds": _LEASE_SECONDS},
             # Files of the archive are made all the time, not once a day.

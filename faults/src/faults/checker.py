@@ -169,6 +169,8 @@ class Checker:
             missing = await self._fleet.sql(questions.not_handled(schema), (name, types, types))
             for event, kind, subject in missing:
                 self.findings.add("lost", f"{name} never handled {event} ({kind} of {subject})")
+            for lane, attempts, code in await self._fleet.sql(questions.parked(schema), (name,)):
+                self.findings.add("stuck", f"an event of {lane} is parked by {name}: {code}, {attempts} attempts")
             for row in await self._fleet.sql(questions.handled_nothing(schema), (name,)):
                 self.findings.add("doubled", f"{name} handled {row[0]}, which is not in the log")
 

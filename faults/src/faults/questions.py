@@ -48,10 +48,6 @@ WRONG: tuple[tuple[str, str, str], ...] = (
     ("doubled", "run {0} is {1} and was told to be completed",
      """select run_id, status from orchestrator.runs r where status <> 'completed' and exists (
           select from kernel.log l where l.type = 'workflow_run_completed' and l.subject = r.run_id::text)"""),
-    ("stuck", "an event of {0} is parked: {1}, {2} attempts, {3}",
-     """select lane, consumer, attempts, code from (
-          select * from orchestrator.parked union all select * from events.parked
-          union all select * from creditx.parked) p"""),
     ("stuck", "{0} gave up {1} of {2}: {3}",
      "select consumer, type, subject, code from kernel.dead_letters where redelivered_at is null"),
     ("doubled", "the archive {0} holds {1} events of {2} in the log",
@@ -125,6 +121,11 @@ def not_handled(schema: str) -> str:
         f" left join {schema}.inbox i on i.consumer = %s and i.event_id = l.event_id"
         " where i.event_id is null and (%s::text[] is null or l.type = any(%s::text[])) order by l.xid, l.id"
     )
+
+
+def parked(schema: str) -> str:
+    """What failed and waits to be tried again; takes a consumer's name."""
+    return f"select lane, attempts, code from {schema}.parked where consumer = %s"
 
 
 def handled_nothing(schema: str) -> str:

@@ -88,14 +88,18 @@ def test_a_changed_policy_holds_within_a_second_and_a_wrong_one_changes_nothing(
 
     file.write_text('[authorisation]\n"orchestrator-agent -> validation-agent" = []\n')
     assert fleet.eco("policies", "check").returncode == 0
-    assert outcome() == "review"
+    eventually_now(lambda: outcome() == "review", within_seconds=20)
 
     file.write_text('[authorisation]\n"orchestrator-agent -> validation-agent" = ["guess"]\n')
     refused = fleet.eco("policies", "check")
     assert (refused.returncode, "policies.toml:2: validation-agent does not know guess" in refused.stderr) == (1, True)
-    assert outcome() == "review"
-    told = fleet.eco("logs", "creditx", "--level", "error").stdout
-    assert told.count("policies refused; the former ones hold") == 1
+
+    def told() -> int:
+        assert outcome() == "review"
+        return fleet.eco("logs", "creditx", "--level", "error").stdout.count("policies refused")
+
+    assert eventually_now(told, within_seconds=20) == 1
+    assert told() == 1
 
     file.unlink()
-    assert outcome() == "approved"
+    eventually_now(lambda: outcome() == "approved", within_seconds=20)

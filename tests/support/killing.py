@@ -35,7 +35,7 @@ Work = Callable[..., Awaitable[None]]
 class Victim:
     """`work(**values)`, a function of a test module, in a process of its own."""
 
-    def __init__(self, work: Work, **values: Any) -> None:
+    def __init__(self, work: Work, /, **values: Any) -> None:
         target = f"{work.__module__}:{work.__name__}"
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.killing", target, json.dumps(values)], cwd=ROOT,
@@ -98,7 +98,7 @@ def held(admin_url: str, statement: str) -> Iterator[Place]:
                 connection.rollback()
 
 
-def killed_while_it_waits(admin_url: str, statement: str, work: Work, **values: Any) -> None:
+def killed_while_it_waits(admin_url: str, statement: str, work: Work, /, **values: Any) -> None:
     """`work` killed where it needs what `statement` locks. Returns when the server, too, has done with it."""
     with held(admin_url, statement) as place:
         victim = Victim(work, **values)

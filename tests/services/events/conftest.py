@@ -1,10 +1,12 @@
 """events-service on a database of its own, with an archive in a folder."""
 
+import gzip
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import orjson
 import pytest
 
 from ecosystem.contracts.creditx import DocumentFailed
@@ -14,6 +16,9 @@ from ecosystem.kernel.messaging.log import EventLog
 from ecosystem.kernel.runtime.contracts import ContractIndex
 from ecosystem.kernel.testing.harness import KernelHarness, ServiceHarness
 from ecosystem.services.events.app import build
+from ecosystem.services.events.repository import ArchiveRepository
+from ecosystem.services.events.service import ArchiveService
+from ecosystem.services.events.settings import ServiceSettings
 from tests.kernel.db.fixtures import Platform
 from tests.support.poll import eventually
 
@@ -30,6 +35,18 @@ async def harness(platform: Platform, tmp_path: Path) -> AsyncIterator[KernelHar
 @pytest.fixture
 async def events(harness: KernelHarness) -> ServiceHarness:
     return await harness.service(build, "events-service", "events")
+
+
+async def archived(events: ServiceHarness) -> list[dict[str, dict[str, str]]]:
+    """Every event in the archive of ZURICH, in its order, out of its files."""
+    kernel = events.kernel
+    archive = ArchiveService(
+        kernel.database, ArchiveRepository(kernel.database, "archive"), kernel.objects, kernel.clock, kernel.ids,
+        ServiceSettings(),
+    )  # fmt: skip
+    files = await archive.files(ZURICH, None, 10)
+    contents = [gzip.decompress(await archive.content(file)) for file in reversed(files)]
+    return [orjson.loads(line) for content in contents for line in content.splitlines()]
 
 
 async def publish(events: ServiceHarness, *codes: str, company: UUID | None = ZURICH, **about: Any) -> UUID:

@@ -1,10 +1,8 @@
 """Goal: every event stands once in a chained, encrypted archive. Method: the real consumer, job and object store."""
 
-import gzip
 from datetime import UTC, date, datetime
 from uuid import UUID, uuid4
 
-import orjson
 import pytest
 
 from ecosystem.contracts.creditx import DocumentFailed
@@ -16,7 +14,7 @@ from ecosystem.kernel.testing.harness import KernelHarness, ServiceHarness
 from ecosystem.services.events import model
 from ecosystem.services.events.model import Place, Waiting
 from tests.kernel.db.fixtures import Platform
-from tests.services.events.conftest import GENEVA, ZURICH, publish
+from tests.services.events.conftest import GENEVA, ZURICH, archived, publish
 
 READER = Principal("amy", ZURICH, frozenset({"events:read"}))
 TODAY = date(2026, 11, 24)
@@ -58,7 +56,7 @@ class TestArchive:
         assert platform.rows("select archive, count(*) from events.pending group by 1 order by 1") == [
             (str(ZURICH), 1), (str(GENEVA), 1)
         ]  # fmt: skip
-        lines = await self.lines(events)
+        lines = await archived(events)
         assert [line["data"]["code"] for line in lines] == [f"c{number}" for number in range(6)]
         assert {line["companyid"] for line in lines} == {str(ZURICH)}
 
@@ -76,21 +74,6 @@ class TestArchive:
             (str(ZURICH), 1), ("platform", 1)
         ]  # fmt: skip
         assert platform.rows("select count(*) from events.pending") == [(0,)]
-
-    @staticmethod
-    async def lines(events: ServiceHarness) -> list[dict[str, dict[str, str]]]:
-        from ecosystem.services.events.repository import ArchiveRepository
-        from ecosystem.services.events.service import ArchiveService
-        from ecosystem.services.events.settings import ServiceSettings
-
-        kernel = events.kernel
-        archive = ArchiveService(
-            kernel.database, ArchiveRepository(kernel.database, "archive"), kernel.objects, kernel.clock, kernel.ids,
-            ServiceSettings(),
-        )  # fmt: skip
-        files = await archive.files(ZURICH, None, 10)
-        contents = [gzip.decompress(await archive.content(file)) for file in reversed(files)]
-        return [orjson.loads(line) for content in contents for line in content.splitlines()]
 
 
 class TestEventBusAgent:

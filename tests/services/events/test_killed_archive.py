@@ -9,8 +9,7 @@ import pytest
 
 from ecosystem.kernel.testing.harness import ServiceHarness
 from tests.kernel.db.fixtures import Platform
-from tests.services.events.conftest import publish
-from tests.services.events.test_archive import TestArchive as archive
+from tests.services.events.conftest import archived, publish
 from tests.support.killing import GATE, wait_at_commit
 from tests.support.one_job import killed_job
 
@@ -44,5 +43,5 @@ async def test_killed_writer_of_a_file(
     assert [file[:2] for file in files] == [(1, 3), (2, 3)]
     assert (files[0][3], files[1][3]) == (None, files[0][2])
     assert len(stored(tmp_path)) == 2
-    assert [line["data"]["code"] for line in await archive.lines(events)] == codes
+    assert [line["data"]["code"] for line in await archived(events)] == codes
     assert platform.rows("select count(*) from events.pending") == [(0,)]

@@ -1,5 +1,6 @@
 """Goal: damage is found and told once, retention is kept. Method: the service on real files and a real database."""
 
+import os
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -87,6 +88,17 @@ class TestSweep:
         care.clock.advance(timedelta(hours=24).total_seconds())
         await care.check()
         assert (await care.shown())["last_sweep"]["started_at"] > first["started_at"]
+
+    async def test_its_end_removes_what_killed_writers_left(self, care: Care) -> None:
+        ref = await care.put(AMY, b"content")
+        left = care.file(ref).with_name(f"{ref.digest}#1")
+        left.write_bytes(b"con")
+        two_days_ago = (care.clock.now() - timedelta(days=2)).timestamp()
+        os.utime(left, (two_days_ago, two_days_ago))
+        await care.check()
+
+        assert not left.exists()
+        assert care.file(ref).exists()
 
     async def test_empty_storage_is_a_whole_sweep(self, care: Care) -> None:
         await care.check()

@@ -28,6 +28,7 @@ from ecosystem.kernel.objects.settings import ObjectsSettings
 from ecosystem.kernel.objects.store import FolderStore, Stored
 
 _READ_CHUNKS = 16
+_UNFINISHED_FOR = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -182,6 +183,10 @@ class Objects:
         async for stored in self._store.list(str(company_id) if company_id else None, after and _path(after)):
             if (name := _name(stored.path)) is not None:
                 yield name
+
+    async def remove_unfinished(self) -> int:
+        """Remove what killed writers left, a day after: no writer takes that long. How many. StorageUnavailable."""
+        return await self._store.remove_unfinished(self._clock.now() - _UNFINISHED_FOR)
 
     async def ping(self) -> None:
         """Raises StorageUnavailable."""

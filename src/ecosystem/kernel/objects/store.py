@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 
 _SETTLED_MAX = 20_000
+_UNFINISHED = re.compile(r"[0-9a-f]{64}#[0-9]+")
+"""obstore writes beside the object, under its name and a number, and never lists such a file."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,20 @@ class FolderStore:
                 continue
             async for stored in self.list(path, after):
                 yield stored
+
+    async def remove_unfinished(self, before: datetime) -> int:
+        """Remove what writers left that were killed in the middle, and that nobody wrote to since `before`."""
+        with _translated():
+            return await asyncio.to_thread(self._remove_unfinished, before.timestamp())
+
+    def _remove_unfinished(self, before: float) -> int:
+        found = [
+            file for file in self.folder.rglob("*#*")
+            if _UNFINISHED.fullmatch(file.name) and file.stat().st_mtime < before
+        ]  # fmt: skip
+        for file in found:
+            file.unlink(missing_ok=True)
+        return len(found)
 
     async def ping(self) -> None:
         """Raises StorageUnavailable where nothing could be written."""

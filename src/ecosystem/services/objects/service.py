@@ -55,6 +55,8 @@ class CareService:
     async def check_some(self) -> Round | None:
         """One round of the present sweep, or of a new one when it is due; None where nothing is due.
 
+        The round that ends a sweep removes what killed writers left.
+
         Reads without a unit of work, then keeps what it saw and tells of new damage in one. A round that is broken
         off is done again.
 
@@ -75,6 +77,8 @@ class CareService:
         if ended:
             seen.sweep = replace(seen.sweep, finished_at=self._clock.now())
         await self._db.run(lambda: self._keep(seen))
+        if ended:
+            await self._objects.remove_unfinished()
         if self._settings.delete_expired:
             for name in seen.expired:
                 await self._delete(name)

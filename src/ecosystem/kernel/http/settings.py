@@ -17,9 +17,11 @@ class HttpSettings(Settings):
     keep_alive_seconds: int = Field(
         default=75, ge=1, le=600, description="Longer than the edge keeps idle connections."
     )
-    connections_max: int = Field(default=2000, ge=10, le=100_000)
+    connections_max: int = Field(default=2000, ge=10, le=100_000, description="Connections of one process.")
     token_skew_seconds: float = Field(default=30, ge=0, le=300, description="How far two clocks may differ.")
-    basic_cache_seconds: float = Field(default=60, ge=0, le=60)
+    basic_cache_seconds: float = Field(
+        default=60, ge=0, le=60, description="How long an exchange of HTTP Basic for a token serves."
+    )
     keys_refetch_seconds: float = Field(
         default=5, ge=0.1, le=300, description="Pause between looks for an unknown key."
     )

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 
+from ecosystem.contracts.creditx import Outcome
 from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.http.pagination import Cursor, Limit, Page, moment_and_id, page_of
 from ecosystem.kernel.http.principal import Principal, requires
@@ -56,6 +57,6 @@ def router(service: ReviewService, clock: Clock) -> APIRouter:
     @routes.post("/v1/reviews/{document_id}/decide")
     async def decide_review(document_id: UUID, decision: Decision, caller: Decider) -> ReviewShown:
         """Decide a review that the caller holds; the same decision again gives the same answer."""
-        return shown(await service.decide(document_id, caller.client_id, decision.outcome, decision.reason))
+        return shown(await service.decide(document_id, caller.client_id, Outcome(decision.outcome), decision.reason))
 
     return routes

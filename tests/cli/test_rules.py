@@ -7,7 +7,7 @@ from pathlib import Path
 import certifi
 import pytest
 
-from ecosystem.cli import company, login, reviews, rules
+from ecosystem.cli import company, login, reviews, rules, steps
 from ecosystem.cli.operator import FIRST_CREDENTIAL
 from ecosystem.services.creditx.judging.bench import BENCH
 from tests.client.twin import Twin, served
@@ -75,7 +75,7 @@ class TestRules:
 
     def test_an_unknown_document_is_told(self, logged_in: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert rules.main(["explain", "nobody"], BENCH) == 1
-        assert "Next: Check the id." in capsys.readouterr().err
+        assert "Next: eco documents list" in capsys.readouterr().err
 
     def test_a_file_is_checked_without_a_platform(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         wrong = tmp_path / "wrong.yaml"
@@ -112,6 +112,14 @@ class TestReviews:
         assert json.loads(capsys.readouterr().out)["decision"]["outcome"] == "rejected"
         assert reviews.main(["list"]) == 0
         assert "Nothing awaits a decision." in capsys.readouterr().err
+
+    def test_a_next_step_is_a_command(self, logged_in: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        for code in steps.STEPS:
+            refused = steps.STEPS[code]
+            assert "eco " in refused
+            assert not any(verb in refused for verb in ("POST", "GET", "/v1/"))
+        assert reviews.main(["claim", SECOND]) == 1
+        assert "Next: eco reviews list --free" in capsys.readouterr().err
 
     def test_who_holds_it_is_told(self, logged_in: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert reviews.main(["claim", SECOND]) == 1

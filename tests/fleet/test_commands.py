@@ -36,6 +36,17 @@ class TestConfig:
         assert "eco.toml:3" in shown
         assert "environment variable ECO_CREDITX_PAGES_MAX" in shown
 
+    def test_every_setting_has_a_meaning_and_reads_as_in_the_file(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert eco("config", "show", "--json") == 0
+        settings = {f"{one['section']}.{one['name']}": one for one in json.loads(capsys.readouterr().out)["settings"]}
+
+        assert [name for name, one in settings.items() if not one["description"]] == []
+        assert settings["authn.regions"]["value"] == '["eu", "ch", "uk", "us", "ap"]'
+        assert settings["agents.answers_kept"]["value"] == "P14D"
+        assert settings["creditx.pages_max"]["allowed"] == "1 to 10000"
+        assert settings["creditx.inspect_seconds_max"]["allowed"] == "above 0 to 60"
+        assert settings["telemetry.level"]["allowed"] == "debug, info, warning or error"
+
     @pytest.mark.parametrize(
         ("text", "place"),
         [

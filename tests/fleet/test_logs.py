@@ -12,6 +12,8 @@ from ecosystem.kernel.errors import NotFound
 
 LINE = '{"timestamp":"2026-11-24T05:00:00.123Z","level":"error","service":"creditx-service","trace_id":"t1",' \
     '"message":"service failed","context":{"error":{"type":"X","text":"no room"}}}'  # fmt: skip
+# The cache tells the time of its machine.
+LOCAL_HOUR = datetime(2026, 11, 24, 9, 51, 30).astimezone(UTC).hour
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -48,6 +50,12 @@ def test_a_name_means_its_slots(tmp_path: Path) -> None:
         files_of(tmp_path, "nobody")
 
 
+def test_a_refusal_of_the_edge_is_found_by_its_request() -> None:
+    line = parse("edge", '{"timestamp": "2026-11-24T05:00:00Z", "request_id": "r1", "trace_id": "t1"}', EPOCH)
+
+    assert [Filter(None, "debug", trace).wants(line) for trace in ("r1", "t1", "x")] == [True, True, False]
+
+
 def test_lines_are_filtered_by_time_level_and_trace() -> None:
     line = parse("creditx-1", LINE, EPOCH)
 
@@ -62,6 +70,10 @@ def test_lines_are_filtered_by_time_level_and_trace() -> None:
     [
         ("2026-11-24 05:00:00.123 UTC [7] FATAL:  no", "critical", 5),
         ("[2026-11-24 07:00:00.123][1][warning][main] [source] x", "warning", 7),
+        ("2026-11-24 05:00:00.123 UTC [7] FATAL:  terminating connection due to administrator command", "info", 5),
+        ("2026-11-24 05:00:00.123 UTC [7] FATAL:  the database system is starting up", "info", 5),
+        ("25572:M 24 Nov 2026 09:51:30.279 # WARNING Memory overcommit must be enabled!", "warning", LOCAL_HOUR),
+        ("25572:M 24 Nov 2026 09:51:30.282 * Configuration loaded", "info", LOCAL_HOUR),
         ("Traceback (most recent call last):", "info", 0),
     ],
 )

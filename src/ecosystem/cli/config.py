@@ -41,11 +41,14 @@ def _show(parsed: argparse.Namespace, kinds: Sequence[type[Settings]]) -> int:
     if parsed.json:
         screen.as_json({"file": source.path, "settings": [vars(setting) for setting in found]})
         return 0
-    columns = ("setting", "value", *(("origin",) if parsed.origin else ()), "meaning")
+    columns = ("setting", "value", "range", *(("origin",) if parsed.origin else ()), "meaning")
     rows = [
-        (f"{one.section}.{one.name}", one.value, *((one.origin,) if parsed.origin else ()), one.description)
+        (
+            f"{one.section}.{one.name}", one.value, one.allowed, *((one.origin,) if parsed.origin else ()),
+            one.description,
+        )
         for one in found
-    ]
+    ]  # fmt: skip
     screen.table(columns, rows)
     return 0
 
@@ -70,8 +73,8 @@ def explained(source: Source, kind: type[Settings]) -> list[Origin]:
     ]  # fmt: skip
 
 
-def _rest(one: Origin) -> tuple[str, str]:
-    return one.origin, one.description
+def _rest(one: Origin) -> tuple[str, str, str]:
+    return one.origin, one.description, one.allowed
 
 
 def _variables(source: Source, kind: type[Settings]) -> set[str]:

@@ -23,6 +23,13 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _LEVEL_WORDS = re.compile(
     r"\b(FATAL|PANIC|ERROR|CRITICAL|critical|error|WARNING|warning|DEBUG|debug)\b(?!\])|\[(debug|info|warning|error|critical)\]\["
 )
+# Valkey and Redis: `25572:M 26 Nov 2026 00:51:30.279 * ready`; PostgreSQL says FATAL to each client it sends away.
+_CACHE_TIME = re.compile(r"^\d+:[A-Z] (\d\d \w{3} \d{4} \d\d:\d\d:\d\d\.\d{3}) ([.*#-])")
+_CACHE_LEVELS = {".": "debug", "-": "info", "*": "info", "#": "warning"}
+_ORDERLY = re.compile(
+    r"FATAL:  (?:terminating .* due to administrator command|the database system is (?:shutting down|starting up)"
+    r"|the database system is not yet accepting connections)"
+)
 _PLAIN_TIME = re.compile(r"\[?(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d{3})\d*(?: UTC|Z)?\]?")
 
 
@@ -46,9 +53,14 @@ class Filter:
     def wants(self, line: Line) -> bool:
         if self.since is not None and line.at < self.since:
             return False
-        if self.trace is not None and (line.entry is None or line.entry.get("trace_id") != self.trace):
+        if self.trace is not None and not _is_of(line.entry or {}, self.trace):
             return False
         return LEVELS.index(line.level) >= LEVELS.index(self.level)
+
+
+def _is_of(entry: dict[str, Any], trace: str) -> bool:
+    """What the edge refuses itself it tells by its request id, which stands beside the trace in its log."""
+    return trace in (entry.get("trace_id"), entry.get("request_id"))
 
 
 def main(arguments: list[str]) -> int:
@@ -57,7 +69,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("-f", "--follow", action="store_true", help="go on with new lines until Ctrl-C")
     parser.add_argument("--since", type=_since, metavar="WHEN", help="90s, 15m, 2h, 1d ago, or an ISO time")
     parser.add_argument("--level", choices=LEVELS, default="debug", help="this level and worse")
-    parser.add_argument("--trace", metavar="ID", help="only lines of this trace")
+    parser.add_argument("--trace", metavar="ID", help="only lines of this trace, or of this request at the edge")
     parser.add_argument("--json", action="store_true", help="print each line as JSON")
     parsed = parser.parse_args(arguments)
     return guarded("eco logs", lambda: _logs(parsed))
@@ -123,11 +135,15 @@ def parse(source: str, raw: str, before: datetime) -> Line:
         level = str(entry.get("level", "info"))
         at = datetime.fromisoformat(str(entry["timestamp"]).replace("Z", "+00:00"))
         return Line(source, at, level if level in LEVELS else "info", str(entry.get("message", "")), entry)
+    if match := _CACHE_TIME.match(raw):
+        at = datetime.strptime(match.group(1), "%d %b %Y %H:%M:%S.%f").astimezone(UTC)
+        return Line(source, at, _CACHE_LEVELS[match.group(2)], raw, None)
     if match := _PLAIN_TIME.search(raw):
         before = datetime.fromisoformat(match.group(1).replace(" ", "T")).replace(tzinfo=UTC)
     word = _LEVEL_WORDS.search(raw)
     said = (word.group(1) or word.group(2) or "").lower() if word else "info"
     level = {"fatal": "critical", "panic": "critical"}.get(said, said)
+    level = "info" if _ORDERLY.search(raw) else level
     return Line(source, before, level if level in LEVELS else "info", raw, None)
 
 

@@ -8,15 +8,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ecosystem.cli import screen
+from ecosystem.cli.steps import STEPS
 from ecosystem.kernel.errors import EcosystemError
 from ecosystem_client import ApiError, EcosystemFailure
 from ecosystem_client.reading import Model, Page
 
 T = TypeVar("T", bound=Model)
-
-
-def _no_options(parser: argparse.ArgumentParser) -> None:
-    pass
 
 
 @dataclass(frozen=True)
@@ -26,7 +23,7 @@ class Verb:
     name: str
     summary: str
     run: Callable[[argparse.Namespace], int]
-    options: Callable[[argparse.ArgumentParser], None] = _no_options
+    options: Callable[[argparse.ArgumentParser], None] | None = None
 
 
 def run_noun(name: str, summary: str, verbs: Sequence[Verb], arguments: list[str]) -> int:
@@ -34,7 +31,8 @@ def run_noun(name: str, summary: str, verbs: Sequence[Verb], arguments: list[str
     chosen = parser.add_subparsers(metavar="VERB", required=True)
     for verb in verbs:
         below = chosen.add_parser(verb.name, help=verb.summary, description=verb.summary)
-        verb.options(below)
+        if verb.options is not None:
+            verb.options(below)
         below.add_argument("--json", action="store_true", help="print JSON, as the platform answered")
         below.set_defaults(run=verb.run)
     parsed = parser.parse_args(arguments)
@@ -51,7 +49,7 @@ def guarded(prog: str, work: Callable[[], int]) -> int:
         return refuse(prog, error.message, error.next_step)
     except ApiError as error:
         trace = f"eco logs --trace {error.trace_id}" if error.trace_id and error.status >= 500 else None
-        return refuse(prog, f"{error.detail} ({error.code})", error.next_step or trace)
+        return refuse(prog, f"{error.detail} ({error.code})", STEPS.get(error.code) or error.next_step or trace)
     except EcosystemFailure as error:
         return refuse(prog, str(error), "eco status shows what runs and what does not")
     except OSError as error:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from ecosystem.cli import explaining, screen
 from ecosystem.cli.noun import Verb, company_option, run_noun
-from ecosystem.cli.operator import connect_for
+from ecosystem.cli.operator import connect, connect_for
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity
 from ecosystem_client import ApiError, Ecosystem
 from ecosystem_client.models import Document, Judgement, RuleSet
@@ -38,7 +38,7 @@ class RuleSetDiffers(EcosystemError):
 def main(arguments: list[str], bench: Bench) -> int:
     """`bench` is found by `__main__`: commands import no service."""
     verbs = (
-        Verb("list", "List the versions of rule sets that judge or have judged.", _list, company_option),
+        Verb("list", "List the versions of rule sets that judge or have judged.", _list),
         Verb("show", "Show the text of a rule set.", _show, _show_options),
         Verb("check", "Say by line what is wrong with a rule set; needs no platform.", _check(bench), _file),
         Verb("test", "Run the tests inside a rule set; needs no platform.", _test(bench), _file_or_shipped),
@@ -51,7 +51,6 @@ def main(arguments: list[str], bench: Bench) -> int:
 def _show_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME")
     parser.add_argument("--version", type=int, help="default: the newest")
-    company_option(parser)
 
 
 def _file(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +72,7 @@ def _replay_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _list(parsed: argparse.Namespace) -> int:
-    with connect_for(parsed.company) as ecosystem:
+    with connect() as ecosystem:
         found = ecosystem.rule_sets.list()
     if parsed.json:
         screen.as_json({"items": [one.raw for one in found]})
@@ -84,7 +83,7 @@ def _list(parsed: argparse.Namespace) -> int:
 
 
 def _show(parsed: argparse.Namespace) -> int:
-    with connect_for(parsed.company) as ecosystem:
+    with connect() as ecosystem:
         found = ecosystem.rule_sets.get(parsed.name, parsed.version)
     if parsed.json:
         screen.as_json(found.raw)
@@ -124,7 +123,12 @@ def _test(bench: Bench) -> Any:
                 for one in ran
                 for test in one["tests"]
             ]
-            screen.table(("rule set", "test", "result", "what came instead"), rows, STYLES)
+            if rows:
+                screen.table(("rule set", "test", "result", "what came instead"), rows, STYLES)
+            for one in ran:
+                if not one["tests"]:
+                    why = "it cannot be read" if one["problems"] else "there is none inside it"
+                    screen.out(screen.clean(f"{one['rule_set']}: no test ran, {why}."))
         return 1 if any(one["problems"] or any(test["wrong"] for test in one["tests"]) for one in ran) else 0
 
     return test

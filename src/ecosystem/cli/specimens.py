@@ -40,10 +40,10 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--seed", type=int, default=1, help="another seed, other documents (default: 1)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to; made if absent")
-    parser.add_argument("--kind", type=Kind, choices=list(Kind), metavar="KIND", help=", ".join(Kind))
+    parser.add_argument("--kind", type=str, choices=[*map(str, Kind)], metavar="KIND", help=", ".join(Kind))
     parser.add_argument("--language", choices=LANGUAGES, help="what they are written in")
-    parser.add_argument("--quality", type=Quality, choices=list(Quality), metavar="QUALITY", help=", ".join(Quality))
-    parser.add_argument("--fault", type=Fault, choices=list(Fault), metavar="FAULT", help=", ".join(Fault))
+    parser.add_argument("--quality", type=str, choices=[*map(str, Quality)], metavar="QUALITY", help=", ".join(Quality))
+    parser.add_argument("--fault", type=str, choices=[*map(str, Fault)], metavar="FAULT", help=", ".join(Fault))
     parser.add_argument("--count", type=_count, metavar="N", help="how many (default: 1)")
     parser.add_argument(
         "--as-of", type=_day, metavar="DATE", help="the day they are written as of (default: today, UTC)"
@@ -54,6 +54,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--demo", action="store_true", help="only the fourteen that `eco demo` sends")
     parser.add_argument("--json", action="store_true", help="print the truths")
     parsed = parser.parse_args(arguments)
+    for name, kind in (("kind", Kind), ("quality", Quality), ("fault", Fault)):
+        if (word := getattr(parsed, name)) is not None:
+            setattr(parsed, name, kind(word))
     return guarded("eco specimens", lambda: _make(parser, parsed))
 
 

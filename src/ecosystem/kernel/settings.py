@@ -3,15 +3,18 @@
 A later source wins: default < file < environment < override (what the fleet decides for a process it starts).
 """
 
+import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, get_args
+from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
 
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity
 
@@ -19,6 +22,7 @@ Secret = SecretStr
 PREFIX = "ECO_"
 RESERVED = frozenset({"ECO_HOME", "ECO_CONFIG"})
 MASK = "********"
+_RULES = ("ge", "gt", "le", "lt")
 
 
 class Settings(BaseModel):
@@ -37,13 +41,14 @@ class SettingRefused(EcosystemError):
 
 @dataclass(frozen=True)
 class Origin:
-    """One setting as `eco config show --origin` prints it; a secret's value is masked."""
+    """One setting as `eco config show --origin` prints it; a secret's value is masked. `allowed` is its range."""
 
     section: str
     name: str
     value: str
     origin: str
     description: str
+    allowed: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,7 @@ class Source:
                 MASK if is_secret(info) and getattr(settings, name) is not None else _shown(getattr(settings, name)),
                 found[name].origin if name in found else "default",
                 info.description or "",
+                _allowed(info),
             )
             for name, info in kind.model_fields.items()
         ]  # fmt: skip
@@ -167,7 +173,25 @@ def is_secret(info: FieldInfo) -> bool:
 
 
 def _shown(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
+    """As it would stand in `eco.toml`, texts without their quotes; `(none)` for what is not set."""
+    if value is None:
+        return "(none)"
+    if isinstance(value, str | Path | SecretStr | UUID):
+        return str(value)
+    return json.dumps(to_jsonable_python(value), ensure_ascii=False).strip('"')
+
+
+def _allowed(info: FieldInfo) -> str:
+    """`64 to 65536`, `above 0`, `debug, info or error`; empty where anything of its type may stand."""
+    if words := get_args(info.annotation) if get_origin(info.annotation) is Literal else ():
+        return f"{', '.join(map(str, words[:-1]))} or {words[-1]}"
+    rules = {name: getattr(rule, name) for rule in info.metadata for name in _RULES if hasattr(rule, name)}
+    least = _shown(rules["ge"]) if "ge" in rules else f"above {_shown(rules['gt'])}" if "gt" in rules else ""
+    most = rules.get("le", rules.get("lt"))
+    if most is None:
+        return f"{least} or more" if "ge" in rules else least
+    below = _shown(most) if "le" in rules else f"below {_shown(most)}"
+    return f"{least} to {below}" if least else f"at most {below}" if "le" in rules else below
 
 
 def _drop_twin(raw: dict[str, _Found], kind: type[Settings], name: str) -> None:

@@ -118,7 +118,8 @@ class TestClaims:
         refused = await post(ben, document_id, "release")
         assert (refused.status_code, refused.json()["claimed_by"]) == (409, "ann")
         assert (await post(ann, document_id, "release")).json()["claimed_by"] is None
-        assert (await post(ann, document_id, "release")).status_code == 200
+        unheld = await post(ann, document_id, "release")
+        assert (unheld.status_code, unheld.json()["code"]) == (409, "review_not_held")
         assert (await post(ben, document_id, "claim")).json()["claimed_by"] == "ben"
         creditx.clock.advance(30 * 60)
         assert (await post(ann, document_id, "claim")).json()["claimed_by"] == "ann"
@@ -247,6 +248,23 @@ class TestDecision:
 
         assert answer.status_code == 422
         assert (await creditx.get(f"/v1/documents/{document_id}"))["outcome"] == "review"
+
+    async def test_what_a_decision_may_be_is_said_in_plain_words(
+        self, creditx: Creditx, ann: httpx.AsyncClient
+    ) -> None:
+        document_id = await awaiting(creditx)
+        await post(ann, document_id, "claim")
+        path = f"/v1/reviews/{document_id}/decide"
+        outcome = (await ann.post(path, json={"outcome": "maybe", "reason": "Why not."})).json()
+        reasons = [(await ann.post(path, json={"outcome": "approved", "reason": text})).json() for text in
+                   ("", "ab", "x" * 2001, "x" * 5000)]  # fmt: skip
+        kept = await ann.post(path, json={"outcome": "approved", "reason": "x" * 2000})
+
+        assert outcome["detail"] == "outcome: Input should be 'approved' or 'rejected'"
+        assert {(one["code"], one["detail"]) for one in reasons} == {
+            ("reason_refused", "A decision has a reason of 3 to 2000 printable characters.")
+        }
+        assert kept.status_code == 200
 
     async def test_with_the_document_its_reason_is_erased_and_what_awaits_leaves_the_queue(
         self, creditx: Creditx, ann: httpx.AsyncClient

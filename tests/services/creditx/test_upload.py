@@ -268,6 +268,14 @@ class TestRefused:
 
         assert refusal(creditx, answer) == (422, "upload_malformed")
 
+    async def test_by_a_long_name_and_by_a_long_field_with_their_limits(self, creditx: Creditx) -> None:
+        named = await creditx.upload(PDF, "x" * 5000 + ".pdf")
+        assert refusal(creditx, named) == (422, "file_name_refused")
+        assert "200 characters" in named.json()["detail"]
+        long = await creditx.upload(PDF, data={"customer": "c" * 300})
+        assert refusal(creditx, long) == (422, "upload_malformed")
+        assert "200 bytes" in long.json()["detail"]
+
     @pytest.mark.parametrize("rule_set", ["'; drop table documents;--", "../kyc_aml_v2", "", "KYC_AML_V2", "x" * 150])
     async def test_by_an_unknown_rule_set(self, creditx: Creditx, rule_set: str) -> None:
         answer = await creditx.upload(PDF, data={"rule_set": rule_set})

@@ -20,7 +20,7 @@ from tests.support.poll import eventually
 def problem(response: httpx.Response) -> tuple[int, str, str]:
     body = response.json()
     assert body["status"] == response.status_code
-    assert body["request_id"] == response.headers["x-request-id"]
+    assert body["trace_id"] == response.headers["x-request-id"]
     return response.status_code, response.headers["content-type"], body["code"]
 
 

@@ -39,8 +39,11 @@ class Reviews:
         return self._act(document_id, "claim")
 
     def release(self, document_id: str) -> Review:
-        """Give a claim back. Raises Conflict where somebody else holds it."""
-        return self._act(document_id, "release")
+        """Give a claim back. Raises Conflict where somebody else holds it (`review_claimed`) or nobody does.
+
+        It is not sent again by itself: the second time nobody holds it any more (`review_not_held`).
+        """
+        return self._caller.one(Review, Request("POST", f"/v1/reviews/{document_id}/release"))
 
     def decide(self, document_id: str, outcome: Literal["approved", "rejected"], reason: str) -> Review:
         """Make the decision of a person the document's outcome; this client must have claimed it.

@@ -11,7 +11,14 @@ from ecosystem.kernel.settings import Settings
 class AgentSettings(Settings):
     section: ClassVar[str] = "agents"
 
-    payload_bytes_max: int = Field(default=1024 * 1024, ge=1024, le=16 * 1024 * 1024)
+    payload_bytes_max: int = Field(
+        default=1024 * 1024, ge=1024, le=16 * 1024 * 1024, description="Size of a task's payload."
+    )
     calls_max: int = Field(default=512, ge=1, le=10_000, description="Calls handled at once by one process.")
     stack_traces: bool = Field(default=False, description="Send stack traces to callers: development only.")
-    answers_kept: timedelta = Field(default=timedelta(days=14), ge=timedelta(hours=1), le=timedelta(days=400))
+    answers_kept: timedelta = Field(
+        default=timedelta(days=14),
+        ge=timedelta(hours=1),
+        le=timedelta(days=400),
+        description="How long recorded answers are kept (ISO 8601).",
+    )

@@ -16,9 +16,11 @@ class IdentitySettings(Settings):
 
     section: ClassVar[str] = "identity"
 
-    pem_file: Path
-    ca_file: Path
-    revoked_file: Path | None = None
-    trust_domain: str = Field(default="eco.local", pattern=r"^[a-z0-9.-]{1,100}$")
-    watch_seconds: float = Field(default=1.0, ge=0.05, le=60)
-    drain_seconds: float = Field(default=30.0, ge=0, le=300)
+    pem_file: Path = Field(description="Certificate and key of this process, PEM.")
+    ca_file: Path = Field(description="Authorities that its peers are signed by, PEM.")
+    revoked_file: Path | None = Field(default=None, description="Certificates that were revoked.")
+    trust_domain: str = Field(default="eco.local", pattern=r"^[a-z0-9.-]{1,100}$", description="Of the SPIFFE names.")
+    watch_seconds: float = Field(default=1.0, ge=0.05, le=60, description="How often the files are looked at.")
+    drain_seconds: float = Field(
+        default=30.0, ge=0, le=300, description="How long calls on a former certificate may go on."
+    )

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
-from opentelemetry.context import Context
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.trace import StatusCode
 
 from ecosystem.kernel.telemetry.settings import TelemetrySettings
@@ -29,9 +28,6 @@ class SpanFile(SpanProcessor):
         self._file = settings.traces_folder / f"{name}.jsonl" if settings.traces_folder else None
         self._stream: BinaryIO | None = None
         self.dropped = 0
-
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Nothing: a span comes here when it has ended."""
 
     def on_end(self, span: ReadableSpan) -> None:
         if self._file is None:

@@ -14,7 +14,12 @@ class ServiceSettings(Settings):
     first_credential_file: Path | None = Field(
         default=None, description="Where the first administrator's one-time credential is written (mode 0600)."
     )
-    regions: tuple[str, ...] = Field(default=("eu", "ch", "uk", "us", "ap"), min_length=1, max_length=50)
+    regions: tuple[str, ...] = Field(
+        default=("eu", "ch", "uk", "us", "ap"),
+        min_length=1,
+        max_length=50,
+        description="Where a company's data may be.",
+    )
     token_seconds: int = Field(default=300, ge=30, le=3600, description="How long an access token is valid.")
     key_rotation_seconds: int = Field(
         default=7 * 86400, ge=600, le=90 * 86400, description="How long one key signs tokens."

@@ -129,6 +129,12 @@ class ReviewNotClaimed(Conflict):
     suggestion = "POST /v1/reviews/{document_id}/claim, look at the document again, then decide."
 
 
+class ReviewNotHeld(Conflict):
+    code = "review_not_held"
+    rule = "A claim is given back by who holds it, and nobody holds this review."
+    suggestion = "Nothing needs to be done; POST /v1/reviews/{document_id}/claim takes it."
+
+
 class ReviewDecided(Conflict):
     """`details`: `decided_by`, `decided_at`, `outcome`."""
 

@@ -22,7 +22,7 @@ class ServiceSettings(Settings):
     body_bytes_max: int = Field(default=16 * 1024 * 1024, ge=1024, le=1024**3, description="Every other request.")
     request_seconds: float = Field(default=35, ge=1, le=600, description="Longer than a service's own deadline.")
     transfer_seconds: float = Field(default=310, ge=10, le=3600, description="Uploads and downloads of documents.")
-    health_interval_seconds: float = Field(default=10, ge=0.2, le=60)
+    health_interval_seconds: float = Field(default=10, ge=0.2, le=60, description="Pause between active health checks.")
     look_seconds: float = Field(
         default=1, ge=0.1, le=60, description="Pause between looks at keys and Envoy's answers."
     )

@@ -12,12 +12,15 @@ from ecosystem.services.creditx.judging.service import JudgingService
 
 Reader = Annotated[Principal, Depends(requires("documents:read", company=True))]
 
+# Rule sets are the platform's, the same for every company.
+Anybody = Annotated[Principal, Depends(requires("documents:read"))]
+
 
 def router(service: JudgingService) -> APIRouter:
     routes = APIRouter(tags=["rules"])
 
     @routes.get("/v1/rule-sets")
-    async def list_rule_sets(_: Reader) -> RuleSetsShown:
+    async def list_rule_sets(_: Anybody) -> RuleSetsShown:
         """Every version of the rule sets that documents are or were judged by; `current` are those for new ones."""
         return RuleSetsShown(
             items=[
@@ -29,7 +32,7 @@ def router(service: JudgingService) -> APIRouter:
 
     @routes.get("/v1/rule-sets/{name}")
     async def show_rule_set(
-        name: str, _: Reader, version: Annotated[int | None, Query(ge=1, description="Default: the newest.")] = None
+        name: str, _: Anybody, version: Annotated[int | None, Query(ge=1, description="Default: the newest.")] = None
     ) -> RuleSetShown:
         """One version of a rule set with its text."""
         entry = rule_set(name, version)

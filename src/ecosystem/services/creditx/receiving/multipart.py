@@ -85,7 +85,10 @@ class _Receiver:
             return
         self._field += piece
         if len(self._field) > _FIELD_BYTES_MAX:
-            raise UploadMalformed(f"The field `{self._name}` is a short text.")
+            raise UploadMalformed(
+                f"The field `{self._name}` has more than {_FIELD_BYTES_MAX} bytes.",
+                suggestion=f"Send at most {_FIELD_BYTES_MAX} bytes in `{self._name}`.",
+            )  # fmt: skip
 
     def on_part_end(self) -> None:
         if self._name in _FIELDS:
@@ -119,7 +122,11 @@ async def receive(content_type: str | None, stream: AsyncIterator[bytes], bytes_
     names = ("on_part_begin", "on_header_field", "on_header_value", "on_header_end", "on_headers_finished",
              "on_part_data", "on_part_end", "on_end")  # fmt: skip
     try:
-        parser = MultipartParser(boundary_of(content_type), {name: getattr(receiver, name) for name in names})  # type: ignore[arg-type]
+        # A long file name is refused as one, not as a form that cannot be read.
+        parser = MultipartParser(
+            boundary_of(content_type), {name: getattr(receiver, name) for name in names},  # type: ignore[arg-type]
+            max_header_size=OVERHEAD_BYTES_MAX,
+        )  # fmt: skip
         async for piece in stream:
             parser.write(piece)
         parser.finalize()

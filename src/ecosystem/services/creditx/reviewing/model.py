@@ -10,7 +10,7 @@ from ecosystem.services.creditx.errors import ReasonRefused
 
 LEASE = timedelta(minutes=30)
 """How long a claim holds a review; claiming it again extends it."""
-_REASON_CHARACTERS = (3, 2000)
+REASON_CHARACTERS_MIN, REASON_CHARACTERS_MAX = 3, 2000
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,7 @@ class Review:
 def checked_reason(reason: str) -> str:
     """NFC, without outer spaces. Raises ReasonRefused, which does not repeat it."""
     text = unicodedata.normalize("NFC", reason).strip()
-    least, most = _REASON_CHARACTERS
     hidden = any(unicodedata.category(sign) in ("Cc", "Cs", "Co", "Cn") and sign not in "\n\t" for sign in text)
-    if not least <= len(text) <= most or hidden:
+    if not REASON_CHARACTERS_MIN <= len(text) <= REASON_CHARACTERS_MAX or hidden:
         raise ReasonRefused
     return text

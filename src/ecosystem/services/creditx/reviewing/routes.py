@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 
+from ecosystem.contracts.creditx import Outcome
 from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.http.admission import Priority, priority
 from ecosystem.kernel.http.pagination import Cursor, Limit, Page, moment_and_id, page_of
@@ -60,6 +61,6 @@ def router(service: ReviewService, clock: Clock) -> APIRouter:
     @priority(Priority.URGENT)
     async def decide_review(document_id: UUID, decision: Decision, caller: Decider) -> ReviewShown:
         """Decide a review that the caller holds; the same decision again gives the same answer."""
-        return shown(await service.decide(document_id, caller.client_id, decision.outcome, decision.reason))
+        return shown(await service.decide(document_id, caller.client_id, Outcome(decision.outcome), decision.reason))
 
     return routes

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from ecosystem.contracts.creditx import Outcome
-from ecosystem.services.creditx.reviewing.model import Review
+from ecosystem.services.creditx.reviewing.model import REASON_CHARACTERS_MAX, REASON_CHARACTERS_MIN, Review
 from ecosystem.services.creditx.reviewing.service import Standing
 from ecosystem.services.creditx.schemas import DecisionShown
 
@@ -76,5 +76,5 @@ class Decision(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    outcome: Literal[Outcome.APPROVED, Outcome.REJECTED]
-    reason: str = Field(min_length=3, max_length=4000)
+    outcome: Literal["approved", "rejected"]
+    reason: str = Field(json_schema_extra={"minLength": REASON_CHARACTERS_MIN, "maxLength": REASON_CHARACTERS_MAX})

@@ -12,6 +12,7 @@ from ecosystem.services.creditx.errors import (
     ReviewDecided,
     ReviewNotAsked,
     ReviewNotClaimed,
+    ReviewNotHeld,
 )
 from ecosystem.services.creditx.holding.vault import Vault, aad
 from ecosystem.services.creditx.model import Document
@@ -68,13 +69,16 @@ class ReviewService:
         return await self._database.run(claim)
 
     async def release(self, document_id: UUID, by: str) -> Standing:
-        """Give a claim back; without one of `by` nothing changes. Raises as `claim` does."""
+        """Give a claim back. Raises as `claim` does; ReviewNotHeld where nobody has one, also where it has run out."""
 
         async def release() -> Standing:
-            await self._reviews.release(document_id, by)
+            _, before = await self._look(document_id)
+            released = await self._reviews.release(document_id, by)
             document, review = await self._look(document_id)
             if review is None or review.holder(self._clock.now()) is not None:
                 raise self._why_not(document, review)
+            if not released or before is None or before.holder(self._clock.now()) is None:
+                raise ReviewNotHeld
             return Standing(document, review, None)
 
         return await self._database.run(release)

@@ -177,7 +177,7 @@ def _body(one: _Refusal) -> JSON:
         "json_format": {
             "type": f"urn:ecosystem:problem:{one.code}", "title": one.title, "status": "%RESPONSE_CODE%",
             "detail": one.detail, "code": one.code, "next_step": one.next_step, "retryable": one.retryable,
-            # Envoy knows no trace id here; the access log has both.
-            "request_id": "%REQ(X-REQUEST-ID)%",
+            # Envoy knows no trace id here; by its request id `eco logs --trace` finds the line that has both.
+            "trace_id": "%REQ(X-REQUEST-ID)%",
         },
     }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-revision, down_revision = "0022_fair_claims", "0022_direct"
+revision, down_revision = "0023_fair_claims", "0022_direct"
 
 # Absurd claims in the order of `available_at`. Where more waits than is claimed now, those whose turn it is are put at
 # the very front of that order first; the claim itself stays Absurd's. A company with fewer runs at work goes first,

@@ -9,8 +9,12 @@ UNDER_WAY: dict[str, str] = {
         select coalesce(usename, '?'), clock_timestamp() - state_change from pg_stat_activity
          where state like 'idle in transaction%' and state_change < clock_timestamp() - interval '5 seconds'
     """,
-    "document {0} is still {1}": """
-        select document_id, status from creditx.documents where status not in ('completed', 'failed')
+    "document {0} is still {1}; its run: {2}": """
+        select d.document_id, d.status, coalesce((
+            select string_agg(concat_ws(' ', r.run_id, r.status, r.code, r.reason, t.state, t.attempts), '; ')
+              from orchestrator.runs r left join absurd.t_orchestrator t on t.task_id = r.run_id
+             where r.input->>'document_id' = d.document_id::text), 'none')
+          from creditx.documents d where d.status not in ('completed', 'failed')
     """,
 }
 """What may be seen while work goes on, and must be gone when it has ended."""

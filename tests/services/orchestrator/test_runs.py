@@ -8,6 +8,7 @@ import pytest
 from ecosystem.contracts.index import AGENTS
 from ecosystem.contracts.orchestrator import RunState
 from ecosystem.kernel import context
+from ecosystem.kernel.durable.task import TaskContext
 from ecosystem.kernel.errors import Unavailable
 from ecosystem.services.orchestrator.adapters import shipped
 from ecosystem.services.orchestrator.errors import (
@@ -22,7 +23,27 @@ from ecosystem.services.orchestrator.errors import (
 from ecosystem.services.orchestrator.model import ALLOWED, sources, unfit
 from tests.kernel.db.fixtures import Platform
 from tests.services.orchestrator.definitions import ENDLESS, FORK, PAIR, SHORT, a_definition, call
-from tests.services.orchestrator.harness import ANSWERS, BROKEN, COMPANY, OTHER, Harness, a_harness, failing
+from tests.services.orchestrator.harness import ANSWERS, BROKEN, COMPANY, FIVE, OTHER, Harness, a_harness, failing
+
+
+class TestHistory:
+    async def test_a_commit_that_nobody_heard_of_is_repeated_and_no_step_stands_there_twice(
+        self, flow: Harness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        keep, unheard = TaskContext.keep, list[str]()
+
+        async def heard_the_second_time(task: TaskContext, results: Any, work: Any) -> None:
+            await keep(task, results, work)
+            if len(unheard) < 3 and results:
+                unheard.append("the answer was lost")
+                raise Unavailable
+
+        monkeypatch.setattr(TaskContext, "keep", heard_the_second_time)
+        flow.work()
+        run = await flow.ended(await flow.start())
+
+        assert (run.status, len(unheard)) == ("completed", 3)
+        assert [step.task for step in run.steps] == FIVE
 
 
 class TestCancel:

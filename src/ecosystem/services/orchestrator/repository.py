@@ -35,12 +35,15 @@ select %(company)s, run.run_id, moves.state, %(now)s
   from run, (values (1, 'IDLE'), (2, 'VALIDATING')) as moves (n, state) order by moves.n
 """
 
+# Not what stands there: a commit that was done and not heard of is done again.
 _DONE = """
 with done as (
   insert into steps (company_id, run_id, name, path, pass, agent, task, attempt, began_at, ended_at, code)
   select %(company)s, %(run)s, name, path, %(pass)s, agent, task, attempt, began_at, ended_at, code
     from jsonb_to_recordset(%(done)s::text::jsonb) as s (name text, path text, agent text, task text,
          attempt integer, began_at timestamptz, ended_at timestamptz, code text)
+   where not exists (select from steps k where k.company_id = %(company)s and k.run_id = %(run)s and k.path = s.path
+                      and k.pass is not distinct from %(pass)s::integer and k.began_at = s.began_at)
 )
 """
 

@@ -123,7 +123,7 @@ BREAKER_NEVER_CLOSES = Planted(
     [{"at_seconds": 2, "kind": "lock-table", "target": "absurd.t_orchestrator", "seconds": 1.9},
      {"at_seconds": 3.9, "kind": "freeze-service", "target": "creditx-1", "seconds": 9},
      {"at_seconds": 3.9, "kind": "freeze-service", "target": "creditx-2", "seconds": 9}],
-    "stuck", "is still", minutes=0.25, uploads_per_second=6.0,
+    "stuck", "is still", minutes=0.25, uploads_per_second=6.0, replicas=("creditx",),
 )  # fmt: skip
 
 CHEAPEST = (CURSOR_OF_THE_WRONG_COMPANY,)

@@ -83,11 +83,11 @@ async def until_normal(client: AsyncEcosystem, documents: Iterator[bytes], usual
     return time.monotonic() - began
 
 
-async def measure(platform: Platform, credentials: list[tuple[str, str]], rounds: int) -> bool:
+async def measure(platform: Platform, integrators: list[tuple[str, str]], rounds: int) -> bool:
     once = Retries(attempts_max=1)
     clients = [
         AsyncEcosystem(platform.edge_url, name, secret, ca=platform.edge_ca, retries=once)
-        for name, secret in credentials
+        for name, secret in integrators
     ]
     documents, figures, normal, everything = pdfs(), [], [], Counter[str]()
     await quick(clients[0], documents)
@@ -109,18 +109,23 @@ async def measure(platform: Platform, credentials: list[tuple[str, str]], rounds
     return held and max(normal) <= NORMAL_SECONDS
 
 
+def credentials(running: Platform) -> list[tuple[str, str]]:
+    """(client id, secret) of an integrator of each of some new companies."""
+    made = []
+    with running.connect(first_administrator(running)) as administrator:
+        for number in range(COMPANIES):
+            company = administrator.companies.create(
+                f"Benchmark {number}", region="eu", time_zone="Europe/Zurich", locale="en_GB", currency="CHF"
+            )
+            client = administrator.clients.create("bench", roles=["integrator"], company_id=company.company_id)
+            made.append((client.client_id, str(client.client_secret)))
+    return made
+
+
 def main() -> int:
     rounds = rounds_from_command_line(__doc__ or "")
     with fleet() as running:
-        credentials = []
-        with running.connect(first_administrator(running)) as administrator:
-            for number in range(COMPANIES):
-                company = administrator.companies.create(
-                    f"Benchmark {number}", region="eu", time_zone="Europe/Zurich", locale="en_GB", currency="CHF"
-                )
-                client = administrator.clients.create("bench", roles=["integrator"], company_id=company.company_id)
-                credentials.append((client.client_id, str(client.client_secret)))
-        return 0 if asyncio.run(measure(running, credentials, rounds)) else 1
+        return 0 if asyncio.run(measure(running, credentials(running), rounds)) else 1
 
 
 if __name__ == "__main__":

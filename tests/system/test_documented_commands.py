@@ -3,10 +3,12 @@
 `tests/docs/test_commands.py` sees to it that none is forgotten.
 """
 
+import json
 import os
 import shlex
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +32,12 @@ RUN_THERE = (
     "eco company create 'Alder AG'",
     "eco documents upload FILE --wait",
     "eco status",
+    "eco status --wait",
+    "eco scale creditx 2",
+    "eco runs list --state ERROR",
+    "eco logs cache",
+    "eco logs edge",
+    "eco logs postgresql",
     "eco logs creditx -f",
     "eco scale creditx 3",
     "eco doctor",
@@ -93,3 +101,16 @@ def test_a_benchmark_ends_with_its_lines(folder: Path, name: str) -> None:
     _, said = run(folder, "eco", "bench", name)
 
     assert [line for line in said.splitlines() if line.startswith(f'{{"benchmark": "{name}"')]
+
+
+@pytest.mark.long
+def test_three_minutes_of_soak_lose_nothing() -> None:
+    """What grows slowly is for the long run, `eco bench soak`; so is latency on a machine that others use too."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.soak", "--minutes", "3"], cwd=ROOT, env=tool_environment(),
+        capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+
+    assert "none lost, none doubled" in done.stdout, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert [line["holds"] for line in lines if line["case"] == "memory_all_of_ours"] == [True]

@@ -58,6 +58,17 @@ class TestPort:
         third.close()
         second.close()
 
+    def test_a_platform_keeps_its_port_and_says_when_it_cannot(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            moved = free_door("127.0.0.1", None, former=port)
+        kept = free_door("127.0.0.1", None, former=port)
+
+        assert (moved.port != port, moved.former) == (True, port)
+        assert (kept.port, kept.former) == (port, None)
+        moved.close()
+        kept.close()
+
 
 class TestDatabaseByUrl:
     def test_services_use_their_own_login_there(self) -> None:

@@ -53,6 +53,7 @@ def _tell_ready(home: Home, seconds: float, *, as_json: bool) -> int:
     screen.facts(
         (
             ("edge", state["edge_url"]),
+            ("  before", _moved(state.get("edge_port_before"))),
             ("its authority", f"{state['edge_ca']} (curl --cacert)"),
             ("data", f"{home.path}, {_persistence(home.path)}"),
             ("logs", home.logs),
@@ -65,6 +66,12 @@ def _tell_ready(home: Home, seconds: float, *, as_json: bool) -> int:
             screen.out(f"  {home.first_credential.read_text().strip()}")
     screen.out("Next: eco login    eco status    eco logs creditx -f    eco demo    eco down")
     return 0
+
+
+def _moved(port: int | None) -> str | None:
+    if port is None:
+        return None
+    return f"port {port}, which something else holds now; fleet.edge_port asks for one port and no other"
 
 
 def _persistence(folder: Path) -> str:

@@ -19,7 +19,7 @@ from ecosystem.cli.documents import STYLES
 
 _WIDE = 170
 """Columns of text that the whole table needs; on a narrower terminal kinds and ids find another place."""
-_PIPED = 210
+_PIPED = 120
 _PICTURED = 140
 _VALUES_SHOWN = 4
 

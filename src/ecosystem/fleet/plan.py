@@ -142,7 +142,7 @@ def make_plan(home: Home, source: Source) -> Plan:
         cache=None if cache_url else Cache(home, cache, settings.cache_bytes_max),
         edge=Edge(home, find_edge()),
         database_url=database_url, cache_url=cache_url,
-        edge_door=free_door(settings.edge_host, settings.edge_port),
+        edge_door=free_door(settings.edge_host, settings.edge_port, (home.read_state() or {}).get("edge_port")),
         certificates=Certificates(home, settings.certificate_hours, settings.edge_host),
     )  # fmt: skip
 
@@ -160,24 +160,28 @@ def _refuse_wrong_policies(file: Path) -> None:
 
 @dataclass(frozen=True)
 class Door:
-    """A port of the edge, kept for one platform as long as `claim` is open: Envoy binds it later."""
+    """A port of the edge, kept for one platform as long as `claim` is open: Envoy binds it later.
+
+    `former`: the port that the platform had before, where that is another.
+    """
 
     port: int
     claim: socket.socket
+    former: int | None = None
 
     def close(self) -> None:
         self.claim.close()
 
 
-def free_door(host: str, explicit: int | None) -> Door:
-    """The port that was asked for, or the first free one from 8443 on. Raises PortBusy."""
+def free_door(host: str, explicit: int | None, former: int | None = None) -> Door:
+    """The port that was asked for, else the former one, else the first free one from 8443 on. Raises PortBusy."""
     if explicit is not None:
         if door := _claim(host, explicit):
             return door
         raise PortBusy(f"Port {explicit} of {host} is in use; fleet.edge_port asks for it.")
-    for port in range(DEFAULT_EDGE_PORT, DEFAULT_EDGE_PORT + _PORTS_TRIED):
+    for port in (*([former] if former else []), *range(DEFAULT_EDGE_PORT, DEFAULT_EDGE_PORT + _PORTS_TRIED)):
         if door := _claim(host, port):
-            return door
+            return replace(door, former=former if former != port else None)
     raise PortBusy(f"No port of {host} from {DEFAULT_EDGE_PORT} on is free.")
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from ecosystem.contracts.creditx import Outcome, RuleStatus
+from ecosystem.services.creditx.judging.wording import readable
 from ecosystem.services.creditx.model import Document, Status
 
 
@@ -220,7 +221,9 @@ class ResultShown(BaseModel):
 
     @classmethod
     def of(cls, form: dict[str, Any]) -> "ResultShown":
-        return cls.model_validate({**form, "values": [ValueShown.of(value) for value in form["values"]]})
+        values = [ValueShown.of(value) for value in form["values"]]
+        rules = [{**rule, "evidence": readable(rule["evidence"])} for rule in form["rules"]]
+        return cls.model_validate({**form, "values": values, "rules": rules})
 
 
 class EvidenceItem(BaseModel):
@@ -245,7 +248,7 @@ class EvidenceShown(BaseModel):
         values = [ValueShown.of(value) for value in form["values"]]
         items = [
             EvidenceItem(
-                rule=rule["rule"], title=rule["title"], status=rule["status"], evidence=rule["evidence"],
+                rule=rule["rule"], title=rule["title"], status=rule["status"], evidence=readable(rule["evidence"]),
                 part=rule.get("part"), source=rule["source"], changes=rule.get("changes", ""),
                 values=[value for value in values
                         if value.name in rule["values"] and rule.get("part") in (None, value.part)],

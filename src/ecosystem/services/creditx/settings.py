@@ -21,7 +21,10 @@ class ServiceSettings(Settings):
     )
     inspect_seconds_max: float = Field(default=10, gt=0, le=60, description="Time to inspect one document.")
     extract_seconds_max: float = Field(default=25, gt=0, le=300, description="Time to read one document.")
-    ocr_engine: str = Field(default="auto", pattern=r"^[a-z]+$", description="What reads pages that are pictures.")
+    ocr_engine: str = Field(
+        default="auto", pattern=r"^(auto|rapidocr|tesseract)$",
+        description="What reads pages that are pictures. auto: RapidOCR; tesseract: only where the machine has it.",
+    )  # fmt: skip
     ocr_at_once_max: int = Field(
         default=2, ge=1, le=64, description="Batches of pages that one process reads at once; keep workers for others."
     )

@@ -56,7 +56,7 @@ async def test_a_file_that_is_incomplete_says_what_is_missing(creditx: Creditx) 
     without = await sent(creditx, Kind.PROOF_OF_ADDRESS, None)
 
     assert alone["status"] == "failed"
-    assert "Missing in the file: kyc_questionnaire, passport or identity_card." in alone["evidence"]
+    assert "Missing in the file: kyc questionnaire, passport or identity card." in alone["evidence"]
     assert (await rule(creditx, without, "customer_complete"))["status"] == "not_applicable"
 
 
@@ -66,7 +66,7 @@ async def test_two_names_in_one_file_are_for_a_person(creditx: Creditx) -> None:
     compared = await rule(creditx, other, "customer_consistent")
 
     assert compared["status"] == "failed"
-    assert f"proof_of_address {first}" in compared["evidence"]
+    assert f"proof of address {first}" in compared["evidence"]
     assert (await creditx.get(f"/v1/documents/{other}"))["outcome"] == "review"
 
 

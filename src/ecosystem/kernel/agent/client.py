@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Mapping
 from typing import Any, Protocol
 
 import orjson
+from prometheus_client import Counter
 
 from ecosystem.kernel import context
 from ecosystem.kernel.agent.card import AgentCard, Result, Task
@@ -41,6 +42,7 @@ class AgentClient:
         self._cards, self._transport = cards, transport
         self._ids, self._policies = ids or SystemIds(), policies or Policies(metrics=metrics)
         self._counted = metrics.agent_calls_total
+        self._counts: dict[tuple[str, str, str], Counter] = {}
 
     async def call(
         self, task: Task, *, to: str, sender: str, timeout_seconds: float | None = None, attempts: int = 1,
@@ -156,7 +158,14 @@ class AgentClient:
                 raise
             finally:
                 known = request_type if card.task(request_type) else "unknown"
-                self._counted.labels(card.id, known, code).inc()
+                self._count(card.id, known, code)
+
+    def _count(self, agent_id: str, request_type: str, code: str) -> None:
+        labels = (agent_id, request_type, code)
+        count = self._counts.get(labels)
+        if count is None:
+            count = self._counts[labels] = self._counted.labels(*labels)
+        count.inc()
 
 
 _NO_FAILURE = Failure(

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
+from prometheus_client import Histogram
 from pydantic import ValidationError
 
 from ecosystem.kernel import context
@@ -55,6 +56,7 @@ class Handling:
         self._answers = answers
         self._settings, self._clock = settings or AgentSettings(), clock or SystemClock()
         self._metrics = metrics.agent_execution_duration_seconds
+        self._took: dict[tuple[str, str, str], Histogram] = {}
         self._active = 0
 
     @property
@@ -166,11 +168,15 @@ class Handling:
             if self._settings.stack_traces:
                 stack = "".join(traceback.format_exception(answer))
         known = request.to_agent_id in self._hosts
-        self._metrics.labels(
+        labels = (
             request.to_agent_id if known else "unknown",
             request.request_type if known and code != UnknownRequestType.code else "unknown",
             status.value,
-        ).observe(elapsed_ms / 1000)
+        )
+        took = self._took.get(labels)
+        if took is None:
+            took = self._took[labels] = self._metrics.labels(*labels)
+        took.observe(elapsed_ms / 1000)
         unexpected = failure is not None and (failure.kind is Kind.UNKNOWN or failure.status >= 500)
         (log.warning if unexpected else log.info)(
             "agent answered", request_type=request.request_type, request_id=request.request_id,

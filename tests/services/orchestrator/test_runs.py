@@ -46,6 +46,24 @@ class TestHistory:
         assert [step.task for step in run.steps] == FIVE
 
 
+class TestGivenUp:
+    async def test_a_run_without_attempts_left_hands_its_document_to_a_person(
+        self, flow: Harness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("ecosystem.services.orchestrator.service.RUN_ATTEMPTS_MAX", 2)
+        flow.agents.behave["extract_metadata"] = failing(RuntimeError("no error that a definition could catch"))
+        flow.work()
+        run = await flow.ended(await flow.start())
+        with context.scope(company_id=COMPANY):
+            following = (await flow.service.page(None, "compliance_document_withdrawal", None, 1))[0]
+
+        assert (run.status, run.state) == ("failed", "ERROR")
+        assert (await flow.ended(following.run_id)).outcome == "withdrawn"
+        assert flow.agents.asked[-1].payload == {
+            "document_id": flow.agents.asked[0].payload["document_id"], "reason": run.code,
+        }  # fmt: skip
+
+
 class TestCancel:
     async def test_a_running_call_is_given_up_and_nothing_follows(self, flow: Harness) -> None:
         reached, given_up = asyncio.Event(), asyncio.Event()

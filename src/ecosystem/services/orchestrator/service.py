@@ -40,6 +40,8 @@ from ecosystem.workflow.port import Loop, Pass, Step
 from ecosystem.workflow.run import Done, DurablePort
 
 QUEUE, TASK = "orchestrator", "run"
+RUN_ATTEMPTS_MAX = 20
+"""Each death of a process under a run is one: with the pauses between, about eight minutes of nothing but trouble."""
 REASON_LENGTH_MAX = 500
 
 
@@ -120,7 +122,9 @@ class WorkflowService:
         async def begin() -> UUID:
             now = self._clock.now()
             params = {"digest": definition.digest, "input": value, "started_at": now.isoformat()}
-            run_id = await self._parts.durable.start(QUEUE, TASK, params, key=f"{workflow}/{key}", wake=take_up is None)
+            run_id = await self._parts.durable.start(
+                QUEUE, TASK, params, key=f"{workflow}/{key}", max_attempts=RUN_ATTEMPTS_MAX, wake=take_up is None
+            )
             if await self._runs.add(run_id, definition, key, value, now):
                 if take_up is not None:
                     await take_up()
@@ -261,13 +265,21 @@ class WorkflowService:
         return task is not None and (task.effect or task.repeatable)
 
     async def failed(self, failure: TaskFailure) -> None:
-        """Put the run into ERROR, in the transaction that fails its task. A pass that fails is told to its run."""
+        """Put the run into ERROR, in the transaction that fails its task. A pass that fails is told to its run.
+
+        A definition cannot catch that its run was given up after its last attempt: what follows a cancellation follows.
+        """
         if failure.task_name != TASK:
             return
         reason, code = failure.failure.message[:REASON_LENGTH_MAX], failure.failure.code
         workflow = await self._runs.fail(failure.task_id, code, reason, self._clock.now())
-        if workflow is not None:
-            await self._parts.outbox.add(RunFailed(run_id=failure.task_id, workflow=workflow, code=code))
+        if workflow is None:
+            return
+        await self._parts.outbox.add(RunFailed(run_id=failure.task_id, workflow=workflow, code=code))
+        if failure.failure.kind is not Kind.PERMANENT:
+            run = await self._known(failure.task_id)
+            if (follower := await self._follower(run)) is not None:
+                await self.start(follower, run.input | {"reason": code}, key=f"after/{run.run_id}/{run.generation}")
 
     async def _definition(self, digest: str) -> Definition:
         known = self._by_digest.get(digest)

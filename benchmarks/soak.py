@@ -25,7 +25,7 @@ from benchmarks._report import closing_line
 from benchmarks.document import fleet, pdfs
 from benchmarks.overload import CLIENTS, credentials, peak
 from ecosystem.cli.operator import Platform
-from ecosystem.fleet.processes import memory_bytes, process_group_memory_bytes
+from ecosystem.fleet.processes import memory_bytes, memory_of_group
 from ecosystem_client import AsyncEcosystem, EcosystemFailure
 
 BAR_MB_PER_HOUR, LATENCY_BAR = 30.0, 1.5
@@ -92,7 +92,7 @@ def memory_of(home: Path) -> dict[str, int]:
     state = orjson.loads((home / "state.json").read_bytes())
     found = {"supervisor": memory_bytes(state["pid"]) or 0}
     for process in state["processes"]:
-        found[Path(process["log"]).stem] = process_group_memory_bytes(process["pid"])
+        found[Path(process["log"]).stem] = memory_of_group(process["pid"]).total_bytes
     return found
 
 

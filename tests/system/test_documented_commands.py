@@ -105,7 +105,7 @@ def test_a_benchmark_ends_with_its_lines(folder: Path, name: str) -> None:
 
 @pytest.mark.long
 def test_three_minutes_of_soak_lose_nothing() -> None:
-    """What grows slowly is for the long run, `eco bench soak`; so is latency on a machine that others use too."""
+    """Whether memory grows slowly is for the long run, `./eco bench soak`: in three minutes all of it warms up."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.soak", "--minutes", "3"], cwd=ROOT, env=tool_environment(),
         capture_output=True, text=True, timeout=600, check=False,
@@ -113,4 +113,5 @@ def test_three_minutes_of_soak_lose_nothing() -> None:
 
     assert "none lost, none doubled" in done.stdout, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    assert [line["holds"] for line in lines if line["case"] == "memory_all_of_ours"] == [True]
+    (memory,) = [line["memory"] for line in lines if line["case"] == "memory_all_of_ours"]
+    assert memory["last_mb"] < 1.2 * memory["first_mb"]

@@ -1,7 +1,7 @@
 """Goal: an upload is taken once and whole, or refused by name with nothing stored. Method: through the real door."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from hashlib import sha256
 from uuid import UUID
 
@@ -172,10 +172,11 @@ class TestRefused:
     async def test_by_the_limit_that_its_inspection_reached(
         self, creditx: Creditx, monkeypatch: pytest.MonkeyPatch, ended: SandboxError, code: str, step: str
     ) -> None:
-        async def end(*_: object, **__: object) -> None:
+        async def end(*_: object, **__: object) -> AsyncGenerator[object, None]:
             raise ended
+            yield
 
-        monkeypatch.setattr(Sandbox, "run", end)
+        monkeypatch.setattr(Sandbox, "stages", end)
         answer = await creditx.upload(PDF)
 
         assert refusal(creditx, answer) == (422, code)

@@ -76,6 +76,16 @@ class TestShipped:
         ) == expected  # fmt: skip
         assert rules.half_open_failure_rate_threshold == 1
 
+    def test_they_are_read_with_the_code(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A service that gave up root may not reach its own files any more."""
+
+        def refuse(*_: Any, **__: Any) -> Any:
+            raise PermissionError
+
+        monkeypatch.setattr(Path, "open", refuse)
+
+        assert Policies().policy("creditx-service", "cache").rules.attempts == 2
+
     def test_slow_is_longer_than_half_of_the_routes_time_out(self, platform: Platform) -> None:
         rules = platform.policies.policy("a-agent", "b-agent", timeout_seconds=20).rules
 

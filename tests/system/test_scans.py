@@ -6,21 +6,31 @@ Method: SIGKILL in a real fleet with real OCR, as soon as a first batch has been
 import io
 import os
 import signal
+import time
 from collections.abc import Iterator
+from datetime import date
+from itertools import cycle
 
 import psycopg
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+from pypdf import PdfReader, PdfWriter
 
 from ecosystem_client import Ecosystem
 from ecosystem_client.models import Run
+from specimens.maker import make
+from specimens.model import Kind, Quality, Specimen
 from tests.support.fleets import Fleet, a_fleet, an_integrator
 from tests.support.poll import eventually_now
 
 pytestmark = pytest.mark.system
 
 PAGES = 10
+LONG_PAGES, LONG_SPECIMENS, LONG_SECONDS = 200, 20, 1200.0
+NORMAL_SECONDS, ONE_SCAN_SECONDS = 5.0, 60.0
+"""A text document beside two cores full of OCR, of which it is told first; a scan of one page behind two batches."""
 FINISH_SECONDS = 120.0
+AS_OF = date(2026, 11, 25)
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +56,29 @@ def a_scan(pages: int) -> bytes:
     out = io.BytesIO()
     pictures[0].save(out, "PDF", save_all=True, append_images=pictures[1:], resolution=150)
     return out.getvalue()
+
+
+def a_long_scan(pages: int) -> bytes:
+    """Pages of specimens at 200 dpi, some of them often, as one file."""
+    kinds = (Kind.CERTIFICATE_OF_INCORPORATION, Kind.TAX_FORM, Kind.REGISTER_EXTRACT)
+    made = [
+        make(kinds[seed % len(kinds)], seed=seed, as_of=AS_OF, quality=Quality.SCAN_200)
+        for seed in range(LONG_SPECIMENS)
+    ]
+    scans = cycle([scan for scan in made if scan.media_type == "application/pdf"])
+    writer = PdfWriter()
+    while len(writer.pages) < pages:
+        writer.append(io.BytesIO(next(scans).content))
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def seconds_to_outcome(ecosystem: Ecosystem, document: Specimen) -> float:
+    started = time.monotonic()
+    document_id = ecosystem.documents.upload(document.content, name=document.name).document_id
+    assert ecosystem.documents.follow(document_id).status == "completed"
+    return time.monotonic() - started
 
 
 def rows(fleet: Fleet, statement: str, document_id: str) -> list[tuple[object, ...]]:
@@ -97,3 +130,25 @@ def test_a_page_is_drawn_for_its_owner(ecosystem: Ecosystem) -> None:
     picture = Image.open(io.BytesIO(ecosystem.documents.page_image(document_id, 1, width=450)))
 
     assert (picture.format, picture.width) == ("PNG", 450)
+
+
+@pytest.mark.long
+def test_two_hundred_pages_neither_time_out_nor_stand_in_the_way_of_others(fleet: Fleet, ecosystem: Ecosystem) -> None:
+    content = a_long_scan(LONG_PAGES)
+    pages = len(PdfReader(io.BytesIO(content)).pages)
+    document_id = ecosystem.documents.upload(content, name="long.pdf").document_id
+    eventually_now(lambda: is_half_read(fleet, document_id), within_seconds=90, every_seconds=0.1)
+
+    texts = [make(Kind.INVOICE, seed=seed, as_of=AS_OF) for seed in range(3)]
+    meanwhile = [seconds_to_outcome(ecosystem, text) for text in texts]
+    one_scan = seconds_to_outcome(ecosystem, make(Kind.TAX_FORM, seed=2, as_of=AS_OF, quality=Quality.SCAN_200))
+    assert not ecosystem.documents.get(document_id).finished
+
+    document = ecosystem.documents.follow(document_id, timeout_seconds=LONG_SECONDS)
+    run = run_of(fleet, ecosystem, document_id)
+    kept = rows(fleet, "select page from creditx.page_texts where document_id = %s and characters > 0", document_id)
+    assert max(meanwhile) <= NORMAL_SECONDS
+    assert one_scan <= ONE_SCAN_SECONDS
+    assert (document.status, len(kept)) == ("completed", pages)
+    assert [(loop.ended, loop.passes) for loop in run.loops] == [(-(-pages // 4), -(-pages // 4))]
+    assert {step.attempt for step in run.steps} == {1}

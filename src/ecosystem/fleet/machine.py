@@ -1,5 +1,6 @@
 """What `eco doctor` looks at: each a fact about this machine, and the step that mends it where it is wrong."""
 
+import ctypes
 import os
 import platform
 import pwd
@@ -10,6 +11,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from ecosystem.catalog import CATALOG
@@ -42,6 +45,7 @@ def examine(home: Home, source: Source, settings: FleetSettings) -> Iterator[Fin
     """Everything that `eco up` needs. Never raises: what cannot be found out is a finding."""
     yield Finding("python", "good", f"{platform.python_version()} in {sys.prefix}")
     yield from _engines(source)
+    yield _readers_of_pages()
     yield _account(home, source)
     yield _home(home)
     yield _disk(home.path)
@@ -68,6 +72,19 @@ def _engines(source: Source) -> Iterator[Finding]:
             continue
         where = {"url": "by its URL", "path": f"on the PATH: {found.program}", "wheel": f"its wheel: {found.program}"}
         yield Finding(name, "good", f"{found.version}, {where[found.origin]}")
+
+
+def _readers_of_pages() -> Finding:
+    """What reads pages that are pictures."""
+    if find_spec("rapidocr") is None:
+        mend = "Install the extra `ocr`; until then such pages go to a person."
+        return Finding("ocr", "warning", "no engine reads pages that are pictures", mend)
+    second = "no Tesseract beside it"
+    with suppress(OSError, AttributeError):
+        tell = ctypes.CDLL("libtesseract.so.5").TessVersion
+        tell.restype = ctypes.c_char_p
+        second = f"Tesseract {tell().decode()} beside it"
+    return Finding("ocr", "good", f"RapidOCR {version('rapidocr')}, {second}")
 
 
 def _account(home: Home, source: Source) -> Finding:

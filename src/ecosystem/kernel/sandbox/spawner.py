@@ -45,7 +45,7 @@ def guard(control: socket.socket, account: Account | None) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.environ.clear()
     # A pool of threads, made on import, would be missing in forked workers, which compute alone anyway.
-    os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})
+    os.environ.update({"OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1", "OPENBLAS_NUM_THREADS": "1"})
     seccomp.name_process("sandbox guard")
     while True:
         select.select([control], [], [])

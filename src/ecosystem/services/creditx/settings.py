@@ -27,7 +27,10 @@ class ServiceSettings(Settings):
     read_ahead_pages_max: int = Field(
         default=10, ge=0, le=500, description="Pages of a document that is read while its upload is kept; 0: never."
     )
-    ocr_engine: str = Field(default="auto", pattern=r"^[a-z]+$", description="What reads pages that are pictures.")
+    ocr_engine: str = Field(
+        default="auto", pattern=r"^(auto|rapidocr|tesseract)$",
+        description="What reads pages that are pictures. auto: RapidOCR; tesseract: only where the machine has it.",
+    )  # fmt: skip
     ocr_at_once_max: int = Field(
         default=2, ge=1, le=64, description="Batches of pages that one process reads at once; keep workers for others."
     )

@@ -11,20 +11,26 @@ import pytest
 from PIL import Image
 from reportlab.pdfgen.canvas import Canvas
 
+from ecosystem.kernel.sandbox.errors import SandboxRaised
 from ecosystem.kernel.sandbox.sandbox import Sandbox
+from ecosystem.services.creditx.paging.pages import OCR, OCR_BY_TESSERACT
 from ecosystem.services.creditx.reading import types
+from ecosystem.services.creditx.reading.images.tesseract import Tesseract, TesseractAbsent
 from tests.services.creditx.reading.oddities import as_file, letters_without_names
 
 REAL = Path(__file__).parents[4].parent / "shared" / "data" / "docs"
 LINES = ("Zürcher Kantonalbank", "IBAN CH93 0076 2011 6238 5295 7", "Période du 01.10.2026", "Saldo 12'450.35")
+TEXT = "The holder of this account confirms that the balance is right"
 SIZE = (420, 300)
 """Points of the made page."""
 
 
-async def read(sandbox: Sandbox, content: bytes, media_type: str, *pages: int) -> list[dict[str, Any]]:
+async def read(
+    sandbox: Sandbox, content: bytes, media_type: str, *pages: int, engine: str = "auto"
+) -> list[dict[str, Any]]:
     answer: list[dict[str, Any]] = await sandbox.run(
-        "ecosystem.services.creditx.reading.ocr:read_pages", content,
-        {"media_type": media_type, "pages": list(pages or (1,))},
+        f"{OCR_BY_TESSERACT if engine == 'tesseract' else OCR}:read_pages", content,
+        {"media_type": media_type, "pages": list(pages or (1,)), "engine": engine},
         timeout_seconds=60, memory_bytes_max=1 << 30,
     )  # fmt: skip
     return answer
@@ -40,6 +46,26 @@ def a_page() -> Image.Image:
     page: Any = pypdfium2.PdfDocument(buffer.getvalue())[0]
     image: Image.Image = page.render(scale=200 / 72).to_pil().convert("RGB")
     return image
+
+
+def a_page_of_text() -> Image.Image:
+    """Enough of it to tell which way is up."""
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer, pagesize=SIZE)
+    for number in range(12):
+        canvas.drawString(30, 270 - 22 * number, TEXT)
+    canvas.save()
+    page: Any = pypdfium2.PdfDocument(buffer.getvalue())[0]
+    image: Image.Image = page.render(scale=200 / 72).to_pil().convert("RGB")
+    return image
+
+
+def has_tesseract() -> bool:
+    try:
+        Tesseract()
+    except TesseractAbsent:
+        return False
+    return True
 
 
 def texts(page: dict[str, Any]) -> list[str]:
@@ -92,6 +118,27 @@ async def test_each_line_of_a_long_receipt_is_read_once(sandbox: Sandbox) -> Non
     (page,) = await read(sandbox, buffer.getvalue(), types.PDF)
 
     assert texts(page) == lines
+
+
+@pytest.mark.skipif(not has_tesseract(), reason="libtesseract.so.5 with its English data is not on this machine")
+@pytest.mark.parametrize("turned", [0, 90, 180, 270])
+async def test_tesseract_reads_a_page_however_it_lies_in_a_locked_worker(sandbox: Sandbox, turned: int) -> None:
+    page = a_page_of_text()
+    shown = page.rotate(-turned, expand=True)
+
+    (read_,) = await read(sandbox, as_file(shown, "PNG"), types.PNG, engine="tesseract")
+    (beside,) = await read(sandbox, as_file(shown, "PNG"), types.PNG, engine="rapidocr")
+
+    assert (read_["engine"], read_["rotation_degrees"]) == ("tesseract", (360 - turned) % 360)
+    assert texts(read_) == texts(beside) == [TEXT] * 12
+    for ours, other in zip(read_["lines"], beside["lines"], strict=True):
+        assert ours["box"] == pytest.approx(other["box"], abs=12)
+
+
+@pytest.mark.skipif(has_tesseract(), reason="Tesseract is on this machine")
+async def test_an_engine_that_is_not_there_is_refused(sandbox: Sandbox) -> None:
+    with pytest.raises(SandboxRaised):
+        await read(sandbox, as_file(a_page(), "PNG"), types.PNG, engine="tesseract")
 
 
 @pytest.mark.skipif(not REAL.is_dir() and "CI" not in os.environ, reason="the real documents are not on this machine")

@@ -23,6 +23,7 @@ from ecosystem.services.creditx.repository import Documents
 from ecosystem.services.creditx.settings import ServiceSettings
 
 OCR = "ecosystem.services.creditx.reading.ocr"
+OCR_BY_TESSERACT = "ecosystem.services.creditx.reading.ocr_by_tesseract"
 PICTURES = "ecosystem.services.creditx.reading.images.rendering"
 _PICTURE_VERSION = 1
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -101,9 +102,10 @@ class Pages:
         return found
 
     async def _recognise(self, document: Document, content: SharedBytes, pages: Sequence[int]) -> list[Any]:
+        engine = self._settings.ocr_engine
         answer = await self._heavy_sandbox.run(
-            f"{OCR}:read_pages", content,
-            {"media_type": document.media_type, "pages": list(pages), "engine": self._settings.ocr_engine},
+            f"{OCR_BY_TESSERACT if engine == 'tesseract' else OCR}:read_pages", content,
+            {"media_type": document.media_type, "pages": list(pages), "engine": engine},
             timeout_seconds=self._settings.ocr_page_seconds_max * len(pages),
             memory_bytes_max=self._settings.ocr_memory_bytes_max,
         )  # fmt: skip

@@ -97,7 +97,7 @@ def extract(
         without += source.shows and not cells
         if cells:
             number, ocr = source.frame.page, source.text is not None
-            codes = codes_of(texts.get(number))
+            codes = codes_of(source.text or {"page": number, "barcodes": source.codes})
             pages.append(PageText(number, source.frame.upright_height, lines_of(cells), ocr=ocr, codes=codes))
     documents = [
         read_part(number, part, date_order=date_order, country=country)

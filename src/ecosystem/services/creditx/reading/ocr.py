@@ -8,7 +8,8 @@ turned and straightened (`rotation_degrees` + `skew_degrees` clockwise): there, 
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from ecosystem.services.creditx.reading.images.straightening import (
     turned,
     upright_from,
 )
+from ecosystem.services.creditx.reading.images.tesseract import Tesseract, turned_back, turned_pixels
 
 PAGES_MAX = 4
 _LINES_MAX = 600
@@ -36,35 +38,44 @@ _ABOVE, _BELOW = 0.2, 0.05
 """The detector's lines have air around them, and the model sees a letter at its middle. *Measured* on scans, photos and
 faxes against the true boxes, in heights of a line."""
 _PROBED_LINES, _PROBE_CONFIDENCE = 6, 0.9
-_engine: Engine | None = None
+_Lines = Sequence[tuple[Corners, Sequence[Letter]]]
+_Reader = Callable[[Pixels], tuple[str, int, _Lines]]
+"""From the pixels of a page to the engine's name, how far the page must be turned clockwise, and its lines."""
+_readers: dict[str, _Reader] = {}
 
 
 def prepare_sandbox() -> None:
     """Load the models: a worker cannot open files."""
-    global _engine
-    if _engine is None:
+    if not _readers:
         prepare()
-        _engine = Engine()
-        _read(_engine, Picture(1, Image.new("RGB", (64, 64), "white"), 64.0, 64.0, "pixel"))
+        _readers["auto"] = _readers["rapidocr"] = partial(_by_rapidocr, Engine())
+        _read(_readers["auto"], Picture(1, Image.new("RGB", (64, 64), "white"), 64.0, 64.0, "pixel"))
+
+
+def prepare_tesseract() -> None:
+    """Raises TesseractAbsent."""
+    if "tesseract" not in _readers:
+        _readers["tesseract"] = partial(_by_tesseract, Tesseract())
 
 
 def read_pages(payload: bytes, *, media_type: str, pages: Sequence[int], engine: str = "auto") -> list[dict[str, Any]]:
-    """The pages (from 1, at most `PAGES_MAX`) in the order asked. `engine`: `auto` or `rapidocr`.
+    """The pages (from 1, at most `PAGES_MAX`) in the order asked. `engine`: `auto` (RapidOCR), `rapidocr`, or
+    `tesseract` where the machine has it.
 
-    Raises OSError, ValueError or PdfiumError where a page cannot be made into pixels.
+    Raises OSError, ValueError or PdfiumError where a page cannot be made into pixels, TesseractAbsent.
     """
-    if len(pages) > PAGES_MAX or engine not in ("auto", "rapidocr"):
-        raise ValueError("at most 4 pages, by an engine that is there")
     prepare_sandbox()
-    assert _engine is not None
-    return [_read(_engine, picture) for picture in pictures(payload, media_type, pages)]
+    if engine == "tesseract":
+        prepare_tesseract()
+    if len(pages) > PAGES_MAX or engine not in _readers:
+        raise ValueError("at most 4 pages, by an engine that is known")
+    return [_read(_readers[engine], picture) for picture in pictures(payload, media_type, pages)]
 
 
-def _read(engine: Engine, picture: Picture) -> dict[str, Any]:
+def _read(reader: _Reader, picture: Picture) -> dict[str, Any]:
     started = time.perf_counter()
     pixels = np.asarray(picture.image, np.uint8)
-    found = sorted(engine.detect(pixels), key=lambda line: -_length(line))[:_LINES_MAX]
-    rotation, lines = _read_upright(engine, pixels, found)
+    engine, rotation, lines = reader(pixels)
     skew = skew_of([line for line, _ in lines], rotation)
     upright, width, height = upright_from(picture.width, picture.height, rotation, skew)
     place = _Place(picture.scale, upright)
@@ -78,7 +89,7 @@ def _read(engine: Engine, picture: Picture) -> dict[str, Any]:
     characters = sum(len(line["text"]) for line in written)
     return {
         "page": picture.page, "width": round(picture.width, 1), "height": round(picture.height, 1),
-        "unit": picture.unit, "engine": "rapidocr", "rotation_degrees": rotation, "skew_degrees": skew,
+        "unit": picture.unit, "engine": engine, "rotation_degrees": rotation, "skew_degrees": skew,
         "upright_width": round(width, 1), "upright_height": round(height, 1),
         "confidence": round(sum(line["confidence"] * len(line["text"]) for line in written) / max(characters, 1), 3),
         "lines": written,
@@ -88,6 +99,17 @@ def _read(engine: Engine, picture: Picture) -> dict[str, Any]:
         ],
         "seconds": round(time.perf_counter() - started, 2),
     }  # fmt: skip
+
+
+def _by_rapidocr(engine: Engine, pixels: Pixels) -> tuple[str, int, _Lines]:
+    found = sorted(engine.detect(pixels), key=lambda line: -_length(line))[:_LINES_MAX]
+    return "rapidocr", *_read_upright(engine, pixels, found)
+
+
+def _by_tesseract(engine: Tesseract, pixels: Pixels) -> tuple[str, int, _Lines]:
+    rotation = engine.rotation(pixels)
+    lines = engine.page(turned_pixels(pixels, rotation))[:_LINES_MAX]
+    return "tesseract", rotation, [(turned_back(line, pixels, rotation), letters) for line, letters in lines]
 
 
 def _read_upright(

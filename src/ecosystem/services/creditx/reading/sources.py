@@ -9,6 +9,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from ecosystem.services.creditx.reading import page_texts, text_layer
+from ecosystem.services.creditx.reading.drawn_codes import codes_on
 from ecosystem.services.creditx.reading.layout import Cell, Frame
 from ecosystem.services.creditx.reading.signs.finding import signs_on_page
 from ecosystem.services.creditx.reading.signs.sign import Sign
@@ -20,13 +21,17 @@ _FILLERS, _TEXTS_MAX = "<<", 2000
 
 @dataclass
 class Source:
-    """A page. `shows`: there is something on it. `text`: its page text of OCR, where that is what was read."""
+    """A page. `shows`: there is something on it. `text`: its page text of OCR, where that is what was read.
+
+    `codes` are those that were found beside a text layer, as the barcodes of a page text.
+    """
 
     frame: Frame
     cells: list[Cell]
     shows: bool = True
     text: Mapping[str, Any] | None = None
     signs: list[Sign] = field(default_factory=list)
+    codes: list[dict[str, Any]] = field(default_factory=list)
 
     def as_json(self, media_type: str) -> dict[str, Any]:
         """How the page was read: an entry of `page_readings`."""
@@ -74,7 +79,8 @@ def _page(document: Any, number: int, texts: Mapping[int, Mapping[str, Any]]) ->
             for cell in cells:
                 cell.frame = frame
         signs = signs_on_page(page, number) if cells and number <= _SIGNED_PAGES_MAX else []
-        return Source(frame, cells, shows, signs=signs)
+        codes = codes_on(page, number) if cells and number <= _SIGNED_PAGES_MAX else []
+        return Source(frame, cells, shows, signs=signs, codes=codes)
     finally:
         page.close()
 

@@ -71,7 +71,7 @@ class TestDoctor:
         eco("doctor", "--json")
         found = {one["name"]: one for one in json.loads(capsys.readouterr().out)["findings"]}
 
-        assert {"postgresql", "cache", "edge", "disk", "memory", "open files", "port"} <= set(found)
+        assert {"postgresql", "cache", "edge", "ocr", "disk", "memory", "open files", "port"} <= set(found)
         assert "of 400" in found["connections"]["fact"]
 
     def test_an_account_without_a_name_is_wrong_for_the_embedded_database_only(

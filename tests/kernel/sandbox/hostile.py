@@ -71,6 +71,12 @@ def faults_of_repetition(payload: bytes) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
+def faults_of_a_first_use(payload: bytes) -> int:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    bytearray(32 << 20)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
 def loop(payload: bytes) -> None:
     while True:
         pass

@@ -107,6 +107,12 @@ class TestWork:
 
         assert await sandbox.run(f"{HOSTILE}:faults_of_repetition", b"") < pages
 
+    async def test_memory_that_a_job_will_surely_take_is_there_before_it_begins(self, sandbox: Sandbox) -> None:
+        target = f"{HOSTILE}:faults_of_a_first_use"
+
+        assert await sandbox.run(target, b"") >= 32 << 8
+        assert await sandbox.run(target, b"", memory_bytes_sure=48 << 20) < 32 << 4
+
     async def test_many_jobs_at_once_all_end(self, sandbox: Sandbox) -> None:
         answers = await asyncio.gather(*(sandbox.run(f"{HOSTILE}:echo", b"x" * size) for size in range(40)))
 

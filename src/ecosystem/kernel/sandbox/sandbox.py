@@ -78,7 +78,7 @@ class Sandbox:
         """
         stages = self.stages(
             target, payload, arguments, timeout_seconds=timeout_seconds, memory_bytes_max=memory_bytes_max,
-            output_bytes_max=output_bytes_max,
+            output_bytes_max=output_bytes_max, memory_bytes_sure=memory_bytes_sure,
         )  # fmt: skip
         async with aclosing(stages):
             return await anext(stages)
@@ -92,6 +92,7 @@ class Sandbox:
         timeout_seconds: float | None = None,
         memory_bytes_max: int | None = None,
         output_bytes_max: int | None = None,
+        memory_bytes_sure: int = 0,
     ) -> AsyncGenerator[Any, None]:
         """`run` for a generator function: each value as soon as it is there, from one worker, which goes on meanwhile.
 

@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.system, pytest.mark.long]
 
 DOCUMENT = "docs/guides/when-something-dies.md"
 SECTIONS = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", (ROOT / DOCUMENT).read_text(), re.DOTALL | re.MULTILINE))
-TIMES, SLACK_SECONDS = 10, 5.0
+TIMES, SLACK_SECONDS = 3, 5.0
 ENGINES = {"The zygote": "zygote", "The cache": "cache", "The edge": "edge", "PostgreSQL": "postgresql"}
 SANDBOX = "A sandbox's worker, spawner or guardian"
 

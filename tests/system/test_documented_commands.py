@@ -41,6 +41,7 @@ RUN_THERE = (
     "eco logs creditx -f",
     "eco scale creditx 3",
     "eco doctor",
+    "eco policies show",
     "eco events list --type phone_reported_lost",
     "eco events dead-letters",
     "eco events replay lost-phones --from-time '…' --dry-run",

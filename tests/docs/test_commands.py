@@ -24,6 +24,9 @@ ELSEWHERE = {
     "eco schemas": f"{_HERE}::test_schemas_are_what_it_would_write",
     "eco bench extraction": "tests/system/test_documented_commands.py::test_a_benchmark_ends_with_its_lines",
     "eco bench events": "tests/system/test_documented_commands.py::test_a_benchmark_ends_with_its_lines",
+    "eco policies show": (
+        "tests/cli/test_policies.py::test_show_tells_routes_and_breakers"
+    ),
     "eco bench campaign": "tests/system/test_campaign.py::test_ten_minutes_break_none",
     "eco chaos run --seed 1 --minutes 1 --plan": (
         "tests/faults/test_schedule.py::test_a_plan_is_printed_and_nothing_is_done"

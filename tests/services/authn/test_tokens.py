@@ -12,6 +12,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from ecosystem.contracts.authn import AUDIENCE, ISSUER, ROLES
+from ecosystem.kernel.db.errors import CommitUncertain
 from ecosystem.kernel.http.tokens import TokenExpired, TokenInvalid, TokenVerifier
 from ecosystem.kernel.testing.twins import MemoryKeys
 from tests.services.authn.conftest import Authn
@@ -218,6 +219,29 @@ class TestFirstAdministrator:
         assert (again.status_code, again.json()["code"]) == (401, "credential_refused")
         assert not authn.credential_file.exists()
         assert "platform:write" in token.json()["scope"]
+
+    @pytest.mark.parametrize("kept", [True, False], ids=["committed", "not committed"])
+    async def test_a_commit_of_unknown_end_is_looked_after_while_the_secret_is_known(
+        self, authn: Authn, monkeypatch: pytest.MonkeyPatch, kept: bool
+    ) -> None:
+        credential, database = authn.credential_file.read_text().strip(), authn.running.kernel.database
+        run, calls = database.run, list[int]()
+
+        async def cut_off_once(work: Any) -> Any:
+            calls.append(1)
+            if len(calls) > 1:
+                return await run(work)
+            if kept:
+                await run(work)
+            raise CommitUncertain
+
+        with monkeypatch.context() as cut:
+            cut.setattr(database, "run", cut_off_once)
+            first = await authn.anyone().post("/v1/first-administrator", json={"credential": credential})
+
+        assert (first.status_code, len(calls)) == (201, 1 if kept else 2)
+        assert (await authn.token(first.json())).status_code == 200
+        assert authn.harness.platform.rows("select count(*) from authn.clients") == [(1,)]
 
     async def test_a_wrong_one_changes_nothing(self, authn: Authn) -> None:
         wrong = await authn.anyone().post("/v1/first-administrator", json={"credential": "guess"})

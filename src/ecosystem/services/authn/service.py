@@ -8,6 +8,7 @@ from uuid import UUID
 
 from ecosystem.contracts.authn import ClientCreated, ClientRevoked, CompanyCreated
 from ecosystem.kernel import context
+from ecosystem.kernel.db.errors import CommitUncertain
 from ecosystem.kernel.http.principal import Principal
 from ecosystem.kernel.keys.keyring import PLATFORM
 from ecosystem.kernel.messaging.event import Event
@@ -290,7 +291,12 @@ class FirstAdministrator:
             return True
 
         with context.scope(company_id=PLATFORM):
-            accepted = await parts.database.run(work)
+            try:
+                accepted = await parts.database.run(work)
+            except CommitUncertain:
+                # The secret is known here and nowhere else: whoever asks again with the used credential gets nothing.
+                found = await parts.database.read(lambda: parts.identities.find_client(client.client_id))
+                accepted = found is not None or await parts.database.run(work)
         if not accepted:
             await self._failures.slow_down(_FIRST_PURPOSE)
             raise CredentialRefused

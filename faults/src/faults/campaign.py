@@ -27,7 +27,8 @@ from faults.wire import Wire
 _COMPANIES = 3
 _WARM_UP_SECONDS = 4.0
 SETTLE_SECONDS = 45.0
-_LEVELS_SECONDS = 20.0
+_LEVELS_SECONDS = 90.0
+"""Idle connections are kept for up to 75 s (`http.keep_alive_seconds`), channels on a former certificate for 30 s."""
 _LEASE_SECONDS = 5
 _OPEN = "[breakers.{}]\nwait_duration_in_open_state_seconds = 5\n"
 

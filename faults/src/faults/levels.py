@@ -18,7 +18,11 @@ _LOOK_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Levels:
-    """Of all processes below the supervisor, PostgreSQL's too; `connections` are those of the services."""
+    """Of all processes below the supervisor, PostgreSQL's too; `connections` are those of the services.
+
+    Files of tables are not counted: each server process keeps up to `max_files_per_process` of them open, and has
+    opened more of them the longer it works.
+    """
 
     memory_bytes: int
     descriptors: int
@@ -41,7 +45,9 @@ async def measure(fleet: Fleet) -> Levels:
     connections = 0
     with suppress(psycopg.Error):
         connections = int((await fleet.sql(_CONNECTIONS))[0][0])
-    return Levels(sum(map(memory_bytes, pids)), sum(map(descriptors, pids)), connections, len(pids))
+    tables = fleet.home / "postgres"
+    files = sum(descriptors(pid, tables) for pid in pids)
+    return Levels(sum(map(memory_bytes, pids)), files, connections, len(pids))
 
 
 async def come_down(fleet: Fleet, before: Levels, within_seconds: float) -> Levels:

@@ -59,10 +59,14 @@ def memory_bytes(pid: int) -> int:
     return 0
 
 
-def descriptors(pid: int) -> int:
+def descriptors(pid: int, beside: Path) -> int:
+    """Open files of a process but those in the folder `beside`."""
+    found, within = 0, f"{beside}/"
     with suppress(OSError):
-        return len(os.listdir(f"/proc/{pid}/fd"))
-    return 0
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(OSError):
+                found += not os.readlink(f"/proc/{pid}/fd/{number}").startswith(within)
+    return found
 
 
 def ended_with_parent(number: signal.Signals) -> Callable[[], None]:

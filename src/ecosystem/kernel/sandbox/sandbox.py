@@ -24,6 +24,7 @@ from ecosystem.kernel.sandbox.errors import (
     SandboxTimeout,
     SandboxUnavailable,
 )
+from ecosystem.kernel.sandbox.places import Places
 from ecosystem.kernel.sandbox.settings import SandboxSettings
 from ecosystem.kernel.sandbox.shared import SharedBytes
 from ecosystem.kernel.sandbox.spawning import Asked, Spawning, Worker
@@ -49,7 +50,7 @@ class Sandbox:
         self._settings = settings or SandboxSettings()
         self._spawning = Spawning(self._settings.niceness)
         self._warm: deque[Asked] = deque()
-        self._free = asyncio.Semaphore(self._settings.workers_max)
+        self._places = Places(self._settings.workers_max)
         self._waiting = 0
         self._rest: asyncio.TimerHandle | None = None
         self._filling: asyncio.TimerHandle | None = None
@@ -113,12 +114,16 @@ class Sandbox:
         }
         self._waiting += 1
         self._stay()
+        company = context.current().company_id
         try:
-            async with self._free:
+            await self._places.take(company)
+            try:
                 ends_at = asyncio.get_running_loop().time() + seconds
                 async with aclosing(self._answers(job, payload, seconds, ends_at)) as answers:
                     async for answer in answers:
                         yield answer
+            finally:
+                self._places.give_back(company)
         finally:
             self._waiting -= 1
             if not self._waiting and not self._warm and self._settings.idle_seconds:

@@ -9,7 +9,10 @@ SUMMARY = "Set the number of a service's replicas; new ones are ready, and old o
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="eco scale", description=SUMMARY)
+    parser = argparse.ArgumentParser(
+        prog="eco scale", description=SUMMARY,
+        epilog="It lasts until the next `eco up`; `replicas` under [fleet] in eco.toml stays.",
+    )  # fmt: skip
     parser.add_argument("service", metavar="SERVICE", help="its name, long or short: creditx")
     parser.add_argument("replicas", type=int, metavar="N", help="1 to 32")
     parser.add_argument("--json", action="store_true", help="print the state as JSON afterwards")

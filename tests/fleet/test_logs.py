@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ecosystem.cli.logs import Filter, files_of, parse
-from ecosystem.fleet.logs import last_words, open_log, turn_over
+from ecosystem.fleet.logs import last_words, note, open_log, turn_over
 from ecosystem.kernel.errors import NotFound
 
 LINE = '{"timestamp":"2026-11-24T05:00:00.123Z","level":"error","service":"creditx-service","trace_id":"t1",' \
@@ -36,6 +36,27 @@ def test_the_last_words_are_the_reason_of_an_end(tmp_path: Path, content: str, w
     (tmp_path / "creditx-1.log").write_text(content)
 
     assert last_words(tmp_path, "creditx-1") == words
+
+
+def test_words_of_a_former_life_are_no_reason(tmp_path: Path) -> None:
+    log = tmp_path / "creditx-1.log"
+    log.write_text(f"{LINE}\n")
+    begun_at = log.stat().st_size
+
+    assert last_words(tmp_path, "creditx-1", begun_at) == ""
+    log.write_text(f"{LINE}\nthis life\n")
+    assert last_words(tmp_path, "creditx-1", begun_at) == "this life"
+    log.write_text("after a turn-over\n")
+    assert last_words(tmp_path, "creditx-1", begun_at) == "after a turn-over"
+
+
+def test_what_the_supervisor_notes_is_a_line_like_others(tmp_path: Path) -> None:
+    note(tmp_path, "warning", "creditx-1: ended by SIGKILL")
+    (file,) = files_of(tmp_path, "supervisor")
+    line = parse("supervisor", file.read_text(), EPOCH)
+
+    assert (line.level, line.text) == ("warning", "creditx-1: ended by SIGKILL")
+    assert line.at > EPOCH
 
 
 def test_a_name_means_its_slots(tmp_path: Path) -> None:

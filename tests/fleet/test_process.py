@@ -53,12 +53,16 @@ async def test_a_killed_process_is_replaced_at_once_and_counted() -> None:
 
     assert time.monotonic() - began < 2
     assert process.seen.restarts == 1
+    assert process.seen.reason == "ended by SIGKILL"
+    assert process.seen.last_end_at is not None
     await process.stop(5)
     assert (process.seen.state, process.seen.pid) == ("stopped", None)
 
 
 async def test_a_crash_loop_backs_off_and_says_why() -> None:
-    process = a_process(Shell("exit 3", "the disk is full", gets_ready=False))
+    told: list[str] = []
+    shell = Shell("exit 3", "the disk is full", gets_ready=False)
+    process = Process(Seen(name="thing", kind="service"), shell, lambda: None, told.append)
     process.begin()
 
     async def is_held_back() -> bool:
@@ -68,6 +72,7 @@ async def test_a_crash_loop_backs_off_and_says_why() -> None:
 
     assert "exited with code 3 (the disk is full)" in process.seen.reason
     assert "next try in" in process.seen.reason
+    assert set(told) == {"exited with code 3 (the disk is full)"}
     await process.stop(5)
 
 

@@ -30,6 +30,7 @@ SETTLE_SECONDS = 45.0
 _LEVELS_SECONDS = 90.0
 """Idle connections are kept for up to 75 s (`http.keep_alive_seconds`), channels on a former certificate for 30 s."""
 _LEASE_SECONDS = 5
+_FROZEN_AFTER_SECONDS = 30
 _OPEN = "[breakers.{}]\nwait_duration_in_open_state_seconds = 5\n"
 
 
@@ -82,7 +83,11 @@ class Campaign:
             "orchestrator": {"lease_seconds": _LEASE_SECONDS},
             # Files of the archive are made all the time, not once a day.
             "events": {"archive_every_seconds": 2, "file_events_max": 50},
-            "fleet": {"replicas": dict.fromkeys(self.services, self.replicas)},
+            "fleet": {
+                "replicas": dict.fromkeys(self.services, self.replicas),
+                # Longer than any freeze lasts: here what was frozen is to wake up beside the one that took over.
+                "frozen_after_seconds": _FROZEN_AFTER_SECONDS,
+            },
         }
 
     @asynccontextmanager

@@ -75,11 +75,19 @@ def _rows(process: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
         name, process["state"], process["pid"], process["version"],
         uptime(process["started_at"]) if process["pid"] else "", process["restarts"],
         "" if memory is None else _megabytes(memory - (sandbox["memory_bytes"] if sandbox else 0)),
-        process["weight"] if process["kind"] == "service" else "", process["reason"],
+        process["weight"] if process["kind"] == "service" else "", _reason(process),
     )  # fmt: skip
     if sandbox:
         within = f"{_count(sandbox['spawners'], 'spawner')}, {_count(sandbox['workers'], 'worker')}"
         yield (f"  its sandbox ({within})", "", "", "", "", "", _megabytes(sandbox["memory_bytes"]), "", "")
+
+
+def _reason(process: dict[str, Any]) -> str:
+    """Why it is as it is; of one that is ready again, how the one before it ended, and when."""
+    reason = str(process["reason"])
+    if process["state"] == "ready" and reason and reason == process.get("last_end"):
+        return f"{reason} {uptime(process['last_end_at'])} ago"
+    return reason
 
 
 def _megabytes(size_bytes: int) -> str:

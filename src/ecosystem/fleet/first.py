@@ -15,16 +15,20 @@ from ecosystem.fleet.processes import die_with_parent
 
 
 class Begun:
-    """A zygote that imports: its pid, and our end of its control socket. It ends with this process."""
+    """A zygote that imports: its pid, and our end of its control socket. It ends with this process.
 
-    def __init__(self, pid: int, control: socket.socket) -> None:
-        self.pid, self.control = pid, control
+    `log_from_byte` is where its words begin in its log.
+    """
+
+    def __init__(self, pid: int, control: socket.socket, log_from_byte: int = 0) -> None:
+        self.pid, self.control, self.log_from_byte = pid, control, log_from_byte
 
 
 def begin_zygote(log: int) -> Begun:
     """`log` is the descriptor for its words. Call it from the main thread, whose end it follows."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.setblocking(False)
+    from_byte = os.fstat(log).st_size
     # The child's descriptor is its own: the parent's copy must close, or an end would never be seen.
     with theirs:
         started = subprocess.Popen(  # noqa: S603 our own words
@@ -33,7 +37,7 @@ def begin_zygote(log: int) -> Begun:
             preexec_fn=lambda: die_with_parent(signal.SIGKILL),  # noqa: PLW1509 the parent has one thread
         )  # fmt: skip
     started.returncode = 0  # it is reaped through its pidfd
-    return Begun(started.pid, ours)
+    return Begun(started.pid, ours, from_byte)
 
 
 def begin_first_zygote(home: Path) -> Begun:

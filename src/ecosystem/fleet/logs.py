@@ -3,6 +3,7 @@
 import os
 import shutil
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
@@ -24,11 +25,26 @@ def turn_over(folder: Path, bytes_max: int) -> None:
                 os.truncate(file, 0)
 
 
-def last_words(folder: Path, name: str) -> str:
-    """The last line that says something: the message of a JSON line, or the line itself, at most 300 characters."""
+def note(folder: Path, level: str, message: str) -> None:
+    """A line of the supervisor's own log; lost when it cannot be written, for that must not end the supervisor."""
+    line = {"timestamp": datetime.now(UTC), "level": level, "service": "supervisor", "message": message}
+    with suppress(OSError):
+        log = open_log(folder, "supervisor")
+        try:
+            os.write(log, orjson.dumps(line, option=orjson.OPT_UTC_Z) + b"\n")
+        finally:
+            os.close(log)
+
+
+def last_words(folder: Path, name: str, from_byte: int = 0) -> str:
+    """The last line that says something: the message of a JSON line, or the line itself, at most 300 characters.
+
+    What stands before `from_byte` was said by others, unless the file was turned over since and is shorter.
+    """
     try:
         with (folder / f"{name}.log").open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, from_byte if from_byte <= size else 0, size - _TAIL_BYTES))
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         return ""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from ecosystem.fleet.errors import NotStarted
-from ecosystem.fleet.processes import started_ticks
+from ecosystem.fleet.processes import STOPPED, descendants, run_state, started_ticks
 from ecosystem.fleet.watching import exited
 from ecosystem.kernel.errors import EcosystemError
 
@@ -27,7 +27,8 @@ _EXIT_REFUSED = 78  # EX_CONFIG: its settings are refused, another try will not 
 class Seen:
     """What a process shows of itself. `state`: starting, ready, degraded, draining, stopped, backing off.
 
-    `pid` and `ticks` (its start since boot) together name one process for ever.
+    `pid` and `ticks` (its start since boot) together name one process for ever. `last_end` is why the process before
+    it ended, and stays the reason that is shown for as long as this one has none of its own.
     """
 
     name: str
@@ -40,8 +41,11 @@ class Seen:
     version: str = ""
     started_at: str | None = None
     restarts: int = 0
+    last_end: str = ""
+    last_end_at: str | None = None
     weight: int = 1
     log: str = ""
+    host: str = "127.0.0.1"
     ports: dict[str, int] = field(default_factory=dict)
 
 
@@ -57,14 +61,17 @@ class Starter(Protocol):
         """Return once it is ready; cancelled when it ends before."""
 
     def last_words(self) -> str:
-        """Its last log line, as the reason of its end."""
+        """The last log line of its life, as the reason of its end."""
 
 
 class Process:
-    """`changed` is called after every change of `seen`."""
+    """`changed` is called after every change of `seen`, `ended` with the reason of every end that nobody asked for."""
 
-    def __init__(self, seen: Seen, starter: Starter, changed: Callable[[], None]) -> None:
-        self.seen, self._starter, self._changed = seen, starter, changed
+    def __init__(
+        self, seen: Seen, starter: Starter, changed: Callable[[], None], ended: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self.seen, self._starter, self._changed, self._ended = seen, starter, changed, ended
+        self._killed_because = ""
         self._ends: deque[float] = deque(maxlen=32)
         self._stopping = self._renewing = False
         self._ready, self._hopeless = asyncio.Event(), asyncio.Event()
@@ -75,7 +82,7 @@ class Process:
 
     def show(self, state: str, reason: str = "", **more: Any) -> None:
         """Record what the process says of itself."""
-        self.seen.state, self.seen.reason = state, reason
+        self.seen.state, self.seen.reason = state, reason or (self.seen.last_end if state == "ready" else "")
         for name, value in more.items():
             setattr(self.seen, name, value)
         if state == "ready":
@@ -88,6 +95,10 @@ class Process:
     @property
     def is_ready(self) -> bool:
         return self.seen.state == "ready"
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stopping
 
     async def until_ready(self, timeout_seconds: float) -> None:
         """Raises TimeoutError when the time is over, and NotStarted as soon as more time will not help."""
@@ -123,6 +134,17 @@ class Process:
         self.show("starting", "renewed")
         self._signal(signal.SIGKILL)
 
+    def kill(self, because: str) -> None:
+        """End it and whatever of it stands still too: what is stopped sees no end of its parent. Another follows."""
+        if self.seen.pid is None:
+            return
+        self._killed_because = because
+        still = [pid for pid in descendants(self.seen.pid) if run_state(pid) == STOPPED]
+        self._signal(signal.SIGKILL)
+        for pid in still:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def _signal(self, number: signal.Signals) -> None:
         if self.seen.pid is not None:
             with suppress(ProcessLookupError):
@@ -138,6 +160,8 @@ class Process:
                 self._ends.clear()
                 continue
             self.seen.restarts += 1
+            self.seen.last_end, self.seen.last_end_at = reason, _now()
+            self._ended(reason)
             delay = self._delay()
             if delay:
                 times = f"{len(self._ends)} times within a minute"
@@ -150,12 +174,13 @@ class Process:
 
     async def _live_once(self) -> str:
         """One life, from start to end; the reason of the end."""
+        self._killed_because = ""
         try:
             pid = await self._starter.start(self)
         except (EcosystemError, OSError) as error:
             self._ends.append(time.monotonic())
             return f"could not be started: {error}{self._words()}"
-        self.seen.pid, self.seen.started_at = pid, datetime.now(UTC).isoformat(timespec="milliseconds")
+        self.seen.pid, self.seen.started_at = pid, _now()
         self.seen.ticks = started_ticks(pid)
         self._changed()
         if self._stopping:  # asked to stop while it was being started
@@ -169,7 +194,7 @@ class Process:
                 await readying
             self.seen.pid = None
         self._ends.append(time.monotonic())
-        reason = f"{_how(code)}{self._words()}"
+        reason = self._killed_because or f"{_how(code)}{self._words()}"
         if code == _EXIT_REFUSED:
             self.seen.reason = reason
             self._hopeless.set()
@@ -193,6 +218,10 @@ class Process:
             self._ends.popleft()
         beyond = len(self._ends) - _FREE_RESTARTS
         return _DELAYS_SECONDS[min(beyond, len(_DELAYS_SECONDS)) - 1] if beyond > 0 else 0
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _how(code: int) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+STOPPED, TRACED = "T", "t"  # proc_pid_stat(5)
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
 # What the processes of a sandbox call themselves.
 _SANDBOX, _SPAWNER, _WORKER = "sandbox ", "sandbox spawner", "sandbox worker"
@@ -68,13 +69,17 @@ def threads() -> int:
     return len(os.listdir("/proc/self/task"))
 
 
+def run_state(pid: int) -> str:
+    """The letter of proc_pid_stat(5), such as STOPPED by a signal or TRACED by a debugger; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return ""
+
+
 def is_alive(pid: int) -> bool:
     """Whether a process runs: a zombie does not."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
+    return run_state(pid) not in ("", "Z", "X")
 
 
 def started_ticks(pid: int) -> int | None:

@@ -25,6 +25,9 @@ class FleetSettings(Settings):
     certificate_hours: float = Field(24, gt=0, le=24 * 90, description="Life of a process's certificate.")
     ready_timeout_seconds: float = Field(60, ge=1, le=600, description="How long `eco up` waits for all to be ready.")
     stop_timeout_seconds: float = Field(15, ge=1, le=300, description="After this, a stopping process is killed.")
+    frozen_after_seconds: float = Field(
+        10, ge=4, le=3600, description="A process that answers nothing for so long is killed and started again."
+    )
     log_bytes_max: int = Field(64 * 1024**2, ge=65536, le=2**40, description="A log file is turned over at this size.")
     database_connections_max: int = Field(400, ge=50, le=10_000, description="max_connections of our PostgreSQL.")
     cache_bytes_max: int = Field(256 * 1024**2, ge=2**20, le=2**40, description="maxmemory of our cache.")

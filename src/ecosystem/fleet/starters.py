@@ -38,9 +38,11 @@ class EngineStarter:
     def __init__(self, home: Home, engine: Engine, first: Callable[[int], Any] | None = None) -> None:
         self._home, self._engine, self._first = home, engine, first
         self.stop_signal = engine.stop_signal
+        self._log_from_byte = 0
 
     async def start(self, process: Process) -> int:
         log = open_log(self._home.logs, self._engine.name)
+        self._log_from_byte = os.fstat(log).st_size
         try:
             if self._first is not None:
                 await self._first(log)
@@ -58,7 +60,7 @@ class EngineStarter:
         process.show("ready")
 
     def last_words(self) -> str:
-        return last_words(self._home.logs, self._engine.name)
+        return last_words(self._home.logs, self._engine.name, self._log_from_byte)
 
 
 def initdb(begin: Callable[[int], "subprocess.Popen[bytes] | None"], finish: Callable[[int], None]) -> Any:
@@ -83,13 +85,14 @@ class ZygoteStarter:
         self._control: socket.socket | None = None
         self._one_at_a_time = asyncio.Lock()
         self._is_ready = asyncio.Event()
+        self._log_from_byte = 0
 
     async def start(self, process: Process) -> int:
         self._is_ready.clear()
         if self._control is not None:
             self._control.close()
         begun, self._first = self._first or self._begin(), None
-        self._control = begun.control
+        self._control, self._log_from_byte = begun.control, begun.log_from_byte
         return begun.pid
 
     def _begin(self) -> Begun:
@@ -131,7 +134,7 @@ class ZygoteStarter:
         return answer
 
     def last_words(self) -> str:
-        return last_words(self._home.logs, "zygote")
+        return last_words(self._home.logs, "zygote", self._log_from_byte)
 
 
 class ServiceStarter:
@@ -142,11 +145,13 @@ class ServiceStarter:
     def __init__(self, home: Home, zygote: ZygoteStarter, slot: str, order: Callable[[str], Order]) -> None:
         self._home, self._zygote, self._slot, self._order = home, zygote, slot, order
         self._reports: Reports | None = None
+        self._log_from_byte = 0
 
     async def start(self, process: Process) -> int:
         process.seen.instance_id = str(SystemIds().uuid())
         reading, writing = os.pipe()
         log = open_log(self._home.logs, self._slot)
+        self._log_from_byte = os.fstat(log).st_size
         try:
             pid = await self._zygote.fork(self._order(process.seen.instance_id), writing, log)
         except BaseException:
@@ -164,7 +169,7 @@ class ServiceStarter:
         """The child reports it itself."""
 
     def last_words(self) -> str:
-        return last_words(self._home.logs, self._slot)
+        return last_words(self._home.logs, self._slot, self._log_from_byte)
 
 
 def _heard(process: Process, said: Mapping[str, Any]) -> None:
@@ -172,6 +177,8 @@ def _heard(process: Process, said: Mapping[str, Any]) -> None:
     more: dict[str, Any] = {"ports": ports} if ports else {}
     if said.get("state") == "failed":
         return  # its exit follows, and says more
+    if "host" in said:
+        more["host"] = str(said["host"])
     if "weight" in said:
         more["weight"] = int(said["weight"])
     process.show(str(said.get("state", "starting")), str(said.get("reason") or ""), **more)
@@ -182,6 +189,7 @@ async def run_once(home: Home, zygote: ZygoteStarter, order: Order) -> None:
     heard: list[Mapping[str, Any]] = []
     reading, writing = os.pipe()
     log = open_log(home.logs, order.name)
+    from_byte = os.fstat(log).st_size
     try:
         pid = await zygote.fork(order, writing, log)
     finally:
@@ -191,5 +199,6 @@ async def run_once(home: Home, zygote: ZygoteStarter, order: Order) -> None:
     code = await exited(pid)
     reports.close()
     if code:
-        said = next((str(one["error"]) for one in heard if "error" in one), "") or last_words(home.logs, order.name)
+        said = next((str(one["error"]) for one in heard if "error" in one), "")
+        said = said or last_words(home.logs, order.name, from_byte)
         raise EngineFailed(f"{order.name} ended with code {code}: {said}", suggestion=f"eco logs {order.name}")

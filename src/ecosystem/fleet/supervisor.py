@@ -17,7 +17,8 @@ from ecosystem.fleet.control import ControlServer
 from ecosystem.fleet.errors import FleetRefused, NotStarted
 from ecosystem.fleet.first import Begun
 from ecosystem.fleet.home import FORMAT, write_atomically
-from ecosystem.fleet.logs import turn_over
+from ecosystem.fleet.liveness import Watch
+from ecosystem.fleet.logs import note, turn_over
 from ecosystem.fleet.plan import Plan
 from ecosystem.fleet.process import Process, Seen, Starter
 from ecosystem.fleet.processes import become_subreaper, started_ticks
@@ -53,7 +54,9 @@ class Supervisor:
             loop.add_signal_handler(number, self._stop.set)
         control = ControlServer(self._plan.home.control, self)
         await control.open()
-        care = asyncio.create_task(self._care())
+        watch = Watch(self._all, self._plan.settings.frozen_after_seconds)
+        tending = [asyncio.create_task(self._care()), asyncio.create_task(watch.run())]
+        note(self._plan.home.logs, "info", "supervisor started")
         try:
             await self._start_or_stop()
         except EcosystemError as error:
@@ -61,7 +64,8 @@ class Supervisor:
             self._save_now(reason=error.message)
             raise
         finally:
-            care.cancel()
+            for task in tending:
+                task.cancel()
             await self._stop_all()
             await control.close()
         return 0
@@ -102,7 +106,7 @@ class Supervisor:
         for entry in CATALOG:
             for slot in range(1, plan.replicas(entry) + 1):
                 self._add(entry, slot)
-        await self._until_ready([*self._engines.values(), *self._all_services()], timeout)
+        await self._until_ready(self._all(), timeout)
         await self._until_edge_answers()
         self._state = "ready"
         self._save_now()
@@ -110,7 +114,8 @@ class Supervisor:
 
     def _begin(self, name: str, kind: str, starter: Starter, version: str) -> None:
         log = str(self._plan.home.logs / f"{name}.log")
-        process = Process(Seen(name=name, kind=kind, version=version, log=log), starter, self._save_soon)
+        seen = Seen(name=name, kind=kind, version=version, log=log)
+        process = Process(seen, starter, self._save_soon, self._noting(name))
         self._engines[name] = process
         process.begin()
 
@@ -120,10 +125,16 @@ class Supervisor:
             self._plan.home, self._zygote, name, lambda instance_id: self._plan.service_order(entry, instance_id)
         )
         seen = Seen(name=entry.name, kind="service", version=__version__, log=str(self._plan.home.logs / f"{name}.log"))
-        process = Process(seen, starter, self._save_soon)
+        process = Process(seen, starter, self._save_soon, self._noting(name))
         self._services[entry.name][slot] = process
         process.begin()
         return process
+
+    def _noting(self, name: str) -> Tell:
+        return lambda reason: note(self._plan.home.logs, "warning", f"{name}: {reason}")
+
+    def _all(self) -> list[Process]:
+        return [*self._engines.values(), *self._all_services()]
 
     def _all_services(self) -> list[Process]:
         return [process for slots in self._services.values() for process in slots.values()]
@@ -215,7 +226,7 @@ class Supervisor:
 
     def _reap_strays(self) -> None:
         """Orphans of our children became ours when their parents died; nobody else waits for them."""
-        ours = {process.seen.pid for process in (*self._engines.values(), *self._all_services())}
+        ours = {process.seen.pid for process in self._all()}
         with suppress(ChildProcessError):
             while (found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
                 if found.si_pid in ours:
@@ -252,13 +263,12 @@ class Supervisor:
     def state(self) -> dict[str, Any]:
         """What `eco status` shows and `state.json` keeps."""
         plan = self._plan
-        processes = [*self._engines.values(), *self._all_services()]
         return {
             "format": FORMAT, "version": __version__, "state": self._state, "pid": os.getpid(),
             "started_ticks": started_ticks(os.getpid()), "started_at": self._started_at,
             "home": str(plan.home.path), "control": str(plan.home.control),
             "edge_port": plan.edge_port, "edge_port_before": plan.edge_door.former,
-            "processes": [asdict(process.seen) for process in processes],
+            "processes": [asdict(process.seen) for process in self._all()],
             # Without an edge there is nothing that a client could be told.
             **({"edge_url": plan.edge_url, "edge_ca": str(plan.home.bundle)} if self._state == "ready" else {}),
         }  # fmt: skip

@@ -193,7 +193,8 @@ class Process:
         )  # fmt: skip
 
     def _tell(self, state: str, reason: str = "") -> None:
-        facts: dict[str, Any] = {"instance_id": str(self._instance_id), **getattr(self, "_ports", {})}
+        facts: dict[str, Any] = {"instance_id": str(self._instance_id), "host": self._settings.host}
+        facts |= getattr(self, "_ports", {})
         self._parent.say(state, reason, **facts)
 
     async def _quietly(self, step: Any) -> None:

@@ -41,7 +41,7 @@ def serve(entry: Entry, build: Build, source: Source, *, contracts: ContractInde
     """Run until SIGTERM or SIGINT; the exit code: 0 after a stop that was asked for, 78 for refused settings, else 1.
 
     `ready_fd` gets one JSON line at each change: {"state": starting, ready, degraded, draining or stopped, "reason",
-    "instance_id", "http_port", "grpc_port", "plain_port"}. A second signal skips the wait of the drain.
+    "instance_id", "host", "http_port", "grpc_port", "plain_port"}. A second signal skips the wait of the drain.
     """
     # gRPC itself writes to standard error, and not in our lines; it reads this when it is first used.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")

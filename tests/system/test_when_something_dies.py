@@ -32,6 +32,7 @@ SECTIONS = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", (ROOT / DOCUMENT).rea
 TIMES, SLACK_SECONDS = 3, 5.0
 ENGINES = {"The zygote": "zygote", "The cache": "cache", "The edge": "edge", "PostgreSQL": "postgresql"}
 SANDBOX = "A sandbox's worker, spawner or guardian"
+STILL = "A process that stands still"
 
 
 @dataclass
@@ -96,13 +97,34 @@ def test_every_command_of_the_guide_stands_in_a_section() -> None:
     commands = [one.command for one in shown() if one.document == DOCUMENT]
     inside = re.findall(r"^\$ (.*)$", "\n".join(SECTIONS.values()), re.MULTILINE)
 
-    assert {"eco status", "eco status --wait", "eco up", *inside} == set(commands)
-    assert {*ENGINES, "A service", SANDBOX, "The supervisor", "The machine"} == set(SECTIONS)
+    assert {"eco status", "eco status --wait", "eco up", "eco logs supervisor --level warning", *inside} == set(commands)
+    assert {*ENGINES, "A service", SANDBOX, STILL, "The supervisor", "The machine"} == set(SECTIONS)
 
 
 def test_a_service(guide: Guide) -> None:
     check("A service", *(guide.kill(f"{entry.short_name}-1") for entry in CATALOG))
     guide.follow("A service")
+    killed = guide.fleet.process("creditx-1")
+    assert (killed["state"], killed["restarts"]) == ("ready", 1)
+    assert killed["reason"].startswith("ended by SIGKILL")
+    assert "creditx-1: ended by SIGKILL" in guide.fleet.eco("logs", "supervisor", "--level", "warning").stdout
+
+
+def test_a_process_that_stands_still(guide: Guide) -> None:
+    """One that carries documents and an engine; a document that came meanwhile is read all the same."""
+    os.kill(guide.fleet.process("cache")["pid"], signal.SIGSTOP)
+    specimen = guide.fleet.home.parent / "still.pdf"
+    specimen.write_bytes(make(Kind.BANK_STATEMENT, seed=9, as_of=datetime.now(UTC).date()).content)
+    orchestrator = guide.fleet.process("orchestrator-1")["pid"]
+    os.kill(orchestrator, signal.SIGSTOP)
+    began = time.monotonic()
+    guide.run("eco", "documents", "upload", str(specimen), "--wait")
+    eventually_now(lambda: guide.is_new("orchestrator-1", orchestrator), within_seconds=60)
+
+    check(STILL, time.monotonic() - began)
+    for slot in ("cache", "orchestrator-1"):
+        assert guide.fleet.process(slot)["reason"] == "did not answer for 10 s"
+    guide.follow(STILL)
 
 
 @pytest.mark.parametrize("generation", [3, 2, 1], ids=["workers", "spawner", "guardians"])

@@ -86,7 +86,7 @@ def _reason(process: dict[str, Any]) -> str:
     """Why it is as it is; of one that is ready again, how the one before it ended, and when."""
     reason = str(process["reason"])
     if process["state"] == "ready" and reason and reason == process.get("last_end"):
-        return f"{reason} {uptime(process['last_end_at'])} ago"
+        return f"{reason}, {uptime(process['last_end_at'])} ago"
     return reason
 
 

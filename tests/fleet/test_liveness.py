@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 from ecosystem.fleet.liveness import Watch
 from ecosystem.fleet.process import Process, Seen
-from ecosystem.fleet.processes import STOPPED, is_alive, run_state
+from ecosystem.fleet.processes import STOPPED, descendants, is_alive, run_state
 from tests.support.poll import eventually
 
 FROZEN_AFTER_SECONDS = 10
@@ -77,15 +77,16 @@ async def test_one_that_is_stopped_is_replaced_and_says_why() -> None:
 async def test_what_stands_still_below_it_ends_too() -> None:
     async with a_watched() as (process, watch):
         frozen = pid_of(process)
-        below = f"/proc/{frozen}/task/{frozen}/children"
-        await holds(lambda: bool(open(below).read().strip()))  # noqa: SIM115
-        child = int(open(below).read().split()[0])  # noqa: SIM115, ASYNC230
+        await holds(lambda: any(descendants(frozen)))
+        (child,) = descendants(frozen)
         await freeze(child)
         await freeze(frozen)
         for _ in range(LOOKS):
             watch.look()
 
-        await holds(lambda: not is_alive(frozen) and not is_alive(child))
+        await holds(lambda: process.is_ready and process.seen.pid not in (None, frozen))
+
+        assert not is_alive(child)
 
 
 async def test_one_that_wakes_up_in_time_is_left_alone() -> None:

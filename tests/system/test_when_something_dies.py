@@ -97,7 +97,8 @@ def test_every_command_of_the_guide_stands_in_a_section() -> None:
     commands = [one.command for one in shown() if one.document == DOCUMENT]
     inside = re.findall(r"^\$ (.*)$", "\n".join(SECTIONS.values()), re.MULTILINE)
 
-    assert {"eco status", "eco status --wait", "eco up", "eco logs supervisor --level warning", *inside} == set(commands)
+    outside = {"eco status", "eco status --wait", "eco logs supervisor --level warning", "eco up"}
+    assert {*outside, *inside} == set(commands)
     assert {*ENGINES, "A service", SANDBOX, STILL, "The supervisor", "The machine"} == set(SECTIONS)
 
 
@@ -107,6 +108,8 @@ def test_a_service(guide: Guide) -> None:
     killed = guide.fleet.process("creditx-1")
     assert (killed["state"], killed["restarts"]) == ("ready", 1)
     assert killed["reason"].startswith("ended by SIGKILL")
+    (row,) = [line for line in guide.fleet.eco("status").stdout.splitlines() if line.startswith("creditx-1 ")]
+    assert re.search(r"ended by SIGKILL.*, \d+ s ago", row)
     assert "creditx-1: ended by SIGKILL" in guide.fleet.eco("logs", "supervisor", "--level", "warning").stdout
 
 

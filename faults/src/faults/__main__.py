@@ -78,7 +78,9 @@ async def _interruptible(campaign: Campaign) -> Summary:
             task.cancel()
 
     for number in (signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, end)
+        # `nohup` has it ignored, and means it.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            asyncio.get_running_loop().add_signal_handler(number, end)
     return await task
 
 

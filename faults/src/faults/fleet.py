@@ -76,13 +76,13 @@ class Fleet:
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _begin(self) -> None:
-        # In the foreground, so that the platform ends with the campaign, however that ends.
         async with self._beginning:
             if self._stopping:
                 return
             await self._start()
 
     async def _start(self) -> None:
+        # In the foreground, so that the platform ends with the campaign, however that ends.
         with (self.folder / "up.log").open("ab") as said:
             self._up = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "ecosystem", "up", "--foreground", cwd=self.folder, env=self._environ,

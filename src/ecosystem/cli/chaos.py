@@ -34,7 +34,9 @@ def main(arguments: list[str]) -> int:
     )
     # Whoever ends us waits for the campaign, which ends its platform first.
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda told, _: process.send_signal(told))
+        # `nohup` has it ignored, and means it.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda told, _: process.send_signal(told))
     while True:
         try:
             return process.wait()

@@ -1,6 +1,7 @@
 """Goal: an engineer sees which policies hold and why, and tries a change before it counts. Method: the commands."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,37 @@ def test_check_refuses_by_line(home: Path, capsys: pytest.CaptureFixture[str], t
 
     assert policies.main(["check"]) == 1
     assert told in capsys.readouterr().err
+
+
+def test_with_a_wrong_file_show_tells_what_holds_and_the_refusal(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "policies.toml").write_text('[routes."* -> cache"]\nattempts = true\n')
+
+    assert policies.main(["show"]) == 1
+
+    told = capsys.readouterr()
+    assert "creditx-service -> cache 5 s 2 weighted creditx" in [" ".join(one.split()) for one in told.out.splitlines()]
+    assert f"As shipped, because {home / 'policies.toml'} is refused" in told.err
+    assert 'policies.toml:2: routes."* -> cache".attempts is refused' in told.err
+
+
+def test_with_a_wrong_file_a_program_reads_both_too(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "policies.toml").write_bytes(b"\xff")
+
+    assert policies.main(["show", "--json"]) == 1
+
+    told = json.loads(capsys.readouterr().out)
+    assert told["refused"].startswith("policies.toml is not UTF-8")
+    assert {one["origin"].partition(":")[0] for one in told["policies"]} == {"shipped policies.toml", "default"}
+
+
+@pytest.mark.parametrize("verb", ["check", "show"])
+def test_nobody_waits_for_a_pipe(home: Path, capsys: pytest.CaptureFixture[str], verb: str) -> None:
+    os.mkfifo(home / "policies.toml")
+
+    assert policies.main([verb]) == 1
+    assert "policies.toml is no regular file." in capsys.readouterr().err
 
 
 def test_what_is_shipped_is_right_and_is_shown_as_it_is(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,7 +20,7 @@ def test_the_same_seed_gives_the_same_schedule_whatever_the_order_of_the_names()
     assert schedule(7, 10, SERVICES) != schedule(8, 10, SERVICES)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", [*range(5), 11])
 def test_ten_minutes_hold_a_hundred_faults_of_every_kind(seed: int) -> None:
     faults = schedule(seed, 10, SERVICES)
 
@@ -55,6 +55,30 @@ def test_an_unknown_kind_is_refused_with_those_there_are(tmp_path: Path) -> None
     (tmp_path / "plan.json").write_text('{"faults": [{"at_seconds": 1, "kind": "kill-everything"}]}')
 
     with pytest.raises(ValueError, match="kill-everything; there are kill-service"):
+        read(tmp_path / "plan.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("kill-edge at 3", "is no JSON"),
+        ("[" * 100_000, "is no JSON"),
+        ("[]", "is no schedule"),
+        ("{}", "is no schedule"),
+        ('{"faults": []}', "one fault or more"),
+        ('{"faults": [3]}', "Fault 1 of the schedule has at_seconds and kind"),
+        ('{"faults": [{"kind": "kill-edge"}]}', "Fault 1 of the schedule has at_seconds and kind"),
+        ('{"faults": [{"at_seconds": 1, "kind": "kill-edge", "why": 1}]}', "and nothing else"),
+        ('{"faults": [{"at_seconds": NaN, "kind": "kill-edge"}]}', "at_seconds is a number from 0 to 86400"),
+        ('{"faults": [{"at_seconds": "1", "kind": "kill-edge"}]}', "at_seconds is a number"),
+        ('{"faults": [{"at_seconds": 1, "kind": ["kill-edge"]}]}', "kind is a text"),
+        ('{"faults": [{"at_seconds": 1, "kind": "lock-table", "detail": 1}]}', "detail is a number from 0 to 0.999"),
+    ],
+)
+def test_what_is_no_schedule_is_refused_with_the_rule(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "plan.json").write_text(text)
+
+    with pytest.raises(ValueError, match=told):
         read(tmp_path / "plan.json")
 
 

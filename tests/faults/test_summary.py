@@ -1,5 +1,7 @@
 """Goal: the summary says what clients saw and whether promises held. Method: records written by hand."""
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,9 @@ def seen(began_at: float, ended_at: float, failure: str | None = None, **more: s
 
 def summary(requests: Requests | None = None, injected: Injected | None = None, **more: Levels) -> Summary:
     levels = {"before": LEVELS, "after": LEVELS} | more
-    return Summary(1, 60, injected or Injected(), requests or Requests(), 0, 0, Findings(), starts=1, **levels)
+    return Summary(
+        1, 60, injected or Injected(), requests or Requests(), 0, 0, Findings(), levels["before"], levels["after"], 1
+    )
 
 
 class TestUnavailability:
@@ -50,7 +54,32 @@ class TestServiceKills:
 
 class TestHeld:
     def test_every_promise_kept(self) -> None:
-        assert summary().held
+        told = summary(injected=Injected(Counter({"kill-edge": 1})))
+
+        assert (told.held, told.exit_code, told.lines()[-1]) == (True, 0, "every promise was kept")
+
+    def test_without_a_fault_nothing_is_known(self) -> None:
+        told = summary()
+
+        assert (told.held, told.broken, told.exit_code) == (False, False, 2)
+        assert told.lines()[-1].startswith("NOTHING WAS TRIED")
+
+    def test_a_broken_promise_is_told_with_the_command_that_tries_it_again(self) -> None:
+        told = replace(summary(), again="eco chaos run --seed 7 --minutes 3")
+        told.findings.add("lost", "document 1")
+
+        assert told.lines()[-1] == "PROMISES WERE BROKEN: eco chaos run --seed 7 --minutes 3"
+        assert told.exit_code == 1
+
+    def test_each_kind_says_how_often_or_why_not(self) -> None:
+        injected = Injected(Counter({"kill-edge": 2, "fill-disk": 0}), {"fill-disk": "no tmpfs"})
+        told = replace(summary(injected=injected), drawn=frozenset({"kill-edge", "fill-disk", "kill-sandbox"}))
+
+        lines = {line.split()[0]: line.split(maxsplit=1)[1] for line in told.lines()[1:] if line.startswith("  ")}
+        assert lines["kill-edge"] == "injected 2"
+        assert lines["fill-disk"] == "not possible here: no tmpfs"
+        assert lines["kill-sandbox"] == "injected 0"
+        assert lines["kill-zygote"] == "injected 0: not drawn in this schedule"
 
     @pytest.mark.parametrize("verdict", ["lost", "doubled", "leaked", "stuck"])
     def test_one_broken_promise_is_enough(self, verdict: str) -> None:

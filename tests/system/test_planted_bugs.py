@@ -85,7 +85,7 @@ CURSOR_OF_THE_WRONG_COMPANY = Planted(
         "        company = self.__dict__.setdefault('first_company', envelope.company_id)\n        await",
     )],
     [{"at_seconds": 1, "kind": "flush-cache"}],
-    "leaked", "works on a document of", minutes=0.05,
+    "leaked", "works on a document of", minutes=0.1,
 )  # fmt: skip
 
 NO_POLL = Planted(

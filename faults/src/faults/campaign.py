@@ -38,7 +38,7 @@ _OPEN = "[breakers.{}]\nwait_duration_in_open_state_seconds = 5\n"
 class Campaign:
     """What to do. `services` are their short names; `tell` hears what happens.
 
-    What is still under way `settle_seconds` after the last fault is stuck.
+    What is still under way `settle_seconds` after the last fault is stuck. `again` is the command that does the same.
     """
 
     seed: int
@@ -50,6 +50,7 @@ class Campaign:
     uploads_per_second: float = 1.0
     keep: bool = False
     settle_seconds: float = SETTLE_SECONDS
+    again: str = "eco chaos run"
 
     async def run(self) -> Summary:
         """Raises NotUp where the platform does not start."""
@@ -65,13 +66,22 @@ class Campaign:
                 return await self._under_load(ground, customers, journal)
         finally:
             journal.close()
-            await fleet.down()
-            if self.keep:
-                self.tell(f"kept: {folder}")
-            else:
-                if own_disk is None:
-                    unmount(folder / "home")
-                fleets.remove(folder)
+            ending = asyncio.ensure_future(self._end(fleet, own_disk))
+            try:
+                # Whoever is ended while it ends by itself ends all the same.
+                await asyncio.shield(ending)
+            except asyncio.CancelledError:
+                await ending
+                raise
+
+    async def _end(self, fleet: Fleet, own_disk: str | None) -> None:
+        await fleet.down()
+        if self.keep:
+            self.tell(f"kept: {fleet.folder}")
+            return
+        if own_disk is None:
+            unmount(fleet.home)
+        await fleets.remove(fleet.folder)
 
     def _settings(self, folder: Path) -> dict[str, Mapping[str, Any]]:
         policies = folder / "policies.toml"
@@ -141,7 +151,7 @@ class Campaign:
             after = await come_down(ground.fleet, before, _LEVELS_SECONDS)
             return Summary(
                 self.seed, seconds, injector.injected, load.requests, load.repeats, load.dropped, findings,
-                before, after, ground.fleet.starts,
+                before, after, ground.fleet.starts, frozenset(fault.kind for fault in self.faults), self.again,
             )  # fmt: skip
         finally:
             await injector.stop()

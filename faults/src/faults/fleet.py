@@ -25,6 +25,7 @@ from faults.processes import alive, below, ended_with_parent, ticks
 
 _LOOK_SECONDS = 0.02
 _DOWN_SECONDS = 60
+_REMOVALS_MAX, _REMOVAL_PAUSE_SECONDS = 50, 0.1
 ASIDE_PORT = 5433
 """Where the server listens while a wire stands in its place."""
 
@@ -59,6 +60,7 @@ class Fleet:
         self._environ |= {"ECO_HOME": str(self.home), "ECO_CONFIG": str(self._config)}
         self._up: asyncio.subprocess.Process | None = None
         self._stopping = False
+        self._beginning = asyncio.Lock()
         self.starts = 0
 
     # -- commands, as a person gives them --------------------------------------------------------------------------
@@ -74,6 +76,12 @@ class Fleet:
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _begin(self) -> None:
+        async with self._beginning:
+            if self._stopping:
+                return
+            await self._start()
+
+    async def _start(self) -> None:
         # In the foreground, so that the platform ends with the campaign, however that ends.
         with (self.folder / "up.log").open("ab") as said:
             self._up = await asyncio.create_subprocess_exec(
@@ -94,7 +102,9 @@ class Fleet:
     async def down(self) -> None:
         """End the platform and whatever of it is left."""
         self._stopping = True
-        left = self._everything()
+        # Whatever was about to start is there afterwards, and nothing starts any more.
+        async with self._beginning:
+            left = self._everything()
         if self._up is not None and self._up.returncode is None:
             self._up.terminate()
             with suppress(TimeoutError):
@@ -195,7 +205,16 @@ def new_folder() -> Path:
     return folder
 
 
-def remove(folder: Path) -> None:
+async def remove(folder: Path) -> None:
+    """What was just killed may still write for a moment, so that a folder is not empty when it is to go."""
+    for _ in range(_REMOVALS_MAX):
+        with suppress(FileNotFoundError):
+            try:
+                shutil.rmtree(folder)
+            except OSError:
+                await asyncio.sleep(_REMOVAL_PAUSE_SECONDS)
+                continue
+        return
     shutil.rmtree(folder, ignore_errors=True)
 
 

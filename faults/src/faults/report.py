@@ -18,7 +18,10 @@ _REQUEST_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Summary:
-    """Everything that is printed; `as_json` is the same for programs. `seconds` is the length of the faults' part."""
+    """Everything that is printed; `as_json` is the same for programs. `seconds` is the length of the faults' part.
+
+    `drawn`: the kinds of the schedule. `again`: the command that runs the same one.
+    """
 
     seed: int
     seconds: float
@@ -30,14 +33,25 @@ class Summary:
     before: Levels
     after: Levels
     starts: int
+    drawn: frozenset[str] = frozenset()
+    again: str = ""
 
     @property
     def faults(self) -> int:
         return sum(self.injected.by_kind.values())
 
     @property
+    def broken(self) -> bool:
+        return any(self.findings.wrong.values()) or bool(self.above)
+
+    @property
     def held(self) -> bool:
-        return not any(self.findings.wrong.values()) and not self.above
+        """Every promise was kept while faults came: without a fault nothing is known of them."""
+        return not self.broken and self.faults > 0
+
+    @property
+    def exit_code(self) -> int:
+        return 1 if self.broken else 0 if self.held else 2
 
     @property
     def above(self) -> list[str]:
@@ -64,7 +78,8 @@ class Summary:
     def as_json(self) -> dict[str, Any]:
         times = self.repair_seconds()
         return {
-            "seed": self.seed, "seconds": round(self.seconds, 1), "held": self.held, "faults": self.faults,
+            "seed": self.seed, "seconds": round(self.seconds, 1), "held": self.held, "again": self.again,
+            "faults": self.faults,
             "injected": {kind.name: self.injected.by_kind[kind.name] for kind in KINDS},
             "impossible": self.injected.impossible,
             "missed": dict(self.injected.missed), "starts": self.starts,
@@ -88,11 +103,15 @@ class Summary:
     def _faults(self) -> list[str]:
         lines = [f"{self.faults} faults in {self.seconds:.0f} s, seed {self.seed}:"]
         for kind in KINDS:
-            why = self.injected.impossible.get(kind.name)
-            told = f"injected {self.injected.by_kind[kind.name]}" if why is None else f"not possible here: {why}"
-            lines.append(f"  {kind.name:<22} {told}")
+            lines.append(f"  {kind.name:<22} {self._injected(kind.name)}")
         lines += [f"  {kind:<22} missed {n}: what it was aimed at was down" for kind, n in self.injected.missed.items()]
         return lines
+
+    def _injected(self, kind: str) -> str:
+        count, impossible = self.injected.by_kind[kind], self.injected.impossible.get(kind)
+        if impossible is not None:
+            return f"{f'injected {count}, else ' if count else ''}not possible here: {impossible}"
+        return f"injected {count}" if count or kind in self.drawn else "injected 0: not drawn in this schedule"
 
     def _clients(self) -> list[str]:
         times, failures = self.repair_seconds(), self.requests.by_failure()
@@ -126,10 +145,15 @@ class Summary:
             wrong = self.findings.wrong[verdict]
             lines.append(f"{verdict:<20} {len(wrong)}")
             lines += [f"  {what}" for what in wrong[:_SHOWN_MAX]]
-        lines.append(
-            "every promise was kept" if self.held else f"PROMISES WERE BROKEN: eco chaos run --seed {self.seed}"
-        )
+        lines.append(self._verdict())
         return lines
+
+    def _verdict(self) -> str:
+        if self.broken:
+            return f"PROMISES WERE BROKEN: {self.again}"
+        if not self.held:
+            return "NOTHING WAS TRIED: no fault was injected, so nothing is known"
+        return "every promise was kept"
 
 
 _SHARES = (("median", 0.5), ("p95", 0.95), ("p99", 0.99))

@@ -15,7 +15,7 @@ SUMMARY = "Kill, freeze, starve and disconnect parts of a platform of its own, a
 _USAGE = f"""usage: eco chaos run [OPTION] …    (eco chaos run --help names the options)
 
 {SUMMARY}
-A failing seed runs the same schedule again: eco chaos run --seed N --minutes M"""
+A run that breaks a promise ends with the command that runs the same schedule again."""
 
 
 def main(arguments: list[str]) -> int:
@@ -32,6 +32,11 @@ def main(arguments: list[str]) -> int:
         env=tool_environment(),
         preexec_fn=lambda: die_with_parent(signal.SIGTERM),  # noqa: PLW1509 one thread
     )
+    # Whoever ends us waits for the campaign, which ends its platform first.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # `nohup` has it ignored, and means it.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda told, _: process.send_signal(told))
     while True:
         try:
             return process.wait()

@@ -48,17 +48,29 @@ def _show(parsed: argparse.Namespace) -> int:
         screen.out(SHIPPED.read_text().rstrip())
         return 0
     file = _file(parsed)
-    book = _rulebook(file if file.exists() else None)
+    there = file.exists()
+    refused: PolicyRefused | None = None
+    try:
+        book = _rulebook(file if there else None)
+    except PolicyRefused as error:
+        book, refused = _rulebook(None), error
     rows = [row for row in _values(book) if parsed.name is None or parsed.name == row[1]]
-    if not rows:
+    if not rows and refused is None:
         raise NotFound(f"There is no route or breaker {parsed.name!r}.", suggestion="eco policies show")
     if parsed.json:
-        screen.as_json({"file": file if file.exists() else None, "policies": [_as_json(*row) for row in rows]})
+        screen.as_json({
+            "file": file if there else None, "refused": refused and refused.message,
+            "policies": [_as_json(*row) for row in rows],
+        })  # fmt: skip
     elif parsed.origin or parsed.name:
         screen.table(("policy", "setting", "value", "origin"), [(row[1], *row[2:]) for row in rows])
     else:
         _summarise(book)
-        screen.note(f"{file} changes this." if file.exists() else f"As shipped; {file} would change it.")
+        if refused is None:
+            screen.note(f"{file} changes this." if there else f"As shipped; {file} would change it.")
+    if refused is not None:
+        screen.note(f"As shipped, because {file} is refused; a process that runs goes on with what it took up before.")
+        raise refused
     return 0
 
 

@@ -3,7 +3,7 @@
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +208,11 @@ WRONG = [
     ('[authorisation]\n"a-agent -> b-agent" = "all"\n', "policies.toml:2", "is a list of tasks"),
     ("attempts = 3\n", "policies.toml:1", "there is no attempts"),
     ("routes = 3\n", "policies.toml:1", "routes is a table"),
+    ('[routes."* -> b-agent"]\nattempts = true\n', "policies.toml:2", "should be a valid integer"),
+    ('[routes."* -> b-agent"]\nattempts = "3"\n', "policies.toml:2", "should be a valid integer"),
+    ('[routes."* -> b-agent"]\ntimeout_seconds = true\n', "policies.toml:2", "should be a valid number"),
+    ("[breakers.route]\nwait = " + "[" * 5000, "policies.toml", "nested too deeply"),
+    ("#" * (1024 * 1024 + 1), "policies.toml", "is larger than 1024 KiB"),
     ("[routes\n", "policies.toml", "TOML"),
     ("\xff", "policies.toml", "TOML"),
 ]
@@ -224,6 +229,42 @@ class TestWrong:
 
         assert refusal.value.message.startswith(place)
         assert told in refusal.value.message
+        assert "Value error" not in refusal.value.message
+
+    def test_what_is_not_utf_8_is_told_as_that(self, tmp_path: Path) -> None:
+        (tmp_path / "policies.toml").write_bytes(b"# \xff\n")
+
+        with pytest.raises(PolicyRefused, match=r"policies\.toml is not UTF-8 \(byte 3\)"):
+            read(tmp_path / "policies.toml")
+
+    @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
+    async def test_what_is_no_regular_file_is_refused_and_nobody_waits_for_it(
+        self, platform: Platform, make: Callable[[Path], None]
+    ) -> None:
+        platform.write('[routes."* -> b-agent"]\nattempts = 2\n')
+        assert platform.attempts() == 2
+
+        platform.file.unlink()
+        make(platform.file)
+        platform.clock.advance(1)
+
+        assert (platform.attempts(), platform.refused) == (2, 1)
+        with pytest.raises(PolicyRefused, match="is no regular file"):
+            Policies(platform.file)
+
+    async def test_a_file_that_is_taken_away_between_look_and_reading_is_none(
+        self, platform: Platform, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        opened = os.open
+
+        def gone(path: Any, *others: Any, **more: Any) -> int:
+            Path(path).unlink()
+            return opened(path, *others, **more)
+
+        platform.write('[routes."* -> b-agent"]\nattempts = 2\n')
+        monkeypatch.setattr(os, "open", gone)
+
+        assert (platform.attempts(), platform.refused) == (3, 0)
 
     async def test_the_former_ones_go_on_and_it_is_told_once(self, platform: Platform, lines: io.BytesIO) -> None:
         platform.write('[routes."* -> b-agent"]\nattempts = 2\n')

@@ -9,7 +9,7 @@ from ecosystem.kernel.errors import EcosystemError, Kind, Severity, Unavailable
 class DatabaseUnavailable(Unavailable):
     code = "database_unavailable"
     rule = "The database did not answer."
-    suggestion = "Try again in a moment; `eco status postgres` shows its state."
+    suggestion = "Try again in a moment; `eco status` shows its state."
 
 
 class CommitUncertain(Unavailable):

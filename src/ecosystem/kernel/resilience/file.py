@@ -1,6 +1,8 @@
 """Policies as a file: the shipped one, one of the operator's over it, and what they say together, with origins."""
 
+import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity
 from ecosystem.kernel.resilience.rules import BreakerRules, RouteRules
@@ -28,6 +31,10 @@ class PolicyRefused(EcosystemError):
     code, status, kind, severity = "policy_refused", 422, Kind.PERMANENT, Severity.HIGH
     rule = "A policy is unknown or out of its range."
     suggestion = "Correct the named line; `eco policies check FILE` looks again. The former policies hold meanwhile."
+
+
+class PoliciesGone(PolicyRefused):
+    """There is no file any more: for a process that looked a moment ago, the same as none."""
 
 
 @dataclass(frozen=True)
@@ -70,21 +77,41 @@ class Rulebook:
 
 
 def read(path: Path, name: str | None = None) -> Layer:
-    """`name` is what its places are told by. Raises PolicyRefused where the file cannot be read, or is no TOML 1.0."""
+    """`name` is what its places are told by.
+
+    Raises PoliciesGone, and PolicyRefused where it is no regular file, cannot be read, is too large or no TOML 1.0.
+    """
     try:
-        with path.open("rb") as stream:
-            content = stream.read(_BYTES_MAX + 1)
-        if len(content) > _BYTES_MAX:
-            raise PolicyRefused(f"{path.name} is larger than {_BYTES_MAX} bytes.")
-        text = content.decode("utf-8")
+        text = _content(path).decode("utf-8")
         lines: dict[Names, int] = {}
         for names, number in _lines(text):
             lines.setdefault(names, number)
         return Layer(name or path.name, tomllib.loads(text), lines)
+    except FileNotFoundError as error:
+        raise PoliciesGone(f"There is no {path.name}.") from error
     except OSError as error:
         raise PolicyRefused(f"{path.name} cannot be read: {error.strerror}.") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise PolicyRefused(f"{path.name} is not UTF-8 (byte {error.start + 1}); TOML always is.") from error
+    except RecursionError as error:
+        raise PolicyRefused(f"{path.name} cannot be read as TOML: its values are nested too deeply.") from error
+    except ValueError as error:
         raise PolicyRefused(f"{path.name} cannot be read as TOML: {error}") from error
+
+
+def _content(path: Path) -> bytes:
+    # Without O_NONBLOCK whoever opens a pipe stands still until somebody writes into it.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise PolicyRefused(f"{path.name} is no regular file.")
+        with open(descriptor, "rb", closefd=False) as stream:
+            content = stream.read(_BYTES_MAX + 1)
+    finally:
+        os.close(descriptor)
+    if len(content) > _BYTES_MAX:
+        raise PolicyRefused(f"{path.name} is larger than {_BYTES_MAX // 1024} KiB.")
+    return content
 
 
 def combine(own: Layer | None = None) -> Rulebook:
@@ -165,7 +192,13 @@ def _rules(
         name = str(problem["loc"][0]) if problem["loc"] else ""
         place = places.get(name, origins[at])
         what = ".".join(_quoted((*at, name) if name else at))
-        raise PolicyRefused(f"{place}: {what} is refused: {problem['msg']}.") from None
+        raise PolicyRefused(f"{place}: {what} is refused: {_words(problem)}.") from None
+
+
+def _words(problem: ErrorDetails) -> str:
+    """What a validator of ours said, or pydantic."""
+    said = problem.get("ctx", {}).get("error")
+    return str(said) if isinstance(said, ValueError) else problem["msg"]
 
 
 def _refuse_unknown(layer: Layer, what: str, known: set[str], table: Mapping[str, Any], at: Names = ()) -> None:

@@ -1,10 +1,11 @@
 """The policies of this process: which one a route has, taken up anew while it runs when their file changes."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from ecosystem.kernel.clock import Clock, SystemClock
-from ecosystem.kernel.resilience.file import INSTANCE, PolicyRefused, Rulebook, combine, read
+from ecosystem.kernel.resilience.file import INSTANCE, PoliciesGone, PolicyRefused, Rulebook, combine, read
 from ecosystem.kernel.resilience.policy import Policy
 from ecosystem.kernel.resilience.rules import BreakerRules, RouteRules
 from ecosystem.kernel.telemetry.log import log
@@ -117,7 +118,11 @@ class Policies:
         raise LookupError("the shipped policies have a route for everything")
 
     def _read(self) -> Rulebook:
-        own = None if self._path is None or self._stamp is None else read(self._path)
+        own = None
+        if self._path is not None and self._stamp is not None:
+            # It may be taken away between the look and the reading.
+            with suppress(PoliciesGone):
+                own = read(self._path)
         book = combine(own)
         self._verify(book)
         return book

@@ -29,7 +29,7 @@ class State(StrEnum):
 
 
 class _Rules(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class BreakerRules(_Rules):
@@ -39,7 +39,7 @@ class BreakerRules(_Rules):
     `slow_call_duration_threshold_seconds` no call is slow.
     """
 
-    sliding_window_type: SlidingWindowType = SlidingWindowType.COUNT_BASED
+    sliding_window_type: SlidingWindowType = Field(default=SlidingWindowType.COUNT_BASED, strict=False)
     sliding_window_size: int = Field(default=100, ge=1, le=100_000)
     minimum_number_of_calls: int = Field(default=100, ge=1, le=100_000)
     failure_rate_threshold: float = Field(default=50, gt=0, le=100)
@@ -52,7 +52,7 @@ class BreakerRules(_Rules):
     permitted_number_of_calls: int = Field(default=10, ge=1, le=10_000)
     half_open_failure_rate_threshold: float | None = Field(default=None, gt=0, le=100)
     max_wait_duration_in_half_open_state_seconds: float = Field(default=0, ge=0, le=3600)
-    initial_state: State = State.CLOSED
+    initial_state: State = Field(default=State.CLOSED, strict=False)
 
     @model_validator(mode="after")
     def _window_holds_minimum(self) -> Self:
@@ -106,5 +106,5 @@ class RouteRules(_Rules):
     rate_calls_max: int | None = Field(default=None, ge=1, le=1_000_000)
     rate_period_seconds: float = Field(default=1, gt=0, le=3600)
     rate_wait_seconds: float = Field(default=0, ge=0, le=60)
-    balance: Balance = Balance.WEIGHTED
+    balance: Balance = Field(default=Balance.WEIGHTED, strict=False)
     breaker: BreakerRules | None = None

@@ -15,7 +15,7 @@ from ecosystem.services.dragonfly.model import CacheServer, HotKey
 class CacheAbsent(Unavailable):
     code = "cache_absent"
     rule = "The cache did not answer, or none is configured."
-    suggestion = "`eco status cache` shows its state; requests go on without it."
+    suggestion = "`eco status` shows its state; requests go on without it."
 
 
 class CacheEngine:

@@ -35,7 +35,7 @@ ELSEWHERE = {
         "tests/system/test_campaign.py::test_a_minute_of_faults_breaks_no_promise_and_leaves_nothing"
     ),
 } | dict.fromkeys(
-    ("eco logs zygote", "eco logs creditx --level warning"),
+    ("eco logs supervisor --level warning", "eco logs zygote", "eco logs creditx --level warning"),
     "tests/system/test_when_something_dies.py::test_every_command_of_the_guide_stands_in_a_section",
 ) | dict.fromkeys(
     (one.command for one in shown() if one.document == "docs/guides/write-a-rule.md"),

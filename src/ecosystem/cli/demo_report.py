@@ -31,6 +31,7 @@ def table(reports: Sequence[Report]) -> None:
     wide = console.width >= _WIDE
     console.print(_drawn(reports, wide=wide, terminal=terminal))
     if not wide:
+        console.print("look further:")
         for report in reports:
             console.print(Text(f"{screen.clean(report.name)}: {_further(report)}"), soft_wrap=True)
     for report in reports:
@@ -48,7 +49,7 @@ def picture(reports: Sequence[Report], file: Path) -> None:
 
 def _drawn(reports: Sequence[Report], *, wide: bool, terminal: bool) -> Table:
     drawn = Table(box=box.SIMPLE_HEAD if terminal else box.ASCII2, pad_edge=False, show_lines=not terminal)
-    drawn.add_column("document", overflow="fold")
+    drawn.add_column("document" if wide else "document, kind", overflow="fold")
     if wide:
         drawn.add_column("kind", no_wrap=True)
     drawn.add_column("what was read", overflow="fold", ratio=4)

@@ -10,18 +10,18 @@ import asyncio
 import math
 import re
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, TypeVar
-from uuid import UUID
 
 from fastapi import Request
 
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity
 from ecosystem.kernel.http.settings import HttpSettings
 from ecosystem.kernel.telemetry.metrics import METRICS, Metrics
+from ecosystem.kernel.turns import Company, Turns
 
 F = TypeVar("F", bound=Callable[..., Any])
 _ATTRIBUTE = "ecosystem_priority"
@@ -80,7 +80,7 @@ class Priorities:
 class Place:
     """A request's place at work. `leave` it as soon as the request only waits; once is enough, more do no harm."""
 
-    company: UUID | None
+    company: Company
     level: Priority
     _free: Callable[["Place"], None]
     _left: bool = False
@@ -93,33 +93,9 @@ class Place:
 
 @dataclass(eq=False)
 class _Waiter:
-    company: UUID | None
+    company: Company
     level: Priority
     granted: asyncio.Future[None]
-
-
-@dataclass
-class _Queue:
-    """What waits on one level, the companies in the order in which their oldest came."""
-
-    of: dict[UUID | None, deque[_Waiter]] = field(default_factory=dict)
-    size: int = 0
-
-    def add(self, waiter: _Waiter) -> None:
-        self.of.setdefault(waiter.company, deque()).append(waiter)
-        self.size += 1
-
-    def take(self, company: UUID | None, waiter: _Waiter | None = None) -> _Waiter:
-        """The oldest of `company`, or this one."""
-        waiting = self.of[company]
-        if waiter is None:
-            waiter = waiting.popleft()
-        else:
-            waiting.remove(waiter)
-        if not waiting:
-            del self.of[company]
-        self.size -= 1
-        return waiter
 
 
 class Admission:
@@ -133,8 +109,8 @@ class Admission:
             Priority.BULK: at_once // 2,
         }
         self._waiting_max, self._wait_seconds = settings.requests_waiting_max, settings.request_wait_seconds
-        self._queues = {level: _Queue() for level in self._ceilings}
-        self._at_work: Counter[UUID | None] = Counter()
+        self._queues: dict[Priority, Turns[_Waiter]] = {level: Turns() for level in self._ceilings}
+        self._at_work: Counter[Company] = Counter()
         self._levels: Counter[Priority] = Counter()
         self._seconds_each = 0.0
         self._last_left = time.monotonic()
@@ -148,7 +124,7 @@ class Admission:
     def waiting(self) -> int:
         return sum(queue.size for queue in self._queues.values())
 
-    async def enter(self, company: UUID | None, level: Priority) -> Place:
+    async def enter(self, company: Company, level: Priority) -> Place:
         """A place at work, at once or within `http.request_wait_seconds`.
 
         Raises:
@@ -161,7 +137,7 @@ class Admission:
         if self.waiting >= self._waiting_max:
             self._make_room(company, level)
         waiter = _Waiter(company, level, asyncio.get_running_loop().create_future())
-        self._queues[level].add(waiter)
+        self._queues[level].add(company, waiter)
         try:
             async with asyncio.timeout(self._wait_seconds):
                 await waiter.granted
@@ -174,10 +150,10 @@ class Admission:
         return Place(company, level, self._free)
 
     def _withdraw(self, waiter: _Waiter) -> None:
-        queue, granted = self._queues[waiter.level], waiter.granted
-        if waiter in queue.of.get(waiter.company, ()):
-            queue.take(waiter.company, waiter)
-        elif not granted.cancelled() and granted.exception() is None:
+        granted = waiter.granted
+        if self._queues[waiter.level].remove(waiter.company, waiter) or granted.cancelled():
+            return
+        if granted.exception() is None:
             self._free(Place(waiter.company, waiter.level, self._free))
 
     def _has_room(self, level: Priority) -> bool:
@@ -186,7 +162,7 @@ class Admission:
             count for other, count in self._levels.items() if other >= level
         ) < self._ceilings[level]  # fmt: skip
 
-    def _place(self, company: UUID | None, level: Priority) -> Place:
+    def _place(self, company: Company, level: Priority) -> Place:
         self._at_work[company] += 1
         self._levels[level] += 1
         return Place(company, level, self._free)
@@ -204,33 +180,27 @@ class Admission:
     def _grant(self) -> None:
         for level, queue in self._queues.items():
             while queue.size and self._has_room(level):
-                company = min(queue.of, key=lambda one: self._at_work[one])
-                waiter = queue.take(company)
+                company, waiter = queue.take_next(self._at_work)
                 if not waiter.granted.done():
                     self._place(company, level)
                     waiter.granted.set_result(None)
 
-    def _make_room(self, company: UUID | None, level: Priority) -> None:
+    def _make_room(self, company: Company, level: Priority) -> None:
         """Send somebody away for the newcomer, or the newcomer. Raises Overloaded, CompanyTooBusy."""
         for lower in sorted(self._queues, reverse=True):
             queue = self._queues[lower]
             if lower > level and queue.size:
-                self._send_away(queue, _busiest(queue), self._refusal(lower, Overloaded))
+                _send_away(queue, self._refusal(lower, Overloaded))
                 return
         queue = self._queues[level]
         if queue.size:
-            busiest = _busiest(queue)
-            if len(queue.of[busiest]) > len(queue.of.get(company, ())) + 1:
-                self._send_away(queue, busiest, self._refusal(level, CompanyTooBusy))
+            busiest = queue.busiest()
+            if queue.of(busiest) > queue.of(company) + 1:
+                _send_away(queue, self._refusal(level, CompanyTooBusy))
                 return
-            if busiest == company and len(queue.of) > 1:
+            if busiest == company and queue.companies > 1:
                 raise self._refusal(level, CompanyTooBusy)
         raise self._refusal(level, Overloaded)
-
-    def _send_away(self, queue: _Queue, company: UUID | None, refusal: EcosystemError) -> None:
-        newest = queue.take(company, queue.of[company][-1])
-        if not newest.granted.done():
-            newest.granted.set_exception(refusal)
 
     def _refusal(self, level: Priority, kind: type[EcosystemError]) -> EcosystemError:
         self._metrics.http_requests_refused_total.labels(kind.code, level.name.lower()).inc()
@@ -238,8 +208,11 @@ class Admission:
         return kind(retry_after_seconds=min(max(seconds, 1), _RETRY_SECONDS_MAX))
 
 
-def _busiest(queue: _Queue) -> UUID | None:
-    return max(queue.of, key=lambda one: len(queue.of[one]))
+def _send_away(queue: Turns[_Waiter], refusal: EcosystemError) -> None:
+    """The newest of the company that has most there."""
+    newest = queue.take_newest(queue.busiest())
+    if not newest.granted.done():
+        newest.granted.set_exception(refusal)
 
 
 def stand_aside(request: Request) -> None:

@@ -39,16 +39,12 @@ class Published:
     subject: str
 
 
-def _nobody(_: Published) -> None:
-    """Events are only in the log."""
-
-
 class Outbox:
     """`source` is the registered name of the publishing service; `committed` hears of each event after its commit."""
 
     def __init__(
         self, database: Database, *, source: str, clock: Clock | None = None, ids: Ids | None = None,
-        committed: Callable[[Published], None] = _nobody,
+        committed: Callable[[Published], None] | None = None,
     ) -> None:  # fmt: skip
         self._database, self._source, self._committed = database, source, committed
         self._clock, self._ids = clock or SystemClock(), ids or SystemIds()
@@ -87,5 +83,6 @@ class Outbox:
              now.user_id, data.decode()),
         )  # fmt: skip
         self._database.after_commit(partial(self._database.wakeups.send, CHANNEL, event.event_type))
-        self._database.after_commit(partial(self._committed, Published(event_id, now.company_id, subject)))
+        if self._committed is not None:
+            self._database.after_commit(partial(self._committed, Published(event_id, now.company_id, subject)))
         return event_id

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 
 import psutil
@@ -94,6 +94,21 @@ class TestWork:
 
         with pytest.raises(SandboxTimeout):
             await anext(stages)
+
+    async def test_the_time_to_have_a_worker_is_none_of_the_job_s(
+        self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        worker_of = sandbox._worker
+
+        async def late(modules: frozenset[str]) -> Worker:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.Event().wait(), 1.0)
+            return await worker_of(modules)
+
+        monkeypatch.setattr(sandbox, "_worker", late)
+        answer = await sandbox.run(f"{HOSTILE}:echo", b"abc", timeout_seconds=0.9)
+
+        assert answer["size"] == 3
 
     async def test_a_worker_that_dies_after_a_stage_is_not_tried_again(self, sandbox: Sandbox) -> None:
         stages = sandbox.stages(f"{HOSTILE}:one_stage_then_die", b"")
@@ -277,9 +292,15 @@ class TestLoss:
     async def test_a_job_whose_spawner_is_lost_is_given_to_another_worker_once(self, own_sandbox: Sandbox) -> None:
         await own_sandbox.warm(HOSTILE)
         task = asyncio.ensure_future(own_sandbox.run(f"{HOSTILE}:loop", b"", timeout_seconds=60))
+        killed: set[int] = set()
+
+        def begun_anew() -> bool:
+            return any(child.pid not in killed and busy(child) for child in workers_of(own_sandbox))
+
         for _ in range(2):
-            await asyncio.to_thread(eventually_now, lambda: any(busy(child) for child in workers_of(own_sandbox)))
+            await asyncio.to_thread(eventually_now, begun_anew)
             assert not task.done()
+            killed |= {child.pid for child in workers_of(own_sandbox)}
             guardian_of(own_sandbox).children()[0].kill()
 
         with pytest.raises(SandboxCrash):
@@ -421,7 +442,8 @@ def guardian_of(sandbox: Sandbox) -> psutil.Process:
 
 def workers_of(sandbox: Sandbox) -> Iterator[psutil.Process]:
     for spawner in guardian_of(sandbox).children():
-        yield from spawner.children()
+        with suppress(psutil.NoSuchProcess):
+            yield from spawner.children()
 
 
 def reserve_of(sandbox: Sandbox, size: int) -> set[int]:

@@ -28,9 +28,7 @@ def start_spawner(account: Account | None) -> int:
         try:
             ours.close()
             os.setsid()
-            seccomp.die_with_parent(signal.SIGKILL)
-            if os.getppid() != parent:
-                os._exit(0)
+            seccomp.die_with_parent(signal.SIGKILL, parent)
             _forget_descriptors(theirs)
             gc.freeze()
             guard(theirs, account)

@@ -10,7 +10,7 @@ import socket
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import orjson
 
@@ -37,6 +37,17 @@ _STARTS_MAX = 3
 _MEMORY_SHARE = 0.4
 
 
+class Limits(TypedDict, total=False):
+    """Of one job. `memory_bytes_sure` is what it will take in any case: the worker gets that at once, which is cheaper
+    than page by page.
+    """
+
+    timeout_seconds: float
+    memory_bytes_max: int
+    output_bytes_max: int
+    memory_bytes_sure: int
+
+
 class Sandbox:
     """`await sandbox.run("package.module:function", payload, {"name": value})`.
 
@@ -56,20 +67,10 @@ class Sandbox:
         self._filling: asyncio.TimerHandle | None = None
 
     async def run(
-        self,
-        target: str,
-        payload: bytes | SharedBytes,
-        arguments: Mapping[str, Any] | None = None,
-        *,
-        timeout_seconds: float | None = None,
-        memory_bytes_max: int | None = None,
-        output_bytes_max: int | None = None,
-        memory_bytes_sure: int = 0,
-    ) -> Any:
+        self, target: str, payload: bytes | SharedBytes, arguments: Mapping[str, Any] | None = None,
+        **limits: Unpack[Limits],
+    ) -> Any:  # fmt: skip
         """What the function answers. Limits default to the settings; the context's deadline shortens the time.
-
-        `memory_bytes_sure` is what the job will take in any case: the worker gets it at once, which is cheaper than
-        page by page.
 
         Raises:
             SandboxTimeout, SandboxMemory, SandboxOutput: a limit was reached; the worker is gone.
@@ -77,24 +78,13 @@ class Sandbox:
             SandboxRaised: the function raised.
             SandboxUnavailable: no worker could be had, or too many jobs wait.
         """
-        stages = self.stages(
-            target, payload, arguments, timeout_seconds=timeout_seconds, memory_bytes_max=memory_bytes_max,
-            output_bytes_max=output_bytes_max, memory_bytes_sure=memory_bytes_sure,
-        )  # fmt: skip
-        async with aclosing(stages):
+        async with aclosing(self.stages(target, payload, arguments, **limits)) as stages:
             return await anext(stages)
 
     async def stages(
-        self,
-        target: str,
-        payload: bytes | SharedBytes,
-        arguments: Mapping[str, Any] | None = None,
-        *,
-        timeout_seconds: float | None = None,
-        memory_bytes_max: int | None = None,
-        output_bytes_max: int | None = None,
-        memory_bytes_sure: int = 0,
-    ) -> AsyncGenerator[Any, None]:
+        self, target: str, payload: bytes | SharedBytes, arguments: Mapping[str, Any] | None = None,
+        **limits: Unpack[Limits],
+    ) -> AsyncGenerator[Any, None]:  # fmt: skip
         """`run` for a generator function: each value as soon as it is there, from one worker, which goes on meanwhile.
 
         The time is for all of them together. `payload` may be closed after the first. Close the generator
@@ -103,13 +93,13 @@ class Sandbox:
         context.refuse_in_unit_of_work("The sandbox")
         if self._waiting >= self._settings.waiting_max:
             raise SandboxUnavailable(f"{self._waiting} jobs wait for the sandbox already.")
-        seconds = context.remaining_seconds(timeout_seconds or self._settings.timeout_seconds)
+        seconds = context.remaining_seconds(limits.get("timeout_seconds") or self._settings.timeout_seconds)
         job = {
             "target": target,
             "arguments": dict(arguments or {}),
-            "memory_bytes_max": memory_bytes_max or self._settings.memory_bytes_max,
-            "output_bytes_max": output_bytes_max or self._settings.output_bytes_max,
-            "memory_bytes_sure": memory_bytes_sure,
+            "memory_bytes_max": limits.get("memory_bytes_max") or self._settings.memory_bytes_max,
+            "output_bytes_max": limits.get("output_bytes_max") or self._settings.output_bytes_max,
+            "memory_bytes_sure": limits.get("memory_bytes_sure", 0),
             "cpu_seconds": math.ceil(seconds) + 1,
         }
         self._waiting += 1
@@ -118,8 +108,7 @@ class Sandbox:
         try:
             await self._places.take(company)
             try:
-                ends_at = asyncio.get_running_loop().time() + seconds
-                async with aclosing(self._answers(job, payload, seconds, ends_at)) as answers:
+                async with aclosing(self._answers(job, payload, seconds)) as answers:
                     async for answer in answers:
                         yield answer
             finally:
@@ -130,12 +119,14 @@ class Sandbox:
                 self._rest = asyncio.get_running_loop().call_later(self._settings.idle_seconds, self._spawning.rest)
 
     async def _answers(
-        self, job: dict[str, Any], payload: bytes | SharedBytes, seconds: float, ends_at: float
+        self, job: dict[str, Any], payload: bytes | SharedBytes, seconds: float
     ) -> AsyncGenerator[Any, None]:  # fmt: skip
-        tries_left = 2
+        tries_left, ends_at = 2, 0.0
         while tries_left:
             tries_left -= 1
             worker = await self._begun(job, payload, seconds)
+            # From here: a worker that must first import what the job needs takes nothing of the job's time.
+            ends_at = ends_at or asyncio.get_running_loop().time() + seconds
             try:
                 while "value" in (answer := await _answer(worker, job, ends_at)):
                     tries_left = 0
@@ -148,6 +139,8 @@ class Sandbox:
                 # A worker that somebody killed says nothing about its job; a job that kills its worker does so twice.
                 if not tries_left or why is SandboxMemory:
                     raise why from None
+                # If its spawner was killed, the reserve dies as well and may not show it yet.
+                self._give_up_reserve()
             finally:
                 worker.end()
 
@@ -185,9 +178,12 @@ class Sandbox:
     async def close(self) -> None:
         self._stay()
         self._fill_no_more()
+        self._give_up_reserve()
+        self._spawning.close()
+
+    def _give_up_reserve(self) -> None:
         while self._warm:
             _let_go(self._warm.popleft())
-        self._spawning.close()
 
     async def lost(self) -> None:
         """Return when no spawner can be started from this process any more: only a new process can have one.

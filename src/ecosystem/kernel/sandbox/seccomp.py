@@ -76,9 +76,11 @@ def _prctl(*arguments: Any) -> None:
         raise OSError(code, os.strerror(code))
 
 
-def die_with_parent(signal_number: int) -> None:
-    """Ask for a signal when the parent (thread) ends. A change of user clears it: call this afterwards."""
+def die_with_parent(signal_number: int, parent: int) -> None:
+    """Ask for a signal when `parent` ends, and take it at once where it has. A change of user clears it: call again."""
     _prctl(_PR_SET_PDEATHSIG, signal_number)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal_number)
 
 
 def name_process(name: str) -> None:

@@ -50,9 +50,10 @@ def guard(control: socket.socket, account: Account | None) -> None:
     while True:
         select.select([control], [], [])
         started = time.monotonic()
+        guardian = os.getpid()
         pid = os.fork()
         if pid == 0:
-            _spawn_workers(control, account)
+            _spawn_workers(control, account, guardian)
         _, status = os.waitpid(pid, 0)
         if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0:
             os._exit(0)
@@ -71,10 +72,10 @@ def _tell(control: socket.socket, message: dict[str, Any], descriptors: tuple[in
     return True
 
 
-def _spawn_workers(control: socket.socket, account: Account | None) -> None:
+def _spawn_workers(control: socket.socket, account: Account | None, guardian: int) -> None:
     status = 1
     try:
-        seccomp.die_with_parent(signal.SIGKILL)
+        seccomp.die_with_parent(signal.SIGKILL, guardian)
         seccomp.name_process("sandbox spawner")
         known: set[str] = set()
         ended: dict[int, int] = {}
@@ -102,7 +103,7 @@ def _spawn_workers(control: socket.socket, account: Account | None) -> None:
                 continue
             known |= set(request["modules"])
             if not dropped and account is not None:
-                _become(account)
+                _become(account, guardian)
                 dropped = True
             _fork_worker(control, request, answer)
         status = 0
@@ -146,20 +147,21 @@ def _describe(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"[:500]
 
 
-def _become(account: Account) -> None:
+def _become(account: Account, guardian: int) -> None:
     user, group = account
     os.setgroups([])
     os.setgid(group)
     os.setuid(user)
-    seccomp.die_with_parent(signal.SIGKILL)
+    seccomp.die_with_parent(signal.SIGKILL, guardian)
 
 
 def _fork_worker(control: socket.socket, request: dict[str, Any], answer: dict[str, Any]) -> None:
     theirs, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    spawner = os.getpid()
     pid = os.fork()
     if pid == 0:
         theirs.close()
-        worker.enter(ours, request["niceness"], request["modules"])
+        worker.enter(ours, request["niceness"], request["modules"], spawner)
     ours.close()
     try:
         pidfd = os.pidfd_open(pid)

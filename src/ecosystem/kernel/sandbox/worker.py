@@ -33,11 +33,11 @@ _LIBC.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
 _LIBC.free.argtypes = (ctypes.c_void_p,)
 
 
-def enter(channel: socket.socket, niceness: int, modules: Iterable[str]) -> None:
+def enter(channel: socket.socket, niceness: int, modules: Iterable[str], parent: int) -> None:
     """Turn the process just forked from the spawner into a locked worker; never returns."""
     status = 1
     try:
-        ours = _isolate(channel, niceness)
+        ours = _isolate(channel, niceness, parent)
         base_bytes, begun_with_bytes = memory_bytes()
         seccomp.lock()
         _rehearse(modules)
@@ -47,8 +47,8 @@ def enter(channel: socket.socket, niceness: int, modules: Iterable[str]) -> None
         os._exit(status)
 
 
-def _isolate(channel: socket.socket, niceness: int) -> socket.socket:
-    seccomp.die_with_parent(signal.SIGKILL)
+def _isolate(channel: socket.socket, niceness: int, parent: int) -> socket.socket:
+    seccomp.die_with_parent(signal.SIGKILL, parent)
     seccomp.name_process("sandbox worker")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)

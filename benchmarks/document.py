@@ -7,6 +7,7 @@ without a bar: where the time goes inside a run, and documents a second with 8 c
 
 import json
 import os
+import signal
 import ssl
 import statistics
 import subprocess
@@ -43,7 +44,8 @@ _ROW = "x" * 700
 
 @contextmanager
 def fleet() -> Iterator[Platform]:
-    """A platform in a home of its own, as `./eco up` starts it; ended and removed afterwards."""
+    """A platform in a home of its own, as `./eco up` starts it; ended and removed afterwards, on SIGTERM too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with tempfile.TemporaryDirectory(prefix="eco-bench-", dir="/tmp") as folder:
         Path(folder).chmod(0o711)
         home = Path(folder) / "home"

@@ -85,6 +85,22 @@ class TestOrder:
 
         assert await queue.drain(places[0]) == ["urgent", "ordinary", "bulk"]
 
+    async def test_each_agent_call_at_work_takes_a_place_of_bulk_but_for_the_last(self) -> None:
+        calls = 2
+        gate = Admission(HttpSettings(requests_at_once_max=8, requests_waiting_max=10), Metrics(), lambda: calls)
+        queue = Queue(gate)
+        places = [await gate.enter(A, BULK) for _ in range(2)]
+        await queue.join("a third", A, BULK)
+        assert (queue.order, gate.waiting) == ([], 1)
+
+        calls = 9
+        places[0].leave()
+        await asyncio.sleep(0)
+        assert queue.order == []
+        places[1].leave()
+        await asyncio.wait_for(queue.tasks["a third"], 1)
+        assert queue.order == ["a third"]
+
     async def test_bulk_leaves_half_of_the_places_and_the_ordinary_an_eighth(self) -> None:
         gate = a_gate(at_once=8, waiting=10)
         for level, count in ((BULK, 4), (ORDINARY, 3), (URGENT, 1)):

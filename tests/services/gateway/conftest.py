@@ -22,6 +22,7 @@ async def edge(shared_edge: RunningEdge) -> RunningEdge:
     for upstream in shared_edge.upstreams.values():
         upstream.seen.clear()
         upstream.status, upstream.healthy, upstream.reset_first = 200, True, 0
+        upstream.headers.clear()
     shared_edge.send_to("authn-service", "authn")
     shared_edge.send_to("creditx-service", "a", "b")
     await answers(shared_edge, "/v1/documents", 200, shared_edge.token())

@@ -37,12 +37,13 @@ PREFIXES = {
 
 @dataclass
 class Upstream:
-    """Answers every request with what it saw. `fail` answers are given to paths other than health checks."""
+    """Answers every request with what it saw, and with `status` and `headers` unless it is a health check."""
 
     name: str
     port: int = 0
     seen: list[dict[str, Any]] = field(default_factory=list)
     status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
     healthy: bool = True
     reset_first: int = 0
     server: asyncio.Server | None = None
@@ -78,14 +79,17 @@ class Upstream:
         if self.reset_first:
             self.reset_first -= 1
             return False
-        return await _answer(writer, self.status, {"by": self.name, "headers": headers, "fill": "x" * 2000})
+        content = {"by": self.name, "headers": headers, "fill": "x" * 2000}
+        return await _answer(writer, self.status, content, self.headers)
 
 
-async def _answer(writer: asyncio.StreamWriter, status: int, content: Mapping[str, Any]) -> bool:
+async def _answer(
+    writer: asyncio.StreamWriter, status: int, content: Mapping[str, Any], headers: Mapping[str, str] | None = None
+) -> bool:
     body = json.dumps(content).encode()
-    writer.write(
-        f"HTTP/1.1 {status} S\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
-    )
+    told = {"content-type": "application/json", "content-length": str(len(body)), **(headers or {})}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
+    writer.write(f"HTTP/1.1 {status} S\r\n{lines}\r\n".encode() + body)
     await writer.drain()
     return True
 

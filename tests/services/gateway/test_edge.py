@@ -11,6 +11,7 @@ import httpx
 import pytest
 from joserfc.jwk import ECKey
 
+from ecosystem.kernel.http.problems import NOT_NOW
 from ecosystem.kernel.identity.identity import write_atomically
 from ecosystem.services.gateway.model import file, rejected_now, render
 from tests.services.gateway.envoys import RunningEdge, Upstream, answers, jwks_of
@@ -237,6 +238,17 @@ class TestInstances:
             response = await client.post("/v1/documents", content=b"x" * size)
 
         assert (response.status_code, [one["size"] for one in a.seen]) == (200, [size, size])
+
+    @pytest.mark.parametrize(("headers", "asked"), [({}, 4), ({NOT_NOW: "true"}, 1)])
+    async def test_what_an_overloaded_service_refuses_is_not_asked_for_again(
+        self, edge: RunningEdge, headers: dict[str, str], asked: int
+    ) -> None:
+        a = await _only(edge, "a")
+        a.status, a.headers = 503, headers
+        async with edge.client(edge.token(), **{"idempotency-key": "one"}) as client:
+            refused = await client.post("/v1/documents", content=b"x" * 100)
+
+        assert (refused.status_code, len(a.seen), NOT_NOW in refused.headers) == (503, asked, False)
 
     async def test_what_is_too_long_to_be_kept_is_sent_once(self, edge: RunningEdge) -> None:
         a, size = await _only(edge, "a"), 5 * 1024 * 1024

@@ -99,9 +99,15 @@ class _Waiter:
 
 
 class Admission:
-    """One for each process. `at_once` of them are worked on; each level may use a part, so that none fills it all."""
+    """One for each process. `at_once` of them are worked on; each level may use a part, so that none fills it all.
 
-    def __init__(self, settings: HttpSettings, metrics: Metrics = METRICS) -> None:
+    `calls_at_work` tells how many agent calls the process handles now: each is a step of something that was taken
+    before, so that each takes one place of what would be taken newly (bulk), down to one.
+    """
+
+    def __init__(
+        self, settings: HttpSettings, metrics: Metrics = METRICS, calls_at_work: Callable[[], int] = lambda: 0
+    ) -> None:
         at_once = settings.requests_at_once_max
         self._ceilings = {
             Priority.URGENT: at_once,
@@ -114,7 +120,7 @@ class Admission:
         self._levels: Counter[Priority] = Counter()
         self._seconds_each = 0.0
         self._last_left = time.monotonic()
-        self._metrics = metrics
+        self._metrics, self._calls_at_work = metrics, calls_at_work
 
     @property
     def at_work(self) -> int:
@@ -157,10 +163,13 @@ class Admission:
             self._free(Place(waiter.company, waiter.level, self._free))
 
     def _has_room(self, level: Priority) -> bool:
+        ceiling = self._ceilings[level]
+        if level is Priority.BULK:
+            ceiling = max(1, ceiling - self._calls_at_work())
         # What is less urgent counts against the ceiling of what is more: only the rest is kept free for that.
         return self.at_work < self._ceilings[Priority.URGENT] and sum(
             count for other, count in self._levels.items() if other >= level
-        ) < self._ceilings[level]  # fmt: skip
+        ) < ceiling  # fmt: skip
 
     def _place(self, company: Company, level: Priority) -> Place:
         self._at_work[company] += 1

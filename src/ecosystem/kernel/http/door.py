@@ -63,7 +63,7 @@ class Door:
 
     def __init__(
         self, app: FastAPI, guards: Guards, health: Health, *, settings: HttpSettings | None = None,
-        metrics: Metrics = METRICS,
+        metrics: Metrics = METRICS, calls_at_work: Callable[[], int] = lambda: 0,
     ) -> None:  # fmt: skip
         self._app, self._guards, self._health = app, guards, health
         self._settings, self._metrics = settings or HttpSettings(), metrics
@@ -74,7 +74,7 @@ class Door:
         }
         self._default = BodyLimit(self._settings.body_bytes_max, self._settings.request_seconds)
         self._priorities = Priorities(routes_of(app))
-        self.admission = Admission(self._settings, metrics)
+        self.admission = Admission(self._settings, metrics, calls_at_work)
         self.active = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

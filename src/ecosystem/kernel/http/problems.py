@@ -16,6 +16,9 @@ _TITLES = {
     429: "Too many requests", 500: "Internal error", 503: "Unavailable", 504: "Timed out",
 }  # fmt: skip
 
+NOT_NOW = "X-Envoy-RateLimited"
+"""An answer that has it is not asked for again by an edge of Envoy, whatever its retry policy says of the status."""
+
 
 def problem(failure: Failure, details: dict[str, Any] | None = None, headers: dict[str, str] | None = None) -> Response:
     """`code` and `next_step` are for machines and people; `trace_id` finds the logs. `details` become members."""
@@ -42,5 +45,5 @@ def problem_of(error: BaseException) -> Response:
         headers = {"Retry-After": str(max(1, math.ceil(details.get("retry_after_seconds", 1))))}
         if "retry_after_seconds" in details:
             # Refused for a while: the edge asking again at once would only add to it.
-            headers["X-Envoy-Overloaded"] = "true"
+            headers[NOT_NOW] = "true"
     return problem(failure, details, headers)

@@ -33,6 +33,7 @@ _HELD_BACK_SECONDS = 0.002
 _HELD_BACK_SECONDS_MAX = 0.05
 _BUSY_SECONDS = 0.05
 _TAKE_MIN = 2
+_TAKE_BEHIND = 4
 _DEAD_ALONE = 3
 _LANE_MAX = 64
 
@@ -163,7 +164,7 @@ class ConsumerRunner:
         self._careful = False
         self._rows_max = min(self._rows_max * 2, self.consumer.batch_max)
         self._slots += again
-        self._adapt(len(chosen), seen.busy)
+        self._adapt(len(chosen), seen)
         return seen
 
     async def deliver(self, slot: int, until: Position, recorded_at: datetime) -> int | None:
@@ -194,10 +195,12 @@ class ConsumerRunner:
             log.warning("an event failed", consumer=self.consumer.name, code=poisoned.failure.code)
             return None
 
-    def _adapt(self, asked: int, busy: bool) -> None:
-        """Take fewer slots where there are others, more again where there are none."""
-        if busy:
+    def _adapt(self, asked: int, seen: Round) -> None:
+        """Take fewer slots where there are others or where much waits, so that others find some; else one more."""
+        if seen.busy:
             self._take = max(_TAKE_MIN, self._take // 2)
+        elif seen.more:
+            self._take = max(_TAKE_BEHIND, self._take // 2)
         elif asked == self._take:
             self._take = min(SLOTS, self._take + 1)
 

@@ -49,7 +49,10 @@ def assemble(kernel: Kernel, service: Service, contracts: ContractIndex, guards:
         )
         routers.append(door.router)
     app = create_app(service.name, health.version, routers)
-    guarded = Door(app, guards, health, settings=kernel.source.get(HttpSettings), metrics=kernel.metrics)
+    guarded = Door(
+        app, guards, health, settings=kernel.source.get(HttpSettings), metrics=kernel.metrics,
+        calls_at_work=lambda: handling.active,
+    )  # fmt: skip
     jobs = (*service.jobs, Job(DIRECT_JOB, timedelta(seconds=1), kernel.late.look, single=False))
     if any(task.effect for host in service.agents for task in host.card.tasks):
 

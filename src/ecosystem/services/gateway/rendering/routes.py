@@ -2,6 +2,7 @@
 
 import json
 
+from ecosystem.kernel.http.problems import NOT_NOW
 from ecosystem.services.gateway.rendering.shapes import EXTENSIONS, JSON, TYPES, Wanted, seconds
 
 OPEN = ("/oauth", "/.well-known", "/v1/first-administrator")
@@ -49,6 +50,7 @@ def routes(wanted: Wanted) -> JSON:
             _set("strict-transport-security", "max-age=31536000"),
             _set("x-content-type-options", "nosniff"),
         ],
+        "response_headers_to_remove": [NOT_NOW.lower()],
     }
 
 

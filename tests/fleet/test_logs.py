@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ecosystem.cli.logs import Filter, files_of, parse
+from ecosystem.cli.logs import Filter, files_of, parse, shown
 from ecosystem.fleet.logs import last_words, note, open_log, turn_over
 from ecosystem.kernel.errors import NotFound
 
@@ -75,6 +75,18 @@ def test_a_refusal_of_the_edge_is_found_by_its_request() -> None:
     line = parse("edge", '{"timestamp": "2026-11-24T05:00:00Z", "request_id": "r1", "trace_id": "t1"}', EPOCH)
 
     assert [Filter(None, "debug", trace).wants(line) for trace in ("r1", "t1", "x")] == [True, True, False]
+
+
+def test_a_request_at_the_edge_says_what_was_asked_and_how_it_ended() -> None:
+    line = parse(
+        "edge", '{"timestamp":"2026-11-24T05:00:00.123Z","message":"request","method":"GET","path":"/v1/runs",'
+        '"status":503,"duration_ms":24,"attempts":4,"upstream":"orchestrator-agent","trace_id":"t1"}', EPOCH,
+    )  # fmt: skip
+
+    assert shown(line) == (
+        "05:00:00.123 info     edge             request method=GET path=/v1/runs status=503 duration_ms=24 attempts=4"
+        " upstream=orchestrator-agent trace_id=t1"
+    )
 
 
 def test_lines_are_filtered_by_time_level_and_trace() -> None:

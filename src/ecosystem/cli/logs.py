@@ -19,6 +19,8 @@ from ecosystem.kernel.errors import NotFound
 SUMMARY = "Log lines of a service, an engine, or all; filtered by time, level or trace, and followed."
 LEVELS = ("debug", "info", "warning", "error", "critical")
 _POLL_SECONDS = 0.2
+# What the edge says of a request stands beside its message, not in a context.
+_REQUEST = ("method", "path", "status", "duration_ms", "attempts", "upstream")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _LEVEL_WORDS = re.compile(
     r"\b(FATAL|PANIC|ERROR|CRITICAL|critical|error|WARNING|warning|DEBUG|debug)\b(?!\])|\[(debug|info|warning|error|critical)\]\["
@@ -154,14 +156,19 @@ def _print(line: Line, wanted: Filter, *, as_json: bool) -> None:
         plain = {"timestamp": line.at.isoformat(), "level": line.level, "service": line.source, "message": line.text}
         screen.out_now(json.dumps((line.entry or plain) | {"process": line.source}, ensure_ascii=False))
         return
+    screen.out_now(screen.clean(shown(line)))
+
+
+def shown(line: Line) -> str:
+    """Time, level and process, what it says, and what it is about."""
     about = " ".join(f"{name}={_short(value)}" for name, value in _about(line))
     head = f"{line.at:%H:%M:%S}.{line.at.microsecond // 1000:03d} {line.level:<8} {line.source:<16}"
-    screen.out_now(screen.clean(f"{head} {line.text} {about}".rstrip()))
+    return f"{head} {line.text} {about}".rstrip()
 
 
 def _about(line: Line) -> Iterator[tuple[str, Any]]:
     entry = line.entry or {}
-    for name in ("agent", "company_id", "trace_id"):
+    for name in (*_REQUEST, "agent", "company_id", "trace_id"):
         if entry.get(name):
             yield name, entry[name]
     yield from (entry.get("context") or {}).items()

@@ -11,7 +11,7 @@ from ecosystem.kernel.agent.card import Result
 from ecosystem.kernel.errors import EcosystemError
 from ecosystem.kernel.http.principal import Principal
 from ecosystem.kernel.testing.harness import KernelHarness, ServiceHarness
-from ecosystem.services.events import model
+from ecosystem.services.events import model, service
 from ecosystem.services.events.model import Place, Waiting
 from tests.kernel.db.fixtures import Platform
 from tests.services.events.conftest import GENEVA, ZURICH, archived, publish
@@ -59,6 +59,18 @@ class TestArchive:
         lines = await archived(events)
         assert [line["data"]["code"] for line in lines] == [f"c{number}" for number in range(6)]
         assert {line["companyid"] for line in lines} == {str(ZURICH)}
+
+    async def test_a_file_is_read_page_by_page_and_stands_whole(
+        self, events: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(service, "_FILE_PAGE", 2)
+        await publish(events, *(f"c{number}" for number in range(6)))
+        await events.consume()
+        await events.job("close-archive-files")
+
+        assert [line["data"]["code"] for line in await archived(events)] == [f"c{number}" for number in range(6)]
+        shown = (await events.client(READER).get("/v1/events/archive")).json()["items"]
+        assert [file["events"] for file in shown] == [3, 3]
 
     async def test_day_that_is_over_is_closed_and_nothing_twice(
         self, events: ServiceHarness, platform: Platform

@@ -1,8 +1,8 @@
 """The rules of the archive: when a file is closed, and what stands in it."""
 
-import gzip
 import hashlib
-from collections.abc import Iterable, Sequence
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -14,6 +14,7 @@ from ecosystem.kernel.messaging.log import Logged
 PLATFORM = "platform"
 PLATFORM_ID = UUID(int=0)
 """The company under whose key the platform's own events are archived."""
+_GZIP = 16 + zlib.MAX_WBITS
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,29 @@ def fitting(places: Sequence[Place], *, events_max: int, bytes_max: int) -> list
     return kept
 
 
-def compose(events: Iterable[Logged]) -> bytes:
-    """The file: gzip of one CloudEvents JSON object per line, with its position; equal events give equal bytes."""
-    lines = [orjson.dumps(one.envelope.as_cloudevent() | {"position": one.cursor}) for one in events]
-    return gzip.compress(b"\n".join(lines) + b"\n", 6, mtime=0)
+class Composition:
+    """A file as it grows: gzip of one CloudEvents JSON object per line, with its position.
+
+    Equal events, added in equal pieces, give equal bytes. What was added is held in its compressed form only.
+    """
+
+    def __init__(self) -> None:
+        self._gzip = zlib.compressobj(6, zlib.DEFLATED, _GZIP)
+        self._pieces: list[bytes] = []
+        self.events = 0
+        self.first_position = self.last_position = ""
+
+    def add(self, events: Sequence[Logged]) -> None:
+        for one in events:
+            line = orjson.dumps(one.envelope.as_cloudevent() | {"position": one.cursor})
+            self._pieces.append(self._gzip.compress(line + b"\n"))
+            self.last_position = one.cursor
+        if events and not self.events:
+            self.first_position = events[0].cursor
+        self.events += len(events)
+
+    def finish(self) -> bytes:
+        return b"".join([*self._pieces, self._gzip.flush()])
 
 
 def sha256(content: bytes) -> str:

@@ -34,7 +34,7 @@ from ecosystem.services.events.settings import ServiceSettings
 T = TypeVar("T")
 
 _LOOK_AGAIN_SECONDS = 0.5
-_STREAM_PAGE = 100
+_STREAM_PAGE, _FILE_PAGE = 100, 500
 
 
 @dataclass(frozen=True)
@@ -109,25 +109,36 @@ class ArchiveService:
             )  # fmt: skip
             if not places:
                 return None
-            events = await self._database.read(lambda: self._files.events(places))
-            content = await asyncio.to_thread(model.compose, events)
+            composed = await self._composed(places)
+            content = composed.finish()
             retain_until = self._objects.retain_until(limits.retention_days)
             # Named by its content: writing it a second time after a kill makes the same object.
             ref = await self._objects.put(company_id, content, retain_until=retain_until)
-            return await self._database.run(lambda: self._enter(waiting, places, events, ref, model.sha256(content)))
+            return await self._database.run(lambda: self._enter(waiting, places, composed, ref, model.sha256(content)))
+
+    async def _composed(self, places: list[Place]) -> model.Composition:
+        """Page by page: all events of a file at once would cost the process more memory than everything else."""
+        composed = model.Composition()
+        for start in range(0, len(places), _FILE_PAGE):
+            page = places[start : start + _FILE_PAGE]
+            events = await self._database.read(partial(self._files.events, page))
+            await asyncio.to_thread(composed.add, events)
+        return composed
 
     async def _enter(
-        self, waiting: Waiting, places: list[Place], events: list[Logged], ref: ObjectRef, digest: str
+        self, waiting: Waiting, places: list[Place], composed: model.Composition, ref: ObjectRef, digest: str
     ) -> ArchiveFile | None:
         previous = await self._files.last_of(waiting.archive)
-        if await self._files.take(waiting.archive, waiting.day, places) != len(places) or len(events) != len(places):
+        if await self._files.take(waiting.archive, waiting.day, places) != len(places) or composed.events != len(
+            places
+        ):
             raise ArchiveBroken("What waits for the archive changed under its writer.")
         file = ArchiveFile(
             file_id=self._ids.uuid(), archive=waiting.archive, day=waiting.day,
             number=await self._files.next_number(waiting.archive, waiting.day), object_name=ref.name,
             object_size_bytes=ref.size_bytes, object_digest=ref.digest, events=len(places),
             size_bytes=sum(place.size_bytes for place in places), content_sha256=digest,
-            first_position=events[0].cursor, last_position=events[-1].cursor,
+            first_position=composed.first_position, last_position=composed.last_position,
             previous_sha256=previous.content_sha256 if previous else None,
             retain_until=self._objects.retain_until(self._settings.retention_days), made_at=self._clock.now(),
         )  # fmt: skip

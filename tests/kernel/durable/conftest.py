@@ -76,8 +76,9 @@ class Tasks:
 
     def worker(self, handlers: dict[str, Handler], **options: Any) -> DurableWorker:
         settings = DurableSettings(
-            watch_seconds=options.pop("watch_seconds", 0.2), drain_seconds=options.pop("drain_seconds", 0.3)
-        )
+            watch_seconds=options.pop("watch_seconds", 0.2), drain_seconds=options.pop("drain_seconds", 0.3),
+            poll_seconds=options.pop("poll_seconds", 1.0),
+        )  # fmt: skip
         database = options.pop("database", self.database)
         return DurableWorker(
             database, QUEUE, handlers, settings=settings, durable=Durable(database, retry=RETRY), **options

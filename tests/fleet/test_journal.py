@@ -1,4 +1,4 @@
-"""Goal: what happened to processes can be read whatever dies. Method: a journal in a folder, cut and filled as disks do."""
+"""Goal: what happened to processes can be read whatever dies. Method: a journal, cut off and full as disks do it."""
 
 import os
 from pathlib import Path

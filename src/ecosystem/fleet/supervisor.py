@@ -17,8 +17,8 @@ from ecosystem.fleet.control import ControlServer
 from ecosystem.fleet.errors import FleetRefused, NotStarted
 from ecosystem.fleet.first import Begun
 from ecosystem.fleet.home import FORMAT, write_atomically
-from ecosystem.fleet.liveness import Watch
 from ecosystem.fleet.journal import SUPERVISOR, Journal, What
+from ecosystem.fleet.liveness import Watch
 from ecosystem.fleet.logs import last_lines, note, turn_over
 from ecosystem.fleet.plan import Plan
 from ecosystem.fleet.process import CrashLoop, Process, Seen, Starter, Told

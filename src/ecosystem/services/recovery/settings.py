@@ -24,7 +24,7 @@ class ServiceSettings(Settings):
     )
     help_after_seconds: float = Field(60, ge=5, le=3600, description="A fault that lasts longer needs a person.")
     calm_seconds: float = Field(30, ge=5, le=3600, description="A crash loop is over when nothing ended for so long.")
-    horizon_seconds_max: float = Field(10, ge=3, le=3600, description="An older write transaction is a fault.")
+    horizon_seconds_max: float = Field(10, ge=0.1, le=3600, description="An older write transaction is a fault.")
     horizon_end_sessions: bool = Field(False, description="Whether the session that holds the horizon may be ended.")
     consumer_lag_seconds_max: float = Field(60, ge=5, le=86_400, description="A consumer further behind is a fault.")
     stuck_run_seconds_max: float = Field(900, ge=60, le=86_400, description="A run without a step for longer is stuck.")

@@ -49,9 +49,11 @@ begin
   if not found then
     return 'gone';
   end if;
-  return case when pg_terminate_backend(p_pid) then 'ended' else 'gone' end;
-exception when insufficient_privilege then
-  return 'not_allowed';
+  begin
+    return case when pg_terminate_backend(p_pid) then 'ended' else 'gone' end;
+  exception when insufficient_privilege then
+    return 'not_allowed';
+  end;
 end $$;
 
 create function kernel.connections_used(out used integer, out allowed integer, out started_at timestamptz)

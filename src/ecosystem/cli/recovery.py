@@ -6,17 +6,18 @@ from collections.abc import Callable
 from ecosystem.cli import screen
 from ecosystem.cli.noun import Verb, pages, paging_options, run_noun, show_page
 from ecosystem.cli.operator import connect
-from ecosystem.contracts.recovery import FaultKind, RepairOutcome
+from ecosystem.contracts.recovery import RepairOutcome
 from ecosystem_client import Ecosystem
-from ecosystem_client.models import Repair
+from ecosystem_client.models import Episode, Repair
 
-SUMMARY = "Faults and repairs: status, actions, show, approve, refuse, undo, pause, resume."
+SUMMARY = "Faults and repairs: status, episodes, actions, show, approve, refuse, undo, pause, resume."
 _STYLES = {"failed": "red", "proposed": "yellow", "done": "green", "paused": "yellow"}
 
 
 def main(arguments: list[str]) -> int:
     verbs = (
         Verb("status", "What is wrong now, what waits for a decision, and what is done about each kind.", _status),
+        Verb("episodes", "Every fault that was seen, newest first.", _episodes, _episodes_options),
         Verb("actions", "What was done, tried or proposed, newest first.", _actions, _actions_options),
         Verb("show", "The story of one fault episode.", _show, _episode),
         Verb("approve", "Have done what is proposed.", _approve, _action),
@@ -30,6 +31,11 @@ def main(arguments: list[str]) -> int:
 
 def _actions_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--outcome", choices=[outcome.value for outcome in RepairOutcome])
+    paging_options(parser)
+
+
+def _episodes_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--open", action="store_true", help="only those that are not over")
     paging_options(parser)
 
 
@@ -47,7 +53,7 @@ def _action_and_reason(parser: argparse.ArgumentParser) -> None:
 
 
 def _kind(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("fault", nargs="?", metavar="KIND", choices=[kind.value for kind in FaultKind], default=None)
+    parser.add_argument("fault", nargs="?", metavar="KIND", help="as `status` lists them (default: all)")
     _reason(parser)
 
 
@@ -62,11 +68,7 @@ def _status(parsed: argparse.Namespace) -> int:
         screen.as_json(status.raw)
         return 0
     if status.open_episodes:
-        screen.table(
-            ("episode", "fault", "component", "since", "person called", "cause"),
-            [(one.episode_id, one.fault, one.component, screen.when(one.observed_at), screen.when(one.help_at),
-              one.cause) for one in status.open_episodes],
-        )  # fmt: skip
+        screen.table(_EPISODE_COLUMNS, [_episode_row(one) for one in status.open_episodes])
     else:
         screen.out("Nothing is wrong.")
     if status.proposed:
@@ -81,6 +83,23 @@ def _status(parsed: argparse.Namespace) -> int:
         _STYLES,
     )  # fmt: skip
     return 0
+
+
+_EPISODE_COLUMNS = ("episode", "fault", "component", "seen", "person called", "over", "cause")
+
+
+def _episode_row(one: Episode) -> tuple[object, ...]:
+    times = (screen.when(one.observed_at), screen.when(one.help_at), screen.when(one.cleared_at))
+    return (one.episode_id, one.fault, one.component, *times, one.cause)
+
+
+def _episodes(parsed: argparse.Namespace) -> int:
+    with connect() as ecosystem:
+        page = pages(
+            parsed,
+            lambda cursor: ecosystem.recovery.episodes_page(only_open=parsed.open, limit=parsed.limit, cursor=cursor),
+        )
+    return show_page(parsed, page, _EPISODE_COLUMNS, _episode_row, empty="No fault was seen.")
 
 
 _COLUMNS = ("action", "at", "what", "outcome", "component", "by", "reason")

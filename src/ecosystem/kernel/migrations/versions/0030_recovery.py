@@ -102,19 +102,33 @@ begin
 end $$;
 """
 
+# How often a task failed with what nobody knows: deaths of its workers and passing failures between do not count.
+FAILURES = """
+create function kernel.unknown_failures(p_queue text, p_task uuid) returns integer
+language plpgsql stable security definer set search_path = kernel, pg_temp as $$
+declare
+  v_count integer;
+begin
+  perform kernel.check_queue(p_queue);
+  execute format('select count(*) from absurd.%I where task_id = $1 and failure_reason->>''kind'' = ''unknown''',
+                 'r_' || p_queue) into v_count using p_task;
+  return v_count;
+end $$;
+"""
+
 RIGHTS = """
 grant execute on function kernel.horizon_holders, kernel.end_session, kernel.connections_used, kernel.stuck_tasks,
-  kernel.take_from_worker to eco_service;
+  kernel.take_from_worker, kernel.unknown_failures to eco_service;
 """
 
 
 def upgrade() -> None:
-    for statements in (CARE, SESSIONS, RUNS, RIGHTS):
+    for statements in (CARE, SESSIONS, RUNS, FAILURES, RIGHTS):
         op.execute(statements)
 
 
 def downgrade() -> None:
     op.execute(
-        "drop function kernel.take_from_worker, kernel.stuck_tasks, kernel.connections_used, kernel.end_session,"
-        " kernel.horizon_holders, kernel.only_recovery"
+        "drop function kernel.unknown_failures, kernel.take_from_worker, kernel.stuck_tasks, kernel.connections_used,"
+        " kernel.end_session, kernel.horizon_holders, kernel.only_recovery"
     )

@@ -10,7 +10,7 @@ from ecosystem.contracts.recovery import RepairOutcome
 from ecosystem_client import Ecosystem
 from ecosystem_client.models import Episode, Repair
 
-SUMMARY = "Faults and repairs: status, episodes, actions, show, approve, refuse, undo, pause, resume."
+SUMMARY = "Faults and repairs: status, episodes, actions, show, approve, refuse, undo, clear, pause, resume."
 _STYLES = {"failed": "red", "proposed": "yellow", "done": "green", "paused": "yellow"}
 
 
@@ -23,6 +23,7 @@ def main(arguments: list[str]) -> int:
         Verb("approve", "Have done what is proposed.", _approve, _action),
         Verb("refuse", "Leave undone what is proposed.", _refuse, _action_and_reason),
         Verb("undo", "Take back a pause or a resume.", _undo, _action),
+        Verb("clear", "Declare a fault over that nobody can see gone.", _clear, _episode_and_reason),
         Verb("pause", "Do nothing more about a kind of fault, or about any.", _pause, _kind),
         Verb("resume", "Repair again as configured.", _resume, _kind),
     )
@@ -41,6 +42,11 @@ def _episodes_options(parser: argparse.ArgumentParser) -> None:
 
 def _episode(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("episode_id", metavar="EPISODE")
+
+
+def _episode_and_reason(parser: argparse.ArgumentParser) -> None:
+    _episode(parser)
+    _reason(parser)
 
 
 def _action(parser: argparse.ArgumentParser) -> None:
@@ -151,6 +157,10 @@ def _refuse(parsed: argparse.Namespace) -> int:
 
 def _undo(parsed: argparse.Namespace) -> int:
     return _decided(parsed, lambda ecosystem: ecosystem.recovery.undo(parsed.action_id))
+
+
+def _clear(parsed: argparse.Namespace) -> int:
+    return _decided(parsed, lambda ecosystem: ecosystem.recovery.clear(parsed.episode_id, reason=parsed.reason))
 
 
 def _pause(parsed: argparse.Namespace) -> int:

@@ -6,8 +6,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from ecosystem.contracts.objects import ObjectDamageFound
 from ecosystem.contracts.recovery import ClassifyError, EpisodeExplained, ErrorClassified, ExplainEpisode, FaultKind
 from ecosystem.fleet.journal import What
+from ecosystem.kernel import context
 from ecosystem.kernel.http.principal import Principal
 from tests.services.recovery.conftest import ROUTE, Watched
 
@@ -90,9 +92,33 @@ class TestSwitching:
 WRITER = Principal("writer", None, frozenset({"platform:read", "platform:write"}))
 
 
+class TestClearing:
+    async def test_a_damaged_object_is_flagged_until_a_person_says_that_it_was_restored(self, watched: Watched) -> None:
+        kernel = watched.agent.kernel
+        for digest in ("ab" * 32, "cd" * 32):
+            with context.scope(company_id=UUID(int=0xA1)):
+                damage = ObjectDamageFound(object_digest=digest, code="object_damaged")
+                await kernel.database.run(lambda damage=damage: kernel.outbox.add(damage))  # type: ignore[misc]
+        await watched.harness.settle()
+        await watched.look()
+        (episode,) = (await watched.get("/episodes"))["items"]
+        assert (episode["fault"], episode["detail"]) == ("object_corrupt", {"object_digest": "ab" * 32})
+        assert watched.story() == ["fault_observed", "help_needed"]
+
+        path = f"/episodes/{episode['episode_id']}/clear"
+        await watched.post(path, reason="restored from the backup")
+        assert watched.story()[2:] == ["done", "fault_cleared"]
+        assert not watched.told("fault_cleared")[0]["by_itself"]
+        twice = await watched.agent.client(WRITER).post(ROUTE + path, json={})
+        assert (twice.status_code, twice.json()["code"]) == (409, "episode_over")
+
+
 class TestRefusals:
     READINGS = ("", "/episodes", f"/episodes/{uuid4()}", "/actions")
-    WRITINGS = ("/pause", "/resume", *(f"/actions/{uuid4()}/{verb}" for verb in ("approve", "refuse", "undo")))
+    WRITINGS = (
+        "/pause", "/resume", f"/episodes/{uuid4()}/clear", f"/actions/{uuid4()}/approve",
+        f"/actions/{uuid4()}/refuse", f"/actions/{uuid4()}/undo",
+    )  # fmt: skip
 
     @pytest.mark.parametrize("path", READINGS)
     async def test_reading_needs_a_token_and_the_scope(self, watched: Watched, path: str) -> None:

@@ -47,6 +47,11 @@ class Recovery:
         """Take back a pause or a resume. Raises ApiError `cannot_be_undone` for a repair."""
         return self._decide(action_id, "undo")
 
+    def clear(self, episode_id: str, *, reason: str = "") -> Repair:
+        """Declare a fault over that no detector can see gone, such as a damaged object that was restored."""
+        request = Request("POST", f"/v1/recovery/episodes/{episode_id}/clear", json={"reason": reason})
+        return self._caller.one(Repair, request)
+
     def pause(self, fault: str | None = None, *, reason: str = "") -> Repair:
         """Nothing more is done about this kind of fault (None: about any); faults are still told."""
         return self._switch("pause", fault, reason)

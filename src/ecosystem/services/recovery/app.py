@@ -6,6 +6,7 @@ from ecosystem.kernel.messaging.log import EventLog
 from ecosystem.kernel.runtime.service import Kernel, Service
 from ecosystem.kernel.runtime.settings import RuntimeSettings
 from ecosystem.services.recovery.adapters import CacheWatch, Disk, Leaves
+from ecosystem.services.recovery.consumers import damaged_objects
 from ecosystem.services.recovery.handlers import RecoveryHandlers
 from ecosystem.services.recovery.jobs import jobs
 from ecosystem.services.recovery.repairing.repairing import Parts, Repairing
@@ -44,6 +45,7 @@ def build(kernel: Kernel) -> Service:
         name=SERVICE,
         routers=(router(service),),
         agents=(AgentHost(RECOVERY_AGENT, {ClassifyError: handlers.classify, ExplainEpisode: handlers.explain}),),
+        consumers=(damaged_objects(kernel.database, episodes),),
         jobs=jobs(following, detecting, repairing, service, settings),
     )
 

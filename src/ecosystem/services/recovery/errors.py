@@ -9,6 +9,12 @@ class EpisodeUnknown(NotFound):
     suggestion = "`eco recovery status` lists the open ones."
 
 
+class EpisodeOver(Conflict):
+    code = "episode_over"
+    rule = "This fault is over already."
+    suggestion = "`eco recovery show EPISODE` tells its story."
+
+
 class ActionUnknown(NotFound):
     code = "action_unknown"
     rule = "There is no action with this id."

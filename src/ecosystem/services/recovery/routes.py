@@ -87,6 +87,11 @@ def _deciding(router: APIRouter, recovery: RecoveryService) -> None:
         """Take back a pause or a resume; 409 `cannot_be_undone` for a repair."""
         return ActionShown.model_validate(await recovery.undo(action_id, by.client_id))
 
+    @router.post("/episodes/{episode_id}/clear")
+    async def clear(episode_id: UUID, decision: Decision, by: Operator) -> ActionShown:
+        """Declare a fault over; one that a detector still sees comes back as another episode."""
+        return ActionShown.model_validate(await recovery.clear(episode_id, by.client_id, decision.reason))
+
     @router.post("/pause")
     async def pause(switch: Switch, by: Operator) -> ActionShown:
         """Do nothing more about a kind of fault, or about any: faults are still told."""

@@ -10,11 +10,11 @@ from ecosystem.kernel.audit.audit import Audit
 from ecosystem.kernel.errors import EcosystemError, Kind
 from ecosystem.kernel.foreign import UNKNOWN_ATTEMPTS_MAX, rule_named
 from ecosystem.kernel.ids import Ids
-from ecosystem.services.recovery.errors import ActionUnknown, CannotBeUndone, EpisodeUnknown
-from ecosystem.services.recovery.model import Action, Episode, KindState, Mode
+from ecosystem.services.recovery.errors import ActionUnknown, CannotBeUndone, EpisodeOver, EpisodeUnknown
+from ecosystem.services.recovery.model import Action, Episode, KindState, Mode, action_id
 from ecosystem.services.recovery.repairing.repairing import ALL, Parts, Repairing
 
-PAUSE, RESUME = "pause", "resume"
+PAUSE, RESUME, CLEAR = "pause", "resume", "clear"
 ATTEMPTS_MAX = 5
 """Of a passing failure, where who calls says nothing else."""
 
@@ -93,6 +93,27 @@ class RecoveryService:
     async def refuse(self, id_: UUID, by: str, reason: str) -> Action:
         """Raises ActionUnknown, ActionNotOpen."""
         return await self._repairing.refuse(id_, by, reason)
+
+    async def clear(self, id_: UUID, by: str, reason: str) -> Action:
+        """Declare a fault over that no detector can see gone. Raises EpisodeUnknown, EpisodeOver."""
+
+        async def work() -> Action:
+            episode = await self._recovery.episode(id_)
+            if episode is None:
+                raise EpisodeUnknown
+            if episode.cleared_at is not None:
+                raise EpisodeOver
+            now = self._parts.clock.now()
+            action = Action(
+                action_id(id_, CLEAR, 1), id_, episode.fault, episode.component, CLEAR, 1, RepairOutcome.DONE,
+                reason or "a person says that it is over", by, {}, now,
+            )  # fmt: skip
+            await self._parts.episodes.record(action, 0)
+            await self._audit.record("recovery_clear", str(id_), before={"open": True}, after={"open": False})
+            await self._parts.episodes.clear(episode, now)
+            return action
+
+        return await self._database.run(work)
 
     async def pause(self, fault: FaultKind | None, by: str, reason: str) -> Action:
         """Do nothing more about this kind of fault (None: all), until somebody resumes."""

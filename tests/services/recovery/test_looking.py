@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from ecosystem.contracts.creditx import DocumentFailed
+from ecosystem.fleet.journal import What
 from ecosystem.kernel import context
 from ecosystem.kernel.durable.durable import Durable
 from ecosystem.kernel.errors import Unavailable
@@ -219,6 +220,50 @@ class TestStuckRuns:
 
         assert "0 of them have a worker" in watched.told("fault_observed")[0]["cause"]
         assert [one["outcome"] for one in watched.told("repair_recorded")] == ["failed"]
+
+
+class TestServices:
+    INSTANCE = (
+        "insert into kernel.instances (instance_id, service, role, host, http_port, grpc_port, plain_port, pid,"
+        " version, state, started_at) values (gen_random_uuid(), 'creditx-service', 'eco_creditx', '127.0.0.1', 1, 2,"
+        " 3, 4, '1',"
+        " '{}', now())"
+    )
+
+    async def test_a_service_of_which_nobody_is_ready_is_told_at_the_second_look(self, watched: Watched) -> None:
+        watched.platform.rows(self.INSTANCE.format("unready"))
+        await watched.look()
+        assert watched.story() == []
+        await watched.look()
+        (observed,) = watched.told("fault_observed")
+        assert (observed["fault"], observed["component"]) == ("agent_unreachable", "creditx-service")
+        assert observed["cause"] == "no instance is ready; the newest is unready"
+
+        watched.platform.rows(self.INSTANCE.format("ready"))
+        await watched.look()
+        assert watched.story() == ["fault_observed", "fault_cleared"]
+
+    async def test_one_that_is_silent_is_told_and_one_that_left_is_not(self, watched: Watched) -> None:
+        watched.platform.rows(self.INSTANCE.format("ready"))
+        watched.platform.rows("update kernel.instances set beat_at = now() - interval '1 minute'")
+        for _ in range(2):
+            await watched.look()
+        assert [one["cause"] for one in watched.told("fault_observed")] == [
+            "no instance is ready; the newest is silent"
+        ]
+
+        watched.platform.rows("delete from kernel.instances")
+        await watched.look()
+        assert watched.story() == ["fault_observed", "fault_cleared"]
+
+    async def test_what_follows_from_a_death_is_no_fault_of_its_own(self, watched: Watched) -> None:
+        watched.happens("creditx-1", What.ENDED, reason="ended by SIGKILL")
+        await watched.follow()
+        watched.platform.rows(self.INSTANCE.format("unready"))
+        for _ in range(3):
+            await watched.look()
+
+        assert [one["fault"] for one in watched.told("fault_observed")] == ["instance_dead"]
 
 
 class TestRights:

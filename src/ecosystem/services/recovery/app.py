@@ -15,7 +15,7 @@ from ecosystem.services.recovery.repository import Recovery
 from ecosystem.services.recovery.routes import router
 from ecosystem.services.recovery.service import RecoveryService
 from ecosystem.services.recovery.settings import ServiceSettings
-from ecosystem.services.recovery.watching.database import Consumers, Horizon, Runs, Server
+from ecosystem.services.recovery.watching.database import Consumers, Horizon, Runs, Server, Services
 from ecosystem.services.recovery.watching.detecting import Detecting, Detector
 from ecosystem.services.recovery.watching.episodes import Episodes
 from ecosystem.services.recovery.watching.following import Following
@@ -57,6 +57,7 @@ def _detectors(kernel: Kernel, settings: ServiceSettings, log: EventLog) -> tupl
         Consumers(log, clock, settings.consumer_lag_seconds_max),
         Runs(database, clock, settings.stuck_run_seconds_max),
         Server(database, clock, settings.connections_share_max),
+        Services(database, clock),
         CacheWatch(kernel.cache, clock),
         Disk(kernel.source.get(RuntimeSettings).home, clock, settings.disk_free_bytes_min),
         Leaves(settings.certificates_folder, kernel.identity.is_revoked, clock, settings.certificate_life_share_min),

@@ -10,6 +10,7 @@ from ecosystem.contracts.recovery import FaultKind
 from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.messaging.log import ConsumerState, EventLog
+from ecosystem.kernel.registry.registry import STALE_SECONDS
 from ecosystem.services.recovery.model import Sighting
 
 DATABASE, RUNS = "postgresql", "orchestrator-agent"
@@ -17,6 +18,11 @@ _QUEUE = "orchestrator"
 _LETTERS_TOLD_MAX = 20
 _HOLDERS = text("select pid, began_at, role, application, seconds, state from kernel.horizon_holders(:seconds)")
 _STUCK = text("select run_id, task_id, company_id, state, seconds from kernel.stuck_tasks(:queue, :seconds)")
+_UNREACHABLE = text(
+    "select service, (array_agg(case when fresh then state else 'silent' end order by started_at desc))[1]"
+    " from (select *, beat_at > clock_timestamp() - make_interval(secs => :seconds) as fresh from kernel.instances) i"
+    " group by service having not bool_or(fresh and state = 'ready')"
+)
 _CONNECTIONS = text("select used, allowed, started_at from kernel.connections_used()")
 
 
@@ -131,6 +137,32 @@ class Server:
             seen.append(Sighting(FaultKind.DATABASE_RESTARTED, DATABASE, cause, now))
         self._started_at = found.started_at
         return seen
+
+
+class Services:
+    """A service of which nobody is ready, though nobody ended it as planned: who leaves in peace withdraws.
+
+    Two looks in a row: the new one of a service that is being replaced announces itself a moment later.
+    """
+
+    faults = frozenset({FaultKind.AGENT_UNREACHABLE})
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database, self._clock = database, clock
+        self._suspects: frozenset[str] = frozenset()
+
+    async def look(self) -> list[Sighting]:
+        async def work() -> dict[str, str]:
+            found = await self._database.session.execute(_UNREACHABLE, {"seconds": STALE_SECONDS})
+            return {str(service): str(state) for service, state in found}
+
+        unreachable = await self._database.read(work)
+        suspects, self._suspects = self._suspects, frozenset(unreachable)
+        return [
+            Sighting(FaultKind.AGENT_UNREACHABLE, service, f"no instance is ready; the newest is {state}",
+                     self._clock.now())
+            for service, state in unreachable.items() if service in suspects
+        ]  # fmt: skip
 
 
 def named(application: str) -> str:

@@ -13,10 +13,13 @@ from ecosystem.services.recovery.model import Episode, Sighting
 from ecosystem.services.recovery.repository import Recovery
 from ecosystem.services.recovery.watching.episodes import Episodes
 
+_PROCESS = (FaultKind.INSTANCE_DEAD, FaultKind.INSTANCE_FROZEN, FaultKind.CRASH_LOOP)
+_RESTARTED = (FaultKind.SUPERVISOR_RESTARTED, FaultKind.DATABASE_RESTARTED)
 _ENGINE = (FaultKind.ENGINE_DEAD, FaultKind.ENGINE_FROZEN)
 # What follows from another fault is no episode of its own: the cause has one. Value: kinds, and their component where
 # it must be the same.
 CAUSED_BY: dict[FaultKind, tuple[tuple[FaultKind, ...], str | None]] = {
+    FaultKind.AGENT_UNREACHABLE: ((*_PROCESS, *_ENGINE, *_RESTARTED), None),
     FaultKind.CACHE_LOST: (_ENGINE, "cache"),
     FaultKind.DATABASE_RESTARTED: ((*_ENGINE, FaultKind.SUPERVISOR_RESTARTED), None),
     FaultKind.CONSUMER_BEHIND: ((FaultKind.HORIZON_HELD, *_ENGINE, FaultKind.CRASH_LOOP), None),

@@ -11,7 +11,8 @@ from ecosystem.services.recovery.repository import Recovery
 from ecosystem.services.recovery.watching.episodes import Episodes
 from ecosystem.services.recovery.watching.journal import Back, GivenUp, JournalFile, Line, Meaning, meanings
 
-_LINES_AT_ONCE = 50
+_LINES_AT_ONCE = 10
+"""In one unit of work, which has two seconds: a storm of lines must come through all the same."""
 
 
 class Following:

@@ -50,6 +50,7 @@ CATALOG: tuple[Entry, ...] = (
     Entry("events-service", f"{_SERVICES}.events", "events", needs=("database", "objects")),
     Entry("creditx-service", f"{_SERVICES}.creditx", "creditx", needs=("database", "objects"), sandbox=True),
     Entry("orchestrator-agent", f"{_SERVICES}.orchestrator", "orchestrator"),
+    Entry("recovery-agent", f"{_SERVICES}.recovery", "recovery"),
     Entry("gateway-service", f"{_SERVICES}.gateway", "gateway"),
 )
 

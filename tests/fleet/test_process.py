@@ -8,7 +8,8 @@ import time
 import pytest
 
 from ecosystem.fleet.errors import EngineFailed, NotStarted
-from ecosystem.fleet.process import Process, Seen
+from ecosystem.fleet.journal import What
+from ecosystem.fleet.process import CrashLoop, Process, Seen
 from tests.support.poll import eventually
 
 
@@ -60,9 +61,9 @@ async def test_a_killed_process_is_replaced_at_once_and_counted() -> None:
 
 
 async def test_a_crash_loop_backs_off_and_says_why() -> None:
-    told: list[str] = []
+    told: list[tuple[What, str]] = []
     shell = Shell("exit 3", "the disk is full", gets_ready=False)
-    process = Process(Seen(name="thing", kind="service"), shell, lambda: None, told.append)
+    process = Process(Seen(name="thing", kind="service"), shell, lambda: None, lambda *said: told.append(said[:2]))
     process.begin()
 
     async def is_held_back() -> bool:
@@ -72,7 +73,9 @@ async def test_a_crash_loop_backs_off_and_says_why() -> None:
 
     assert "exited with code 3 (the disk is full)" in process.seen.reason
     assert "next try in" in process.seen.reason
-    assert set(told) == {"exited with code 3 (the disk is full)"}
+    ends = [reason for what, reason in told if what is What.ENDED]
+    assert set(ends) == {"exited with code 3 (the disk is full)"}
+    assert told[-1] == (What.HELD_BACK, process.seen.reason)
     await process.stop(5)
 
 
@@ -122,3 +125,46 @@ async def test_one_that_is_renewed_is_not_blamed() -> None:
     assert (starter.starts, process.seen.restarts) == (2, 0)
     await process.stop(5)
     await asyncio.sleep(0)
+
+
+async def test_a_crash_loop_beyond_its_budget_is_stopped_and_tried_once_after_its_rest() -> None:
+    told: list[What] = []
+    shell = Shell("exit 3", gets_ready=False)
+    process = Process(
+        Seen(name="thing", kind="service"), shell, lambda: None, lambda *said: told.append(said[0]), CrashLoop(2, 0.1)
+    )
+    process.begin()
+
+    async def is_stopped_again() -> bool:
+        return told.count(What.STOPPED) == 2
+
+    assert await eventually(is_stopped_again)
+    assert "stopped: 2 lives in a row ended within 15 s, next try in 0.1 s" in process.seen.reason
+    assert What.HELD_BACK not in told
+    assert (shell.starts, process.seen.restarts) == (3, 3)
+    await process.stop(5)
+
+
+async def test_the_journal_hears_of_a_replacement_that_nobody_asked_for() -> None:
+    told: list[tuple[What, str, bool]] = []
+    process = Process(
+        Seen(name="thing", kind="service"), Shell("exec sleep 60"), lambda: None, lambda *said: told.append(said)
+    )
+    process.begin()
+    await process.until_ready(5)
+    process.kill("did not answer for 10 s")
+
+    async def is_back() -> bool:
+        return process.is_ready and process.seen.restarts == 1
+
+    await eventually(is_back)
+    await process.stop(5)
+
+    assert told == [
+        (What.STARTED, "", True),
+        (What.READY, "", True),
+        (What.FROZEN, "did not answer for 10 s", False),
+        (What.STARTED, "", False),
+        (What.READY, "", False),
+        (What.STOPPED, "", True),
+    ]

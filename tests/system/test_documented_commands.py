@@ -35,6 +35,7 @@ RUN_THERE = (
     "eco status --wait",
     "eco scale creditx 2",
     "eco runs list --state ERROR",
+    "eco recovery episodes",
     "eco logs cache",
     "eco logs edge",
     "eco logs postgresql",

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from ecosystem.cli import screen
 from ecosystem.cli.noun import Verb, company_option, pages, paging_options, run_noun, show_page
 from ecosystem.cli.operator import connect_for
+from ecosystem.kernel.errors import Invalid
 from ecosystem_client.models import Event
 from ecosystem_client.reading import Page
 
@@ -58,7 +59,11 @@ def _replay_options(parser: argparse.ArgumentParser) -> None:
 
 def _dead_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--consumer")
-    parser.add_argument("--redeliver", metavar="ID", help="try this one again")
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--redeliver", metavar="ID", help="try this one again")
+    again.add_argument("--redeliver-all", action="store_true", help="try all of --consumer again, 200 at once")
+    parser.add_argument("--code", help="with --redeliver-all: only those that failed with it")
+    parser.add_argument("--dry-run", action="store_true", help="with --redeliver-all: only say which")
     paging_options(parser)
     company_option(parser)
 
@@ -146,6 +151,14 @@ def _dead(parsed: argparse.Namespace) -> int:
     with connect_for(parsed.company) as ecosystem:
         if parsed.redeliver:
             screen.as_json(ecosystem.events.redeliver(parsed.redeliver))
+            return 0
+        if parsed.redeliver_all:
+            if parsed.consumer is None:
+                raise Invalid("Whose dead letters?", suggestion="add --consumer NAME; eco events consumers shows them")
+            done = ecosystem.events.redeliver_all(parsed.consumer, code=parsed.code, dry_run=parsed.dry_run)
+            screen.as_json(done)
+            if parsed.dry_run:
+                screen.note("Nothing was delivered. Next: the same command without --dry-run")
             return 0
         page = pages(
             parsed,

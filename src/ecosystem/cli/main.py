@@ -20,6 +20,10 @@ COMMANDS: dict[str, tuple[tuple[str, str], ...]] = {
         ("restart", "replace processes one after the other, without a failed request"),
         ("down", "stop everything in order"),
         ("doctor", "which engines, what is wrong with this machine, how to mend it"),
+        (
+            "recovery",
+            "faults and repairs: status, episodes, actions, show, approve, undo, clear, pause",
+        ),
         ("config", "every setting with its value and origin"),
         ("identities", "certificates of processes: list, revoke"),
         ("policies", "how destinations are called and when they are left alone: show, check"),

@@ -35,6 +35,11 @@ class Home:
         return self.path / "state.json"
 
     @property
+    def journal(self) -> Path:
+        """What happened to processes, one JSON object a line; services may read it."""
+        return self.path / "journal.jsonl"
+
+    @property
     def logs(self) -> Path:
         return self.path / "logs"
 

@@ -4,6 +4,7 @@ import os
 import shutil
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import orjson
@@ -41,17 +42,20 @@ def last_words(folder: Path, name: str, from_byte: int = 0) -> str:
 
     What stands before `from_byte` was said by others, unless the file was turned over since and is shorter.
     """
+    return next(iter(last_lines(folder, name, from_byte, lines_max=1)), "")
+
+
+def last_lines(folder: Path, name: str, from_byte: int = 0, lines_max: int = 5) -> tuple[str, ...]:
+    """The last lines that say something, as `last_words` tells them, in their order."""
     try:
         with (folder / f"{name}.log").open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, from_byte if from_byte <= size else 0, size - _TAIL_BYTES))
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:
-        return ""
-    for line in reversed(lines):
-        if text := _said(line):
-            return text[:300]
-    return ""
+        return ()
+    said = (text[:300] for line in reversed(lines) if (text := _said(line)))
+    return tuple(islice(said, lines_max))[::-1]
 
 
 def _said(line: str) -> str:

@@ -115,6 +115,10 @@ class Plan:
             }  # fmt: skip
         if entry.short_name == "authn":
             overrides["authn"] = {"first_credential_file": str(self.home.first_credential)}
+        if entry.short_name == "recovery":
+            overrides["recovery"] = {
+                "journal_file": str(self.home.journal), "certificates_folder": str(self.home.leaves),
+            }  # fmt: skip
         return overrides
 
     def _role_url(self, role: str) -> str:

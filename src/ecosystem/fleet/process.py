@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from ecosystem.fleet.errors import NotStarted
+from ecosystem.fleet.journal import What
 from ecosystem.fleet.processes import STOPPED, descendants, run_state, started_ticks
 from ecosystem.fleet.watching import exited
 from ecosystem.kernel.errors import EcosystemError
@@ -21,6 +22,18 @@ _FREE_RESTARTS = 2
 _DELAYS_SECONDS = (0.5, 1, 2, 4, 8, 16, 30)
 _ENDS_HOPELESS = 5
 _EXIT_REFUSED = 78  # EX_CONFIG: its settings are refused, another try will not help
+_SHORT_LIFE_SECONDS = 15.0
+
+Told = Callable[[What, str, bool], None]
+"""Hears what happens to a process, the reason, and whether somebody asked for it."""
+
+
+@dataclass(frozen=True)
+class CrashLoop:
+    """After `lives_max` short lives in a row a process is stopped; it gets one try every `rest_seconds` then."""
+
+    lives_max: int
+    rest_seconds: float
 
 
 @dataclass
@@ -65,13 +78,20 @@ class Starter(Protocol):
 
 
 class Process:
-    """`changed` is called after every change of `seen`, `ended` with the reason of every end that nobody asked for."""
+    """`changed` is called after every change of `seen`, `told` after what the journal keeps.
+
+    Without `crash_loop` it is tried for ever: an engine must come back by itself when a full disk has room again.
+    """
 
     def __init__(
-        self, seen: Seen, starter: Starter, changed: Callable[[], None], ended: Callable[[str], None] = lambda _: None
-    ) -> None:
-        self.seen, self._starter, self._changed, self._ended = seen, starter, changed, ended
+        self, seen: Seen, starter: Starter, changed: Callable[[], None], told: Told = lambda *_: None,
+        crash_loop: CrashLoop | None = None,
+    ) -> None:  # fmt: skip
+        self.seen, self._starter, self._changed, self._told = seen, starter, changed, told
+        self._crash_loop, self._short_lives = crash_loop, 0
         self._killed_because = ""
+        # Whether the present life replaces one that ended without being asked to.
+        self._replacing = False
         self._ends: deque[float] = deque(maxlen=32)
         self._stopping = self._renewing = False
         self._ready, self._hopeless = asyncio.Event(), asyncio.Event()
@@ -82,6 +102,9 @@ class Process:
 
     def show(self, state: str, reason: str = "", **more: Any) -> None:
         """Record what the process says of itself."""
+        if state == "ready" != self.seen.state:
+            self._told(What.READY, "", not self._replacing)
+            self._replacing = False
         self.seen.state, self.seen.reason = state, reason or (self.seen.last_end if state == "ready" else "")
         for name, value in more.items():
             setattr(self.seen, name, value)
@@ -127,6 +150,7 @@ class Process:
             self._signal(signal.SIGKILL)
             await asyncio.wait([self._keeping], timeout=5)
         self.show("stopped")
+        self._told(What.STOPPED, "", True)
 
     def renew(self) -> None:
         """Kill it, so that another takes its place; that is no restart which anything is to be blamed for."""
@@ -158,19 +182,33 @@ class Process:
             if self._renewing:
                 self._renewing = False
                 self._ends.clear()
+                self._told(What.ENDED, "renewed", True)
                 continue
             self.seen.restarts += 1
             self.seen.last_end, self.seen.last_end_at = reason, _now()
-            self._ended(reason)
-            delay = self._delay()
-            if delay:
-                times = f"{len(self._ends)} times within a minute"
-                self.show("backing off", f"{reason}; ended {times}, next try in {delay:g} s")
-                if len(self._ends) >= _ENDS_HOPELESS:
-                    self._hopeless.set()
-                await asyncio.sleep(delay)
-            else:
-                self.show("starting", f"restarted: {reason}")
+            self._replacing = True
+            self._told(What.FROZEN if self._killed_because else What.ENDED, reason, False)
+            await self._hold_back(reason)
+
+    async def _hold_back(self, reason: str) -> None:
+        """Wait before the next life, for as long as the ends before it deserve."""
+        loop = self._crash_loop
+        if loop is not None and self._short_lives >= loop.lives_max:
+            self._short_lives = loop.lives_max - 1
+            ends = f"{loop.lives_max} lives in a row ended within {_SHORT_LIFE_SECONDS:g} s"
+            self.show("backing off", f"{reason}; stopped: {ends}, next try in {loop.rest_seconds:g} s")
+            self._hopeless.set()
+            self._told(What.STOPPED, self.seen.reason, False)
+            await asyncio.sleep(loop.rest_seconds)
+        elif delay := self._delay():
+            times = f"{len(self._ends)} times within a minute"
+            self.show("backing off", f"{reason}; ended {times}, next try in {delay:g} s")
+            if len(self._ends) >= _ENDS_HOPELESS:
+                self._hopeless.set()
+            self._told(What.HELD_BACK, self.seen.reason, False)
+            await asyncio.sleep(delay)
+        else:
+            self.show("starting", f"restarted: {reason}")
 
     async def _live_once(self) -> str:
         """One life, from start to end; the reason of the end."""
@@ -183,6 +221,8 @@ class Process:
         self.seen.pid, self.seen.started_at = pid, _now()
         self.seen.ticks = started_ticks(pid)
         self._changed()
+        self._told(What.STARTED, "", not self._replacing)
+        began = time.monotonic()
         if self._stopping:  # asked to stop while it was being started
             self._signal(self._starter.stop_signal)
         readying = asyncio.create_task(self._become_ready())
@@ -194,6 +234,7 @@ class Process:
                 await readying
             self.seen.pid = None
         self._ends.append(time.monotonic())
+        self._short_lives = self._short_lives + 1 if time.monotonic() - began < _SHORT_LIFE_SECONDS else 0
         reason = self._killed_because or f"{_how(code)}{self._words()}"
         if code == _EXIT_REFUSED:
             self.seen.reason = reason

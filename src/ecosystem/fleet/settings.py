@@ -28,6 +28,15 @@ class FleetSettings(Settings):
     frozen_after_seconds: float = Field(
         10, ge=4, le=3600, description="A process that answers nothing for so long is killed and started again."
     )
+    crash_loop_lives_max: int = Field(
+        10, ge=3, le=1000, description="A service that so often in a row ends within 15 s of its start is stopped."
+    )
+    crash_loop_rest_seconds: float = Field(
+        300, ge=1, le=86_400, description="A service stopped for that gets one try again after this time."
+    )
+    journal_bytes_max: int = Field(
+        2 * 1024**2, ge=65536, le=2**30, description="The journal of processes is turned over at this size."
+    )
     log_bytes_max: int = Field(64 * 1024**2, ge=65536, le=2**40, description="A log file is turned over at this size.")
     database_connections_max: int = Field(400, ge=50, le=10_000, description="max_connections of our PostgreSQL.")
     cache_bytes_max: int = Field(256 * 1024**2, ge=2**20, le=2**40, description="maxmemory of our cache.")

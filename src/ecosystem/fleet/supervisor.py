@@ -17,10 +17,11 @@ from ecosystem.fleet.control import ControlServer
 from ecosystem.fleet.errors import FleetRefused, NotStarted
 from ecosystem.fleet.first import Begun
 from ecosystem.fleet.home import FORMAT, write_atomically
+from ecosystem.fleet.journal import SUPERVISOR, Journal, What
 from ecosystem.fleet.liveness import Watch
-from ecosystem.fleet.logs import note, turn_over
+from ecosystem.fleet.logs import last_lines, note, turn_over
 from ecosystem.fleet.plan import Plan
-from ecosystem.fleet.process import Process, Seen, Starter
+from ecosystem.fleet.process import CrashLoop, Process, Seen, Starter, Told
 from ecosystem.fleet.processes import become_subreaper, started_ticks
 from ecosystem.fleet.settings import REPLICAS_MAX
 from ecosystem.fleet.starters import EngineStarter, ServiceStarter, ZygoteStarter, initdb, run_once
@@ -45,6 +46,7 @@ class Supervisor:
         self._saving: asyncio.Handle | None = None
         self._changing = asyncio.Lock()
         self._started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self._journal = Journal(plan.home.journal, plan.settings.journal_bytes_max, self._started_at)
 
     async def run(self) -> int:
         """Start everything, serve commands until told to stop, stop everything. The exit code."""
@@ -57,6 +59,7 @@ class Supervisor:
         watch = Watch(self._all, self._plan.settings.frozen_after_seconds)
         tending = [asyncio.create_task(self._care()), asyncio.create_task(watch.run())]
         note(self._plan.home.logs, "info", "supervisor started")
+        self._journal_start()
         try:
             await self._start_or_stop()
         except EcosystemError as error:
@@ -72,6 +75,15 @@ class Supervisor:
 
     def request_stop(self) -> None:
         self._stop.set()
+
+    def _journal_start(self) -> None:
+        """Not planned where the supervisor before us was not asked to end: it would have said that it stopped."""
+        before = (self._plan.home.read_state() or {}).get("state", "stopped")
+        planned = before == "stopped"
+        reason = "" if planned else "the supervisor before it ended without being asked to"
+        self._journal.write(
+            SUPERVISOR, SUPERVISOR, What.STARTED, service=SUPERVISOR, planned=planned, reason=reason, pid=os.getpid()
+        )
 
     async def _start_or_stop(self) -> None:
         starting = asyncio.create_task(self._start())
@@ -115,7 +127,7 @@ class Supervisor:
     def _begin(self, name: str, kind: str, starter: Starter, version: str) -> None:
         log = str(self._plan.home.logs / f"{name}.log")
         seen = Seen(name=name, kind=kind, version=version, log=log)
-        process = Process(seen, starter, self._save_soon, self._noting(name))
+        process = Process(seen, starter, self._save_soon, self._noting(name, seen))
         self._engines[name] = process
         process.begin()
 
@@ -125,13 +137,26 @@ class Supervisor:
             self._plan.home, self._zygote, name, lambda instance_id: self._plan.service_order(entry, instance_id)
         )
         seen = Seen(name=entry.name, kind="service", version=__version__, log=str(self._plan.home.logs / f"{name}.log"))
-        process = Process(seen, starter, self._save_soon, self._noting(name))
+        settings = self._plan.settings
+        loop = CrashLoop(settings.crash_loop_lives_max, settings.crash_loop_rest_seconds)
+        process = Process(seen, starter, self._save_soon, self._noting(name, seen), loop)
         self._services[entry.name][slot] = process
         process.begin()
         return process
 
-    def _noting(self, name: str) -> Tell:
-        return lambda reason: note(self._plan.home.logs, "warning", f"{name}: {reason}")
+    def _noting(self, name: str, seen: Seen) -> Told:
+        logs = self._plan.home.logs
+
+        def told(what: What, reason: str, planned: bool) -> None:
+            if what in (What.ENDED, What.FROZEN) and not planned:
+                note(logs, "warning", f"{name}: {reason}")
+            is_held = what is What.HELD_BACK or (what is What.STOPPED and not planned)
+            self._journal.write(
+                name, seen.kind, what, service=seen.name, planned=planned, reason=reason, pid=seen.pid,
+                restarts=seen.restarts, lines=last_lines(logs, name) if is_held else (),
+            )  # fmt: skip
+
+        return told
 
     def _all(self) -> list[Process]:
         return [*self._engines.values(), *self._all_services()]
@@ -221,6 +246,7 @@ class Supervisor:
             with suppress(OSError):
                 self._plan.certificates.renew(self._plan.names())
                 turn_over(self._plan.home.logs, self._plan.settings.log_bytes_max)
+            self._journal.flush()
             if self._state == "ready" and not self._changing.locked():
                 self._reap_strays()
 
@@ -242,6 +268,7 @@ class Supervisor:
         for name in ("edge", "cache", "zygote", "postgresql"):
             if name in self._engines:
                 await self._engines[name].stop(timeout)
+        self._journal.write(SUPERVISOR, SUPERVISOR, What.STOPPED, service=SUPERVISOR, pid=os.getpid())
         self._state = "stopped"
         self._save_now()
 

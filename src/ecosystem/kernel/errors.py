@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from ecosystem.kernel.foreign import UNKNOWN_ATTEMPTS_MAX, rule_of
+
 
 class Kind(StrEnum):
     """What repeating the same operation could change."""
@@ -68,8 +70,8 @@ class Failure:
 def describe(error: BaseException) -> Failure:
     """The failure that an exception stands for.
 
-    A foreign exception becomes `internal_error` without its text, which may quote what a customer sent.
-    A `TimeoutError` or `ConnectionError` is transient: the world failed, not the request.
+    The kind of a foreign exception is that of the table in `foreign.py`, unknown where it stands in no line. Its text
+    is left out, because it may quote what a customer sent.
     """
     if isinstance(error, EcosystemError):
         return Failure(error.code, error.message, error.kind, error.severity, error.next_step, error.status)
@@ -78,14 +80,19 @@ def describe(error: BaseException) -> Failure:
             "timeout", "The work did not end within its deadline.", Kind.TRANSIENT, Severity.MEDIUM,
             "Try again later or with a longer deadline.", 504,
         )  # fmt: skip
-    if isinstance(error, ConnectionError):
+    rule = rule_of(error)
+    if rule is not None and rule.kind == Kind.TRANSIENT:
         return Failure(
             "unavailable", "A part that is needed did not answer.", Kind.TRANSIENT, Severity.MEDIUM,
             "Try again in a moment.", 503,
         )  # fmt: skip
-    return Failure(
-        EcosystemError.code, EcosystemError.rule, Kind.UNKNOWN, Severity.HIGH, EcosystemError.suggestion, 500
-    )
+    kind = Kind.UNKNOWN if rule is None else Kind.PERMANENT
+    return Failure(EcosystemError.code, EcosystemError.rule, kind, Severity.HIGH, EcosystemError.suggestion, 500)
+
+
+def is_last(kind: Kind, attempts: int) -> bool:
+    """Whether a failure of this kind, after so many attempts, is not tried again, whatever else would allow it."""
+    return kind is Kind.PERMANENT or (kind is Kind.UNKNOWN and attempts >= UNKNOWN_ATTEMPTS_MAX)
 
 
 class DeadlineExceeded(EcosystemError):

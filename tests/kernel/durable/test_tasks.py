@@ -111,6 +111,17 @@ class TestSteps:
 
 
 class TestFailing:
+    async def test_what_nobody_knows_is_tried_three_times_whatever_else_failed_between(self, tasks: Tasks) -> None:
+        raised = [KeyError("odd"), Unavailable(), KeyError("odd"), Unavailable(), KeyError("odd"), KeyError("odd")]
+
+        async def handler(_: TaskContext) -> None:
+            raise raised.pop(0)
+
+        async with tasks.working({"work": handler}):
+            state = await tasks.ended(await tasks.start("work", max_attempts=20))
+
+        assert (state.state, state.attempts, state.failure["kind"]) == ("failed", 5, "unknown")
+
     async def test_retries_with_delay_then_failure_in_the_same_transaction(self, tasks: Tasks) -> None:
         failures: list[TaskFailure] = []
         times: list[float] = []

@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from ecosystem.kernel import context
 from ecosystem.kernel.db.database import Database
+from ecosystem.kernel.errors import Invalid
 from ecosystem.kernel.messaging.event import Envelope
 from ecosystem.kernel.messaging.log import EventLog
 from tests.kernel.messaging.conftest import GENEVA, ZURICH, Log
@@ -51,6 +52,27 @@ class TestPoison:
         letters = log.platform.rows("select consumer, subject, attempts, code, message from kernel.dead_letters")
         assert letters == [("counting", "bad", 3, "internal_error", "The platform failed in a way it does not know.")]
         assert parked(log) == []
+
+    async def test_what_repeating_cannot_change_is_a_dead_letter_at_once(self, log: Log) -> None:
+        async def handle(_: Envelope) -> None:
+            raise Invalid
+
+        await log.publish("bad", 1)
+        async with log.running(log.runner(log.consumer(handler=handle, attempts_max=1000))):
+
+            async def dead() -> list[tuple[int, str]]:
+                return log.platform.rows("select attempts, code from kernel.dead_letters")
+
+            assert await eventually(dead) == [(1, "invalid")]
+        assert parked(log) == []
+
+    async def test_what_nobody_knows_is_tried_three_times(self, log: Log) -> None:
+        log.failing[("bad", 1)] = 99
+        await log.publish("bad", 1, 2)
+        async with log.running(log.runner(log.consumer(attempts_max=1000))):
+            assert await log.until(1) == [("bad", 2)]
+
+        assert log.platform.rows("select attempts from kernel.dead_letters") == [(3,)]
 
     async def test_event_that_arrives_later_queues_up_behind_its_parked_subject(self, log: Log) -> None:
         log.failing[("bad", 1)] = 1000

@@ -1,6 +1,7 @@
 """Goal: people see their company's events and nothing else, and can mend. Method: the routes on a real database."""
 
 import asyncio
+from typing import Any
 from uuid import uuid4
 
 import orjson
@@ -65,7 +66,8 @@ class TestListing:
         ("method", "path"),
         [("GET", "/v1/events"), ("GET", "/v1/events/stream"), ("GET", "/v1/events/consumers"),
          ("GET", "/v1/events/dead-letters"), ("GET", "/v1/events/archive"), ("POST", "/v1/events/replay"),
-         ("POST", f"/v1/events/dead-letters/{ZURICH}/redeliver"), ("GET", f"/v1/events/{ZURICH}")],
+         ("POST", f"/v1/events/dead-letters/{ZURICH}/redeliver"), ("POST", "/v1/events/dead-letters/redeliver"),
+         ("GET", f"/v1/events/{ZURICH}")],
     )  # fmt: skip
     async def test_every_route_refuses_who_may_not(self, events: ServiceHarness, method: str, path: str) -> None:
         body = {"consumer": "archive", "from_position": "1.2.3"} if path.endswith("replay") else None
@@ -173,6 +175,28 @@ class TestCare:
         assert again.json() == {"id": letter, "status": "redelivered"}
         assert (twice.status_code, unknown.status_code) == (409, 404)
         assert platform.rows("select consumer, attempts from events.parked") == [("archive", 0)]
+
+    async def test_all_of_a_consumer_are_redelivered_after_a_dry_run(
+        self, events: ServiceHarness, platform: Platform
+    ) -> None:
+        await publish(events, "one")
+        letter = self.bury(platform)
+        zoe, operator = events.client(STRANGER), events.client(OPERATOR)
+        asked = {"consumer": "archive"}
+
+        async def redeliver(who: Any, **more: Any) -> Any:
+            return (await who.post("/v1/events/dead-letters/redeliver", json=asked | more)).json()
+
+        tried = await redeliver(operator, dry_run=True)
+        other = await redeliver(operator, code="timeout")
+        before = platform.rows("select count(*) from events.parked")
+        done, twice = await redeliver(operator), await redeliver(operator)
+
+        assert tried == {"consumer": "archive", "ids": [letter], "more": False, "dry_run": True}
+        assert (other["ids"], before) == ([], [(0,)])
+        assert (done["ids"], twice["ids"]) == ([letter], [])
+        assert platform.rows("select consumer, attempts from events.parked") == [("archive", 0)]
+        assert (await zoe.post("/v1/events/dead-letters/redeliver", json=asked)).status_code == 403
 
     @staticmethod
     def bury(platform: Platform) -> str:

@@ -12,6 +12,7 @@ from ecosystem_client._async.caller import AsyncCaller
 from ecosystem_client._async.connection import AsyncConnection, json_of
 from ecosystem_client._async.documents import AsyncDocuments
 from ecosystem_client._async.events import AsyncEvents
+from ecosystem_client._async.recovery import AsyncRecovery
 from ecosystem_client._async.reviews import AsyncReviews
 from ecosystem_client._async.rule_sets import AsyncRuleSets
 from ecosystem_client._async.runs import AsyncRuns
@@ -68,6 +69,7 @@ class AsyncEcosystem:
         self.runs = AsyncRuns(caller)
         self.events = AsyncEvents(caller)
         self.reviews = AsyncReviews(caller)
+        self.recovery = AsyncRecovery(caller)
         self.rule_sets = AsyncRuleSets(caller)
 
     def for_company(self, company_id: str) -> "AsyncEcosystem":

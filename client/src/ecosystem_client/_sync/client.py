@@ -12,6 +12,7 @@ from ecosystem_client._sync.caller import Caller
 from ecosystem_client._sync.connection import Connection, json_of
 from ecosystem_client._sync.documents import Documents
 from ecosystem_client._sync.events import Events
+from ecosystem_client._sync.recovery import Recovery
 from ecosystem_client._sync.reviews import Reviews
 from ecosystem_client._sync.rule_sets import RuleSets
 from ecosystem_client._sync.runs import Runs
@@ -68,6 +69,7 @@ class Ecosystem:
         self.runs = Runs(caller)
         self.events = Events(caller)
         self.reviews = Reviews(caller)
+        self.recovery = Recovery(caller)
         self.rule_sets = RuleSets(caller)
 
     def for_company(self, company_id: str) -> "Ecosystem":

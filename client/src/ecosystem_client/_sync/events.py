@@ -107,3 +107,11 @@ class Events:
     def redeliver(self, dead_letter_id: str) -> Any:
         """Try a dead letter again."""
         return self._caller.json(Request("POST", f"/v1/events/dead-letters/{dead_letter_id}/redeliver"))
+
+    def redeliver_all(self, consumer: str, *, code: str | None = None, dry_run: bool = False) -> Any:
+        """Hand a consumer its dead letters again, up to 200 at once, or only those with `code`; `ids` says which.
+
+        `more`: there are others for another call. `dry_run` only says which it would be.
+        """
+        body = {"consumer": consumer, "code": code, "dry_run": dry_run}
+        return self._caller.json(Request("POST", "/v1/events/dead-letters/redeliver", json=body))

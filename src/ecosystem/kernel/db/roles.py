@@ -97,7 +97,8 @@ def _memberships(connection: Connection) -> None:
     connection.execute(f"grant pg_read_all_data to {BACKUP}")
     # A managed server may refuse these to its administrator; postgres-service then says what is missing.
     _tolerantly(connection, f"alter role {BACKUP} bypassrls")
-    _tolerantly(connection, f"grant pg_monitor to {OWNER}")
+    for right in ("pg_monitor", "pg_signal_backend"):
+        _tolerantly(connection, f"grant {right} to {OWNER}")
     superuser = connection.execute("select rolsuper from pg_roles where rolname = current_user").fetchone()
     if not (superuser and superuser[0]):
         connection.execute(f"grant {OWNER} to current_user with set true, inherit true")

@@ -18,7 +18,7 @@ from ecosystem.kernel.db.errors import sqlstate
 from ecosystem.kernel.db.raw import Connection, driver
 from ecosystem.kernel.durable.durable import Durable, channel, dumps
 from ecosystem.kernel.durable.errors import Abandoned, ChildFailed, Released, Suspended
-from ecosystem.kernel.errors import Failure
+from ecosystem.kernel.errors import Failure, Kind, is_last
 
 JSON = Any
 Work = Callable[[], Awaitable[JSON]]
@@ -288,6 +288,15 @@ class TaskContext:
 def plain(value: Any) -> JSON:
     """As it will be read back by the next attempt: the first one must not see anything else."""
     return orjson.loads(dumps(value))
+
+
+async def unknown_is_spent(connection: Connection, claim: Claim, failure: Failure) -> bool:
+    """Whether a failure that nobody knows, counted with those before it, is not tried again."""
+    if failure.kind is not Kind.UNKNOWN:
+        return False
+    cursor = await connection.execute("select kernel.unknown_failures(%s, %s)", (claim.queue, claim.task_id))
+    row = await cursor.fetchone()
+    return is_last(failure.kind, 1 + (row[0] if row else 0))
 
 
 def not_ours(error: BaseException) -> bool:

@@ -30,7 +30,7 @@ from ecosystem.kernel.durable.errors import (
 )
 from ecosystem.kernel.durable.metrics import ENDED, RUNNING
 from ecosystem.kernel.durable.settings import DurableSettings
-from ecosystem.kernel.durable.task import Claim, TaskContext, TaskFailure, not_ours, plain
+from ecosystem.kernel.durable.task import Claim, TaskContext, TaskFailure, not_ours, plain, unknown_is_spent
 from ecosystem.kernel.errors import EcosystemError, Failure, Kind, describe
 from ecosystem.kernel.ids import Ids, SystemIds
 from ecosystem.kernel.telemetry.log import log
@@ -278,9 +278,10 @@ class DurableWorker:
 
         async def work() -> str:
             connection = await driver(self._database)
+            no_more = final or await unknown_is_spent(connection, claim, failure)
             cursor = await connection.execute(
                 "select kernel.fail_run(%s, %s, %s, %s::text::jsonb, %s, %s)",
-                (self.queue, claim.run_id, worker or self.name, dumps(reason), final, at_once),
+                (self.queue, claim.run_id, worker or self.name, dumps(reason), no_more, at_once),
             )
             row = await cursor.fetchone()
             state = row[0] if row else None

@@ -11,7 +11,7 @@ from psycopg.rows import class_row, namedtuple_row
 from ecosystem.kernel import context
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.db.raw import Connection, driver
-from ecosystem.kernel.errors import Failure
+from ecosystem.kernel.errors import Failure, is_last
 from ecosystem.kernel.ids import Ids
 from ecosystem.kernel.messaging import reading
 from ecosystem.kernel.messaging.consumer import Consumer
@@ -110,7 +110,7 @@ class Parking:
         connection, attempts = await driver(self._database), head.attempts + 1
         if not await self._ours(connection, head):
             return
-        if attempts >= self._consumer.attempts_max:
+        if attempts >= self._consumer.attempts_max or is_last(failure.kind, attempts):
             await self._bury(connection, head.epoch, head.xid, head.id, head.recorded_at, attempts, failure)
             await self._forget(connection, head)
             return
@@ -140,9 +140,9 @@ class Parking:
         await connection.execute(_NEXT_IN_LANE, (self._consumer.name, head.lane))
 
     async def park_failed(self, connection: Connection, row: Read, failure: Failure) -> None:
-        """The first failure of an event: parked, or dead at once where there is one attempt only."""
+        """The first failure of an event: parked, or dead at once where another attempt cannot help or is not left."""
         assert row.envelope is not None
-        if self._consumer.attempts_max <= 1:
+        if self._consumer.attempts_max <= 1 or is_last(failure.kind, 1):
             at = row.position
             await self._bury(connection, at.epoch, at.xid, at.id, row.recorded_at, 1, failure)
             return

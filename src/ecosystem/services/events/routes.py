@@ -19,6 +19,8 @@ from ecosystem.services.events.schemas import (
     DeadLetterShown,
     EventShown,
     Redelivered,
+    RedeliveryAsked,
+    RedeliveryShown,
     ReplayAsked,
     ReplayShown,
 )
@@ -81,6 +83,14 @@ def _care(router: APIRouter, events: EventsService, archive: ArchiveService) -> 
         """Hand it to its consumer again, once."""
         await events.log.redeliver(dead_letter_id, everywhere=_everywhere(principal))
         return Redelivered(id=dead_letter_id)
+
+    @router.post("/dead-letters/redeliver")
+    async def redeliver_all(asked: RedeliveryAsked, principal: Operator) -> RedeliveryShown:
+        """Hand a consumer its dead letters again, up to 200 at once, each once; `dry_run` only says which."""
+        ids, more = await events.redeliver(
+            asked.consumer, asked.code, everywhere=_everywhere(principal), dry_run=asked.dry_run
+        )
+        return RedeliveryShown(consumer=asked.consumer, ids=ids, more=more, dry_run=asked.dry_run)
 
     @router.get("/archive")
     async def files(principal: Reader, limit: Limit = 50, cursor: Cursor = None) -> Page[ArchiveFileShown]:

@@ -90,6 +90,25 @@ class Redelivered(BaseModel):
     status: str = "redelivered"
 
 
+class RedeliveryAsked(BaseModel):
+    """`code`: only those that failed with it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    consumer: str = Field(max_length=100)
+    code: str | None = Field(None, max_length=100)
+    dry_run: bool = False
+
+
+class RedeliveryShown(BaseModel):
+    """`ids` are handed over again, or would be; `more`: there are others for another request."""
+
+    consumer: str
+    ids: list[UUID]
+    more: bool
+    dry_run: bool
+
+
 class ReplayAsked(BaseModel):
     """Exactly one of `from_position` and `from_time`."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -15,6 +16,7 @@ from ecosystem.kernel import context
 from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.ids import Ids
+from ecosystem.kernel.messaging.errors import AlreadyRedelivered
 from ecosystem.kernel.messaging.event import Envelope, Event
 from ecosystem.kernel.messaging.log import EventLog, Logged, Replay
 from ecosystem.kernel.messaging.outbox import CHANNEL, Outbox
@@ -35,6 +37,7 @@ T = TypeVar("T")
 
 _LOOK_AGAIN_SECONDS = 0.5
 _STREAM_PAGE, _FILE_PAGE = 100, 500
+REDELIVERED_MAX = 200
 
 
 @dataclass(frozen=True)
@@ -209,6 +212,20 @@ class EventsService:
                 await wake.wait()
         except TimeoutError:
             return
+
+    async def redeliver(
+        self, consumer: str, code: str | None, *, everywhere: bool, dry_run: bool
+    ) -> tuple[list[UUID], bool]:
+        """Hand a consumer its dead letters again, the oldest of a page first; (their ids, whether there are more).
+
+        One that is handed over by somebody else meanwhile is passed over.
+        """
+        found = await self.log.dead_letters(everywhere=everywhere, consumer=consumer, limit=REDELIVERED_MAX + 1)
+        letters = [letter for letter in found[:REDELIVERED_MAX] if code in (None, letter.code)]
+        for letter in [] if dry_run else reversed(letters):
+            with suppress(AlreadyRedelivered):
+                await self.log.redeliver(letter.dead_letter_id, everywhere=everywhere)
+        return [letter.dead_letter_id for letter in letters], len(found) > REDELIVERED_MAX
 
     async def replay(
         self, consumer: str, from_position: str | None, from_time: datetime | None, *, dry_run: bool

@@ -1,0 +1,68 @@
+"""Faults of the platform, what was done about them, and what a person decides. For its operators."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from ecosystem_client._async.caller import AsyncCaller
+from ecosystem_client.models import Episode, RecoveryStatus, Repair
+from ecosystem_client.reading import Page
+from ecosystem_client.request import Request
+
+
+class AsyncRecovery:
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def status(self) -> RecoveryStatus:
+        """Every kind of fault with its mode and budget, the open episodes, and what waits for a decision."""
+        return await self._caller.one(RecoveryStatus, Request("GET", "/v1/recovery"))
+
+    async def episodes_page(
+        self, *, only_open: bool = False, limit: int | None = None, cursor: str | None = None
+    ) -> Page[Episode]:
+        params = {"only_open": only_open or None, "limit": limit, "cursor": cursor}
+        return await self._caller.page(Episode, "/v1/recovery/episodes", params)
+
+    async def story(self, episode_id: str) -> Any:
+        """One episode with its actions, and `sentences` that tell it in the order of time."""
+        return await self._caller.json(Request("GET", f"/v1/recovery/episodes/{episode_id}"))
+
+    async def actions_page(
+        self, *, outcome: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[Repair]:
+        params = {"outcome": outcome, "limit": limit, "cursor": cursor}
+        return await self._caller.page(Repair, "/v1/recovery/actions", params)
+
+    def actions(self, *, outcome: str | None = None, limit: int | None = None) -> AsyncIterator[Repair]:
+        return self._caller.all(Repair, "/v1/recovery/actions", {"outcome": outcome, "limit": limit})
+
+    async def approve(self, action_id: str) -> Repair:
+        """Have done what is proposed. Raises ApiError `action_not_open` where it was decided about before."""
+        return await self._decide(action_id, "approve")
+
+    async def refuse(self, action_id: str, *, reason: str = "") -> Repair:
+        return await self._decide(action_id, "refuse", reason=reason)
+
+    async def undo(self, action_id: str) -> Repair:
+        """Take back a pause or a resume. Raises ApiError `cannot_be_undone` for a repair."""
+        return await self._decide(action_id, "undo")
+
+    async def clear(self, episode_id: str, *, reason: str = "") -> Repair:
+        """Declare a fault over that no detector can see gone, such as a damaged object that was restored."""
+        request = Request("POST", f"/v1/recovery/episodes/{episode_id}/clear", json={"reason": reason})
+        return await self._caller.one(Repair, request)
+
+    async def pause(self, fault: str | None = None, *, reason: str = "") -> Repair:
+        """Nothing more is done about this kind of fault (None: about any); faults are still told."""
+        return await self._switch("pause", fault, reason)
+
+    async def resume(self, fault: str | None = None, *, reason: str = "") -> Repair:
+        return await self._switch("resume", fault, reason)
+
+    async def _decide(self, action_id: str, verb: str, **body: str) -> Repair:
+        request = Request("POST", f"/v1/recovery/actions/{action_id}/{verb}", json=body or None)
+        return await self._caller.one(Repair, request)
+
+    async def _switch(self, verb: str, fault: str | None, reason: str) -> Repair:
+        request = Request("POST", f"/v1/recovery/{verb}", json={"fault": fault, "reason": reason})
+        return await self._caller.one(Repair, request)

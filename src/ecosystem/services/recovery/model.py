@@ -1,0 +1,167 @@
+"""Episodes, actions, and what the platform does about each kind of fault."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid5
+
+from ecosystem.contracts.recovery import CAUSE_LENGTH_MAX, FaultKind, RepairOutcome
+from ecosystem.kernel.errors import Severity
+
+BY_US, BY_SUPERVISOR = "recovery-agent", "supervisor"
+_NAMES = UUID("6d0f5f5e-6a34-5c55-9f6e-1d1f3d0f7a10")
+HOUR = timedelta(hours=1)
+RESTART = "restart"
+
+
+class Mode(StrEnum):
+    """`paused`: faults are still seen and told, nothing is done and nothing proposed."""
+
+    ACT = "act"
+    PROPOSE = "propose"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """`repair` is what recovery-agent does itself, None where the supervisor, the fleet or the code repairs.
+
+    `only_proposed`: a person decides always, because the repair makes no sense before a cause is mended.
+    `help_at_once`: no repair will come by itself.
+    """
+
+    severity: Severity
+    runbook: str
+    repair: str | None = None
+    repairs_per_hour: int = 10
+    only_proposed: bool = False
+    help_at_once: bool = False
+
+
+_DOWN, _ERRORS, _DATABASE = "service_unavailable", "high_error_rate", "database_connection_failures"
+END_SESSION, REDELIVER, TAKE_RUN = "end_session", "redeliver", "take_run_from_worker"
+
+POLICIES: dict[FaultKind, Policy] = {
+    FaultKind.INSTANCE_DEAD: Policy(Severity.MEDIUM, _DOWN),
+    FaultKind.INSTANCE_FROZEN: Policy(Severity.MEDIUM, _DOWN),
+    FaultKind.CRASH_LOOP: Policy(Severity.HIGH, _DOWN),
+    FaultKind.ENGINE_DEAD: Policy(Severity.HIGH, _DATABASE),
+    FaultKind.ENGINE_FROZEN: Policy(Severity.HIGH, _DATABASE),
+    FaultKind.SUPERVISOR_RESTARTED: Policy(Severity.HIGH, _DOWN),
+    FaultKind.STUCK_RUN: Policy(Severity.MEDIUM, _ERRORS, TAKE_RUN, repairs_per_hour=20),
+    FaultKind.POISONED_EVENT: Policy(Severity.MEDIUM, _ERRORS, REDELIVER, only_proposed=True, help_at_once=True),
+    FaultKind.POOL_EXHAUSTED: Policy(Severity.HIGH, _DATABASE),
+    FaultKind.DISK_FULL: Policy(Severity.CRITICAL, _DOWN),
+    FaultKind.CERTIFICATE_EXPIRING: Policy(Severity.HIGH, _DOWN),
+    FaultKind.CERTIFICATE_REVOKED: Policy(Severity.HIGH, _DOWN),
+    FaultKind.CACHE_LOST: Policy(Severity.LOW, _ERRORS),
+    FaultKind.DATABASE_RESTARTED: Policy(Severity.MEDIUM, _DATABASE),
+    FaultKind.OBJECT_CORRUPT: Policy(Severity.HIGH, _ERRORS, help_at_once=True),
+    FaultKind.CONSUMER_BEHIND: Policy(Severity.MEDIUM, _ERRORS),
+    FaultKind.HORIZON_HELD: Policy(Severity.HIGH, _DATABASE, END_SESSION, repairs_per_hour=3),
+    FaultKind.LOG_LATE: Policy(Severity.MEDIUM, _ERRORS),
+    FaultKind.AGENT_UNREACHABLE: Policy(Severity.HIGH, _DOWN),
+    FaultKind.ERROR_RATE_HIGH: Policy(Severity.HIGH, _ERRORS),
+}
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A fault as a detector sees it. `target` is what a repair needs: it stays here and leaves by no event."""
+
+    fault: FaultKind
+    component: str
+    cause: str
+    at: datetime
+    instance: str | None = None
+    companies: tuple[UUID, ...] = ()
+    detail: dict[str, Any] = field(default_factory=dict)
+    target: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cause", self.cause[:CAUSE_LENGTH_MAX])
+
+    @property
+    def key(self) -> tuple[FaultKind, str]:
+        return self.fault, self.component
+
+
+@dataclass(frozen=True)
+class Episode:
+    """`number` counts the episodes of one component and fault. `waiting`: processes that are not back yet."""
+
+    episode_id: UUID
+    fault: FaultKind
+    component: str
+    number: int
+    instance: str | None
+    waiting: tuple[str, ...]
+    quiet_since: datetime | None
+    cause: str
+    severity: Severity
+    companies: tuple[UUID, ...]
+    runbook: str | None
+    detail: dict[str, Any]
+    observed_at: datetime
+    help_at: datetime | None
+    cleared_at: datetime | None
+
+    @property
+    def policy(self) -> Policy:
+        return POLICIES[self.fault]
+
+    def needs_help(self, now: datetime, after_seconds: float) -> bool:
+        """Whether a person should be called now; nobody is called twice for one episode."""
+        if self.help_at is not None or self.cleared_at is not None:
+            return False
+        return self.policy.help_at_once or now - self.observed_at >= timedelta(seconds=after_seconds)
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something done, tried or proposed. `episode_id` is None for what a person did about a kind of fault."""
+
+    action_id: UUID
+    episode_id: UUID | None
+    fault: str
+    component: str
+    action: str
+    attempt: int
+    outcome: RepairOutcome
+    reason: str
+    by: str
+    target: dict[str, Any]
+    at: datetime
+    decided_by: str | None = None
+
+
+@dataclass(frozen=True)
+class KindState:
+    """How one kind of fault is dealt with now. `budget_left`: repairs that are left in this hour."""
+
+    fault: FaultKind
+    mode: Mode
+    repair: str | None
+    budget: int
+    budget_left: int
+    open_episodes: int
+
+
+def episode_id(fault: FaultKind, component: str, number: int) -> UUID:
+    """The same for every replica that sees the same fault."""
+    return uuid5(_NAMES, f"{component}/{fault}/{number}")
+
+
+def event_id(of: UUID, what: str) -> UUID:
+    """The id of the event that tells `what` of an episode or action: a repeat is the same event."""
+    return uuid5(of, what)
+
+
+def action_id(episode: UUID, action: str, attempt: int) -> UUID:
+    return uuid5(episode, f"{action}/{attempt}")
+
+
+def told_cause(reason: str) -> str:
+    """The coded part of the supervisor's reason: what a process said before its end stands in brackets behind it."""
+    return reason.partition(" (")[0]

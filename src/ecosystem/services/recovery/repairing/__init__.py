@@ -1,0 +1,1 @@
+"""What is done about a fault: once, within a budget, looked at again before."""

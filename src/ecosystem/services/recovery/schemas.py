@@ -1,0 +1,78 @@
+"""What the routes of recovery-agent accept and return."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ecosystem.contracts.recovery import FaultKind, RepairOutcome
+from ecosystem.kernel.errors import Severity
+
+
+class _Shown(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class KindShown(_Shown):
+    """`mode` is act, propose or paused; `repair` is None where the supervisor or the code repairs."""
+
+    fault: FaultKind
+    mode: str
+    repair: str | None
+    budget: int
+    budget_left: int
+    open_episodes: int
+
+
+class EpisodeShown(_Shown):
+    episode_id: UUID
+    fault: FaultKind
+    component: str
+    instance: str | None
+    cause: str
+    severity: Severity
+    companies: list[UUID]
+    runbook: str | None
+    detail: dict[str, Any]
+    observed_at: datetime
+    help_at: datetime | None
+    cleared_at: datetime | None
+
+
+class ActionShown(_Shown):
+    """`fault` is a kind of fault, or `all` where a person paused or resumed everything."""
+
+    action_id: UUID
+    episode_id: UUID | None
+    fault: str
+    component: str
+    action: str
+    attempt: int
+    outcome: RepairOutcome
+    reason: str
+    by: str
+    decided_by: str | None
+    at: datetime
+
+
+class StatusShown(BaseModel):
+    kinds: list[KindShown]
+    open_episodes: list[EpisodeShown]
+    proposed: list[ActionShown]
+
+
+class StoryShown(BaseModel):
+    episode: EpisodeShown
+    actions: list[ActionShown]
+    sentences: list[str]
+
+
+class Decision(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field("", max_length=200, description="Why, in words that name nobody.")
+
+
+class Switch(Decision):
+    fault: FaultKind | None = Field(None, description="The kind of fault; all of them without one.")

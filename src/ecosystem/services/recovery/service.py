@@ -1,0 +1,187 @@
+"""What people and agents ask of recovery-agent, and what they decide."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from ecosystem.contracts.recovery import EpisodeExplained, ErrorClassified, FaultKind, RepairOutcome
+from ecosystem.kernel.audit.audit import Audit
+from ecosystem.kernel.errors import EcosystemError, Kind
+from ecosystem.kernel.foreign import UNKNOWN_ATTEMPTS_MAX, rule_named
+from ecosystem.kernel.ids import Ids
+from ecosystem.services.recovery.errors import ActionUnknown, CannotBeUndone, EpisodeOver, EpisodeUnknown
+from ecosystem.services.recovery.model import Action, Episode, KindState, Mode, action_id
+from ecosystem.services.recovery.repairing.repairing import ALL, Parts, Repairing
+
+PAUSE, RESUME, CLEAR = "pause", "resume", "clear"
+ATTEMPTS_MAX = 5
+"""Of a passing failure, where who calls says nothing else."""
+
+
+@dataclass(frozen=True)
+class Status:
+    kinds: list[KindState]
+    open_episodes: list[Episode]
+    proposed: list[Action]
+
+
+@dataclass(frozen=True)
+class Story:
+    episode: Episode
+    actions: list[Action]
+
+
+class RecoveryService:
+    def __init__(self, parts: Parts, repairing: Repairing, audit: Audit, ids: Ids) -> None:
+        self._parts, self._repairing, self._audit, self._ids = parts, repairing, audit, ids
+        self._database, self._recovery = parts.database, parts.recovery
+
+    def classify(self, error: str, attempt: int) -> ErrorClassified:
+        """What the kernel does about an error after so many attempts. `error`: a code of ours, or a dotted name."""
+        ours = {kind.code: kind for kind in _loaded(EcosystemError)}.get(error)
+        rule = rule_named(error)
+        if ours is not None:
+            kind, why = ours.kind, ours.rule
+        elif rule is not None:
+            kind, why = Kind(rule.kind), rule.why
+        else:
+            kind, why = Kind.UNKNOWN, "nobody knows it: it is tried like a passing failure, and then escalated"
+        attempts_max = {Kind.PERMANENT: 1, Kind.UNKNOWN: UNKNOWN_ATTEMPTS_MAX}.get(kind, ATTEMPTS_MAX)
+        return ErrorClassified(kind=kind, rule=why, attempts_max=attempts_max, escalate=attempt >= attempts_max)
+
+    async def status(self) -> Status:
+        """Every kind of fault with its mode and budget, and what is open now."""
+
+        async def work() -> Status:
+            states = await self._repairing.states(list(FaultKind))
+            proposed = await self._recovery.actions(None, None, 100, RepairOutcome.PROPOSED)
+            return Status(list(states.values()), await self._recovery.open_episodes(), proposed)
+
+        return await self._database.read(work)
+
+    async def episodes(self, at: datetime | None, id_: UUID | None, limit: int, *, only_open: bool) -> list[Episode]:
+        return await self._database.read(lambda: self._recovery.episodes(at, id_, limit, only_open=only_open))
+
+    async def story(self, id_: UUID) -> Story:
+        """Raises EpisodeUnknown."""
+
+        async def work() -> Story:
+            episode = await self._recovery.episode(id_)
+            if episode is None:
+                raise EpisodeUnknown
+            return Story(episode, await self._recovery.actions_of(id_))
+
+        return await self._database.read(work)
+
+    async def explain(self, id_: UUID) -> EpisodeExplained:
+        """Raises EpisodeUnknown."""
+        story = await self.story(id_)
+        episode = story.episode
+        return EpisodeExplained(
+            episode_id=id_, fault=episode.fault, component=episode.component, open=episode.cleared_at is None,
+            sentences=tuple(sentences(story)),
+        )  # fmt: skip
+
+    async def actions(self, at: datetime | None, id_: UUID | None, limit: int, outcome: str | None) -> list[Action]:
+        return await self._database.read(lambda: self._recovery.actions(at, id_, limit, outcome))
+
+    async def approve(self, id_: UUID, by: str) -> Action:
+        """Raises ActionUnknown, ActionNotOpen, FaultPaused."""
+        return await self._repairing.approve(id_, by)
+
+    async def refuse(self, id_: UUID, by: str, reason: str) -> Action:
+        """Raises ActionUnknown, ActionNotOpen."""
+        return await self._repairing.refuse(id_, by, reason)
+
+    async def clear(self, id_: UUID, by: str, reason: str) -> Action:
+        """Declare a fault over that no detector can see gone. Raises EpisodeUnknown, EpisodeOver."""
+
+        async def work() -> Action:
+            episode = await self._recovery.episode(id_)
+            if episode is None:
+                raise EpisodeUnknown
+            if episode.cleared_at is not None:
+                raise EpisodeOver
+            now = self._parts.clock.now()
+            action = Action(
+                action_id(id_, CLEAR, 1), id_, episode.fault, episode.component, CLEAR, 1, RepairOutcome.DONE,
+                reason or "a person says that it is over", by, {}, now,
+            )  # fmt: skip
+            await self._parts.episodes.record(action, 0)
+            await self._audit.record("recovery_clear", str(id_), before={"open": True}, after={"open": False})
+            await self._parts.episodes.clear(episode, now)
+            return action
+
+        return await self._database.run(work)
+
+    async def pause(self, fault: FaultKind | None, by: str, reason: str) -> Action:
+        """Do nothing more about this kind of fault (None: all), until somebody resumes."""
+        return await self._database.run(lambda: self._switch(PAUSE, fault or ALL, Mode.PAUSED, by, reason))
+
+    async def resume(self, fault: FaultKind | None, by: str, reason: str, mode: Mode | None = None) -> Action:
+        """Repair this kind again as configured, or in `mode`."""
+        return await self._database.run(lambda: self._switch(RESUME, fault or ALL, mode, by, reason))
+
+    async def undo(self, id_: UUID, by: str) -> Action:
+        """Take back what a person switched. Raises ActionUnknown, CannotBeUndone."""
+
+        async def work() -> Action:
+            action = await self._recovery.lock_action(id_)
+            if action is None:
+                raise ActionUnknown
+            if action.action not in (PAUSE, RESUME) or action.outcome is not RepairOutcome.DONE:
+                raise CannotBeUndone
+            before = action.target.get("before")
+            await self._recovery.decide(id_, RepairOutcome.UNDONE, action.reason, by)
+            opposite = RESUME if action.action == PAUSE else PAUSE
+            mode = Mode(before) if before else None
+            return await self._switch(opposite, action.fault, mode, by, f"undoes {id_}")
+
+        return await self._database.run(work)
+
+    async def _switch(self, verb: str, fault: str, mode: Mode | None, by: str, reason: str) -> Action:
+        before, now = (await self._recovery.modes()).get(fault), self._parts.clock.now()
+        if mode is None:
+            await self._recovery.unset_mode(fault)
+        else:
+            await self._recovery.set_mode(fault, mode, by, reason, now)
+        target = {"before": before, "after": mode}
+        await self._audit.record(f"recovery_{verb}", fault, before={"mode": before}, after={"mode": mode})
+        action = Action(
+            self._ids.uuid(), None, fault, "recovery-agent", verb, 1, RepairOutcome.DONE, reason, by, target, now
+        )
+        await self._recovery.add_action(action)
+        return action
+
+    async def forget(self) -> None:
+        """What ended longer ago than it is kept."""
+        before = self._parts.clock.now() - timedelta(days=self._parts.settings.episodes_kept_days)
+        await self._database.run(lambda: self._recovery.forget(before))
+
+
+def _loaded(kind: type[EcosystemError]) -> Iterator[type[EcosystemError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from _loaded(below)
+
+
+def sentences(story: Story) -> list[str]:
+    """What is known of an episode, in the order of time."""
+    episode = story.episode
+    told = [f"{_at(episode.observed_at)} {episode.fault} of {episode.component} was seen: {episode.cause}."]
+    moments = [
+        (one.at, f"{_at(one.at)} {one.action} ({one.outcome}, attempt {one.attempt}) by {one.decided_by or one.by}: "
+                 f"{one.reason}.") for one in story.actions
+    ]  # fmt: skip
+    if episode.help_at is not None:
+        moments.append((episode.help_at, f"{_at(episode.help_at)} A person was called."))
+    told += [sentence for _, sentence in sorted(moments)]
+    if episode.cleared_at is None:
+        return [*told, f"It is still open; runbook {episode.runbook}."]
+    seconds = (episode.cleared_at - episode.observed_at).total_seconds()
+    return [*told, f"{_at(episode.cleared_at)} It was over after {seconds:.1f} s."]
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}"

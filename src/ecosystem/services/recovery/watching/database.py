@@ -1,0 +1,170 @@
+"""Detectors that ask the database, each through a function of the kernel that answers recovery-agent alone."""
+
+import re
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+
+from ecosystem.contracts.recovery import FaultKind
+from ecosystem.kernel.clock import Clock
+from ecosystem.kernel.db.database import Database
+from ecosystem.kernel.messaging.log import ConsumerState, EventLog
+from ecosystem.kernel.registry.registry import STALE_SECONDS
+from ecosystem.services.recovery.model import Sighting
+
+DATABASE, RUNS = "postgresql", "orchestrator-agent"
+_QUEUE = "orchestrator"
+_LETTERS_TOLD_MAX = 20
+_HOLDERS = text("select pid, began_at, role, application, seconds, state from kernel.horizon_holders(:seconds)")
+_STUCK = text("select run_id, task_id, company_id, state, seconds from kernel.stuck_tasks(:queue, :seconds)")
+_UNREACHABLE = text(
+    "select service, (array_agg(case when fresh then state else 'silent' end order by started_at desc))[1]"
+    " from (select *, beat_at > clock_timestamp() - make_interval(secs => :seconds) as fresh from kernel.instances) i"
+    " group by service having not bool_or(fresh and state = 'ready')"
+)
+_CONNECTIONS = text("select used, allowed, started_at from kernel.connections_used()")
+
+
+class Horizon:
+    """A write transaction that stays open holds every consumer of the platform back; its session is named."""
+
+    faults = frozenset({FaultKind.HORIZON_HELD})
+
+    def __init__(self, database: Database, clock: Clock, seconds_max: float) -> None:
+        self._database, self._clock, self._seconds_max = database, clock, seconds_max
+
+    async def look(self) -> list[Sighting]:
+        async def work() -> list[Any]:
+            return list(await self._database.session.execute(_HOLDERS, {"seconds": self._seconds_max}))
+
+        holders = await self._database.read(work)
+        if not holders:
+            return []
+        oldest = holders[0]
+        application = named(oldest.application)
+        cause = f"session {oldest.pid} ({application}, {oldest.role}) has been writing for {oldest.seconds:.0f} s"
+        detail = {
+            "sessions": [{"pid": one.pid, "application": named(one.application), "role": one.role, "state": one.state,
+                          "seconds": round(one.seconds, 1)} for one in holders],
+        }  # fmt: skip
+        target = {"sessions": [{"pid": one.pid, "began_at": one.began_at.isoformat()} for one in holders]}
+        return [Sighting(FaultKind.HORIZON_HELD, DATABASE, cause, self._clock.now(), detail=detail, target=target)]
+
+
+class Consumers:
+    """A consumer that is far behind, and one that gave up on events."""
+
+    faults = frozenset({FaultKind.CONSUMER_BEHIND, FaultKind.POISONED_EVENT})
+
+    def __init__(self, log: EventLog, clock: Clock, lag_seconds_max: float) -> None:
+        self._log, self._clock, self._lag_seconds_max = log, clock, lag_seconds_max
+
+    async def look(self) -> list[Sighting]:
+        found = []
+        for state in await self._log.consumers():
+            if state.lag_seconds > self._lag_seconds_max:
+                cause = f"{state.lag_events} events behind, the oldest for {state.lag_seconds:.0f} s"
+                found.append(self._sighting(FaultKind.CONSUMER_BEHIND, state, cause, parked=state.parked))
+            if state.dead_letters:
+                found.append(await self._poisoned(state))
+        return found
+
+    async def _poisoned(self, state: ConsumerState) -> Sighting:
+        letters = await self._log.dead_letters(everywhere=True, consumer=state.name, limit=_LETTERS_TOLD_MAX)
+        codes = sorted({letter.code for letter in letters})
+        ids = [str(letter.dead_letter_id) for letter in letters]
+        companies = tuple(sorted({letter.company_id for letter in letters if letter.company_id is not None}))
+        cause = f"{state.dead_letters} dead letters: {', '.join(codes)}"
+        return Sighting(
+            FaultKind.POISONED_EVENT, f"consumer:{state.name}", cause, self._clock.now(), companies=companies,
+            detail={"dead_letters": state.dead_letters, "codes": codes, "newest": ids},
+            target={"consumer": state.name},
+        )  # fmt: skip
+
+    def _sighting(self, fault: FaultKind, state: ConsumerState, cause: str, **detail: Any) -> Sighting:
+        detail |= {"lag_events": state.lag_events, "lag_seconds": round(state.lag_seconds, 1)}
+        return Sighting(fault, f"consumer:{state.name}", cause, self._clock.now(), detail=detail)
+
+
+class Runs:
+    """Runs without a step for too long, though a worker has them, or without a worker though they are due."""
+
+    faults = frozenset({FaultKind.STUCK_RUN})
+
+    def __init__(self, database: Database, clock: Clock, seconds_max: float) -> None:
+        self._database, self._clock, self._seconds_max = database, clock, seconds_max
+
+    async def look(self) -> list[Sighting]:
+        async def work() -> list[Any]:
+            values = {"queue": _QUEUE, "seconds": self._seconds_max}
+            return list(await self._database.session.execute(_STUCK, values))
+
+        stuck = await self._database.read(work)
+        if not stuck:
+            return []
+        held = [one for one in stuck if one.state == "running"]
+        cause = f"{len(stuck)} runs without a step for {stuck[0].seconds:.0f} s; {len(held)} of them have a worker"
+        companies = tuple(sorted({one.company_id for one in stuck if one.company_id is not None}))
+        detail = {"runs": [{"task_id": str(one.task_id), "state": one.state, "seconds": round(one.seconds)}
+                           for one in stuck]}  # fmt: skip
+        target = {"runs": [str(one.run_id) for one in held]}
+        return [Sighting(
+            FaultKind.STUCK_RUN, RUNS, cause, self._clock.now(), companies=companies, detail=detail, target=target
+        )]  # fmt: skip
+
+
+class Server:
+    """Connections that run out, and a server that started anew while we were connected."""
+
+    faults = frozenset({FaultKind.POOL_EXHAUSTED, FaultKind.DATABASE_RESTARTED})
+
+    def __init__(self, database: Database, clock: Clock, share_max: float) -> None:
+        self._database, self._clock, self._share_max = database, clock, share_max
+        self._started_at: datetime | None = None
+
+    async def look(self) -> list[Sighting]:
+        async def work() -> Any:
+            return (await self._database.session.execute(_CONNECTIONS)).one()
+
+        found = await self._database.read(work)
+        seen, now = [], self._clock.now()
+        if found.used > found.allowed * self._share_max:
+            cause = f"{found.used} of {found.allowed} connections are in use"
+            seen.append(Sighting(FaultKind.POOL_EXHAUSTED, DATABASE, cause, now, detail={"used": found.used}))
+        if self._started_at not in (None, found.started_at):
+            cause = f"the server started anew at {found.started_at:%Y-%m-%dT%H:%M:%SZ}"
+            seen.append(Sighting(FaultKind.DATABASE_RESTARTED, DATABASE, cause, now))
+        self._started_at = found.started_at
+        return seen
+
+
+class Services:
+    """A service of which nobody is ready, though nobody ended it as planned: who leaves in peace withdraws.
+
+    Two looks in a row: the new one of a service that is being replaced announces itself a moment later.
+    """
+
+    faults = frozenset({FaultKind.AGENT_UNREACHABLE})
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database, self._clock = database, clock
+        self._suspects: frozenset[str] = frozenset()
+
+    async def look(self) -> list[Sighting]:
+        async def work() -> dict[str, str]:
+            found = await self._database.session.execute(_UNREACHABLE, {"seconds": STALE_SECONDS})
+            return {str(service): str(state) for service, state in found}
+
+        unreachable = await self._database.read(work)
+        suspects, self._suspects = self._suspects, frozenset(unreachable)
+        return [
+            Sighting(FaultKind.AGENT_UNREACHABLE, service, f"no instance is ready; the newest is {state}",
+                     self._clock.now())
+            for service, state in unreachable.items() if service in suspects
+        ]  # fmt: skip
+
+
+def named(application: str) -> str:
+    """The name that a session gave itself, which may be any text, as a word that may be told."""
+    return re.sub(r"[^A-Za-z0-9 _.:/-]", "?", application)[:40] or "unnamed"

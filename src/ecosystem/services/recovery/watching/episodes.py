@@ -1,0 +1,99 @@
+"""Episodes as they open, wait, call for help and are cleared; each change is told in the unit of work that makes it."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from ecosystem.contracts.recovery import FaultCleared, FaultObserved, HelpNeeded, RepairOutcome, RepairRecorded
+from ecosystem.kernel.messaging.outbox import Outbox
+from ecosystem.services.recovery.model import (
+    BY_SUPERVISOR,
+    BY_US,
+    POLICIES,
+    RESTART,
+    Action,
+    Episode,
+    Sighting,
+    action_id,
+    event_id,
+)
+from ecosystem.services.recovery.repository import Recovery
+
+_RESTARTS_TOLD_MAX = 10
+
+
+class Episodes:
+    """Each method belongs inside of a unit of work."""
+
+    def __init__(self, recovery: Recovery, outbox: Outbox) -> None:
+        self._recovery, self._outbox = recovery, outbox
+
+    async def observe(self, seen: Sighting) -> Episode | None:
+        """Open an episode and tell of it; None where it is open already."""
+        policy = POLICIES[seen.fault]
+        episode = await self._recovery.add_episode(seen, policy.severity, policy.runbook)
+        if episode is None:
+            return None
+        observed = FaultObserved(
+            episode_id=episode.episode_id, fault=seen.fault, component=seen.component, instance=seen.instance,
+            cause=seen.cause, severity=episode.severity, companies=seen.companies, runbook=episode.runbook,
+            observed_at=seen.at, detail=seen.detail,
+        )  # fmt: skip
+        await self._outbox.add(observed, event_id=event_id(episode.episode_id, "observed"))
+        return episode
+
+    async def clear(self, episode: Episode, at: datetime) -> None:
+        if not await self._recovery.clear(episode.episode_id, at):
+            return
+        actions = await self._recovery.actions_of(episode.episode_id)
+        for open_one in (one for one in actions if one.outcome is RepairOutcome.PROPOSED):
+            await self._withdraw(open_one, at)
+        helped = any(one.outcome is RepairOutcome.DONE and one.by != BY_SUPERVISOR for one in actions)
+        cleared = FaultCleared(
+            episode_id=episode.episode_id, cleared_at=at, by_itself=not helped,
+            repair_seconds=max(0.0, round((at - episode.observed_at).total_seconds(), 3)),
+        )  # fmt: skip
+        await self._outbox.add(cleared, event_id=event_id(episode.episode_id, "cleared"))
+
+    async def _withdraw(self, action: Action, at: datetime) -> None:
+        """Nobody should decide about a fault that is over."""
+        over = replace(
+            action, outcome=RepairOutcome.REFUSED, reason="the fault was over before anybody decided",
+            decided_by=BY_US, at=at,
+        )  # fmt: skip
+        await self._recovery.decide(action.action_id, over.outcome, over.reason, BY_US)
+        await self.tell(over, 0)
+
+    async def call_help(self, episode: Episode, at: datetime, reason: str, detail: dict[str, Any]) -> None:
+        """Once for an episode, however often this is called."""
+        if await self._recovery.call_help(episode.episode_id, at):
+            needed = HelpNeeded(episode_id=episode.episode_id, reason=reason, detail=detail)
+            await self._outbox.add(needed, event_id=event_id(episode.episode_id, "help"))
+
+    async def record(self, action: Action, budget_left: int) -> bool:
+        """Keep what was done, tried or proposed, and tell of it. False: this attempt is recorded already."""
+        if not await self._recovery.add_action(action):
+            return False
+        await self.tell(action, budget_left)
+        return True
+
+    async def tell(self, action: Action, budget_left: int) -> None:
+        """Tell what became of an action; one that a person took about a kind of fault is in the audit trail alone."""
+        if action.episode_id is None:
+            return
+        recorded = RepairRecorded(
+            episode_id=action.episode_id, action_id=action.action_id, action=action.action, outcome=action.outcome,
+            reason=action.reason, by=action.decided_by or action.by, attempt=action.attempt, budget_left=budget_left,
+            at=action.at,
+        )  # fmt: skip
+        await self._outbox.add(recorded, event_id=event_id(action.action_id, action.outcome))
+
+    async def restarted(self, episode: Episode, at: datetime, instance: str, *, done: bool, reason: str) -> None:
+        """The supervisor brought a process back, or tried to: it acts, we keep the record."""
+        attempt = 1 + sum(one.action == RESTART for one in await self._recovery.actions_of(episode.episode_id))
+        outcome = RepairOutcome.DONE if done else RepairOutcome.FAILED
+        action = Action(
+            action_id(episode.episode_id, RESTART, attempt), episode.episode_id, episode.fault, episode.component,
+            RESTART, attempt, outcome, reason, BY_SUPERVISOR, {"instance": instance}, at,
+        )  # fmt: skip
+        await self.record(action, max(0, _RESTARTS_TOLD_MAX - attempt))

@@ -1,0 +1,112 @@
+"""Following the journal: each line is dealt with once, by whichever replica comes first."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from ecosystem.contracts.recovery import FaultKind
+from ecosystem.kernel.clock import Clock
+from ecosystem.kernel.db.database import Database
+from ecosystem.services.recovery.model import Episode, Sighting
+from ecosystem.services.recovery.repository import Recovery
+from ecosystem.services.recovery.watching.episodes import Episodes
+from ecosystem.services.recovery.watching.journal import Back, GivenUp, JournalFile, Line, Meaning, meanings
+
+_LINES_AT_ONCE = 10
+"""In one unit of work, which has two seconds: a storm of lines must come through all the same."""
+
+
+class Following:
+    def __init__(
+        self, database: Database, recovery: Recovery, episodes: Episodes, journal: JournalFile, clock: Clock,
+        calm_seconds: float,
+    ) -> None:  # fmt: skip
+        self._database, self._recovery, self._episodes = database, recovery, episodes
+        self._journal, self._clock, self._calm = journal, clock, timedelta(seconds=calm_seconds)
+
+    async def follow(self) -> int:
+        """Deal with what is new in the journal; how many lines that were. Raises DatabaseUnavailable."""
+        if not self._journal.has_news:
+            return 0
+        mark, handled = self._journal.mark, 0
+        life, sequence = await self._database.read(self._recovery.position)
+        lines = self._journal.after(life, sequence)
+        for start in range(0, len(lines), _LINES_AT_ONCE):
+            some = lines[start : start + _LINES_AT_ONCE]
+            handled += await self._database.run(lambda some=some: self._take(some))  # type: ignore[misc]
+        self._journal.done(mark)
+        return handled
+
+    async def _take(self, lines: list[Line]) -> int:
+        # Locked, not read: another replica may have dealt with some of these since.
+        position = await self._recovery.position(lock=True)
+        names = [(line.life, line.sequence) for line in lines]
+        fresh = lines[names.index(position) + 1 :] if position in names else lines
+        for line in fresh:
+            for meaning in meanings(line):
+                await self._apply(meaning)
+        if fresh:
+            await self._recovery.move(fresh[-1].life, fresh[-1].sequence)
+        return len(fresh)
+
+    async def _apply(self, meaning: Meaning) -> None:
+        match meaning:
+            case Sighting():
+                await self._seen(meaning)
+            case GivenUp(sighting, reason):
+                episode = await self._seen(sighting)
+                detail = {"instance": sighting.instance, **sighting.target}
+                if episode is not None:
+                    await self._episodes.call_help(episode, sighting.at, reason, detail)
+            case Back():
+                for episode in await self._recovery.open_episodes():
+                    for instance in set(meaning.instances) & set(episode.waiting):
+                        await self._back(episode, instance, meaning)
+
+    async def _seen(self, seen: Sighting) -> Episode | None:
+        """Open an episode, or add to the open one; that one."""
+        episode = await self._episodes.observe(seen)
+        open_episodes = await self._recovery.open_episodes()
+        for former in open_episodes:
+            if former.component == seen.component and former.quiet_since is not None:
+                await self._recovery.keep_waiting(former.episode_id, former.waiting, None)
+        if episode is not None:
+            return episode
+        known = next((one for one in open_episodes if (one.fault, one.component) == seen.key), None)
+        if known is None or seen.instance is None:
+            return known
+        if seen.instance not in known.waiting:
+            await self._recovery.keep_waiting(known.episode_id, (*known.waiting, seen.instance), None)
+        elif seen.fault is not FaultKind.CRASH_LOOP:
+            await self._episodes.restarted(known, seen.at, seen.instance, done=False, reason=seen.cause)
+        return known
+
+    async def _back(self, episode: Episode, instance: str, back: Back) -> None:
+        waiting = tuple(one for one in episode.waiting if one != instance)
+        if episode.fault is FaultKind.CRASH_LOOP and not back.gone:
+            # Ready is what it was before each of its ends: only calm ends a crash loop.
+            await self._recovery.keep_waiting(episode.episode_id, episode.waiting, back.at)
+            return
+        if not back.gone and episode.fault is not FaultKind.SUPERVISOR_RESTARTED:
+            reason = f"{instance} is ready again after: {episode.cause}"
+            await self._episodes.restarted(episode, back.at, instance, done=True, reason=reason)
+        await self._recovery.keep_waiting(episode.episode_id, waiting, None)
+        if not waiting:
+            await self._episodes.clear(replace(episode, waiting=()), back.at)
+
+    async def end_calm(self) -> None:
+        """Clear the crash loops that have been quiet for long enough."""
+
+        async def work() -> None:
+            now = self._clock.now()
+            for episode in await self._recovery.open_episodes():
+                if self._is_calm(episode, now):
+                    await self._episodes.clear(episode, now)
+
+        await self._database.run(work)
+
+    def _is_calm(self, episode: Episode, now: datetime) -> bool:
+        return (
+            episode.fault is FaultKind.CRASH_LOOP
+            and episode.quiet_since is not None
+            and now - episode.quiet_since >= self._calm
+        )

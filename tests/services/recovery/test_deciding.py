@@ -1,0 +1,166 @@
+"""Goal: a person sees what was done, decides what is proposed, and can stop it all. Method: the routes, on a real
+database."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from ecosystem.contracts.objects import ObjectDamageFound
+from ecosystem.contracts.recovery import ClassifyError, EpisodeExplained, ErrorClassified, ExplainEpisode, FaultKind
+from ecosystem.fleet.journal import What
+from ecosystem.kernel import context
+from ecosystem.kernel.http.principal import Principal
+from tests.services.recovery.conftest import ROUTE, Watched
+
+READER = Principal("reader", None, frozenset({"platform:read"}))
+ANALYST = Principal("analyst", None, frozenset({"documents:read"}))
+
+
+def a_death(watched: Watched) -> None:
+    watched.happens("creditx-1", What.ENDED, reason="ended by SIGKILL")
+    watched.happens("creditx-1", What.READY)
+
+
+class TestStatus:
+    async def test_every_kind_with_its_mode_and_budget(self, watched: Watched) -> None:
+        kinds = {one["fault"]: one for one in (await watched.get())["kinds"]}
+
+        assert kinds.keys() == {str(kind) for kind in FaultKind}
+        assert kinds["horizon_held"]["repair"] == "end_session"
+        assert (kinds["horizon_held"]["budget_left"], kinds["horizon_held"]["mode"]) == (3, "act")
+        assert kinds["poisoned_event"]["mode"] == "propose"
+
+    async def test_the_story_of_an_episode_in_plain_sentences(self, watched: Watched) -> None:
+        a_death(watched)
+        await watched.follow()
+        (episode,) = (await watched.get("/episodes"))["items"]
+        story = await watched.get(f"/episodes/{episode['episode_id']}")
+
+        assert "instance_dead of creditx-service was seen: ended by SIGKILL." in story["sentences"][0]
+        assert "restart (done, attempt 1) by supervisor" in story["sentences"][1]
+        assert "It was over after" in story["sentences"][2]
+        assert (await watched.get("/episodes?only_open=true"))["items"] == []
+
+    async def test_actions_come_in_pages(self, watched: Watched) -> None:
+        for _ in range(3):
+            a_death(watched)
+        await watched.follow()
+        first = await watched.get("/actions?limit=2")
+        rest = await watched.get(f"/actions?limit=2&cursor={first['next_cursor']}")
+
+        assert (len(first["items"]), len(rest["items"]), rest["next_cursor"]) == (2, 1, None)
+        assert {one["reason"] for one in first["items"]} == {"creditx-1 is ready again after: ended by SIGKILL"}
+
+
+class TestSwitching:
+    async def test_a_pause_is_undone(self, watched: Watched) -> None:
+        paused = await watched.post("/pause", fault="stuck_run", reason="we look ourselves")
+        assert await self.mode(watched, "stuck_run") == "paused"
+
+        await watched.post(f"/actions/{paused['action_id']}/undo")
+        assert await self.mode(watched, "stuck_run") == "act"
+        outcomes = [(one["action"], one["outcome"]) for one in (await watched.get("/actions"))["items"]]
+        assert sorted(outcomes) == [("pause", "undone"), ("resume", "done")]
+
+    async def test_everything_can_be_paused_and_resumed(self, watched: Watched) -> None:
+        await watched.post("/pause", reason="")
+        assert {one["mode"] for one in (await watched.get())["kinds"]} == {"paused"}
+
+        await watched.post("/resume", reason="")
+        assert await self.mode(watched, "stuck_run") == "act"
+
+    async def test_each_decision_is_in_the_audit_trail(self, watched: Watched) -> None:
+        await watched.post("/pause", fault="stuck_run", reason="")
+
+        (recorded,) = watched.told("audit_recorded")
+        assert (recorded["action"], recorded["target"]) == ("recovery_pause", "stuck_run")
+        assert (recorded["before"], recorded["after"]) == ({"mode": None}, {"mode": "paused"})
+
+    async def test_a_repair_is_not_undone(self, watched: Watched) -> None:
+        a_death(watched)
+        await watched.follow()
+        (action,) = (await watched.get("/actions"))["items"]
+        refused = await watched.agent.client(WRITER).post(f"{ROUTE}/actions/{action['action_id']}/undo")
+
+        assert (refused.status_code, refused.json()["code"]) == (409, "cannot_be_undone")
+
+    async def mode(self, watched: Watched, fault: str) -> str:
+        return next(str(one["mode"]) for one in (await watched.get())["kinds"] if one["fault"] == fault)
+
+
+WRITER = Principal("writer", None, frozenset({"platform:read", "platform:write"}))
+
+
+class TestClearing:
+    async def test_a_damaged_object_is_flagged_until_a_person_says_that_it_was_restored(self, watched: Watched) -> None:
+        kernel = watched.agent.kernel
+        for digest in ("ab" * 32, "cd" * 32):
+            with context.scope(company_id=UUID(int=0xA1)):
+                damage = ObjectDamageFound(object_digest=digest, code="object_damaged")
+                await kernel.database.run(lambda damage=damage: kernel.outbox.add(damage))  # type: ignore[misc]
+        await watched.harness.settle()
+        await watched.look()
+        (episode,) = (await watched.get("/episodes"))["items"]
+        assert (episode["fault"], episode["detail"]) == ("object_corrupt", {"object_digest": "ab" * 32})
+        assert watched.story() == ["fault_observed", "help_needed"]
+
+        path = f"/episodes/{episode['episode_id']}/clear"
+        await watched.post(path, reason="restored from the backup")
+        assert watched.story()[2:] == ["done", "fault_cleared"]
+        assert not watched.told("fault_cleared")[0]["by_itself"]
+        twice = await watched.agent.client(WRITER).post(ROUTE + path, json={})
+        assert (twice.status_code, twice.json()["code"]) == (409, "episode_over")
+
+
+class TestRefusals:
+    READINGS = ("", "/episodes", f"/episodes/{uuid4()}", "/actions")
+    WRITINGS = (
+        "/pause", "/resume", f"/episodes/{uuid4()}/clear", f"/actions/{uuid4()}/approve",
+        f"/actions/{uuid4()}/refuse", f"/actions/{uuid4()}/undo",
+    )  # fmt: skip
+
+    @pytest.mark.parametrize("path", READINGS)
+    async def test_reading_needs_a_token_and_the_scope(self, watched: Watched, path: str) -> None:
+        assert (await watched.agent.client().get(ROUTE + path)).status_code == 401
+        refused = await watched.agent.client(ANALYST).get(ROUTE + path)
+        assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing")
+
+    @pytest.mark.parametrize("path", WRITINGS)
+    async def test_deciding_needs_more_than_reading(self, watched: Watched, path: str) -> None:
+        refused = await watched.agent.client(READER).post(ROUTE + path, json={})
+        assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing")
+
+    @pytest.mark.parametrize("verb", ["approve", "refuse", "undo"])
+    async def test_what_is_not_there_is_not_found(self, watched: Watched, verb: str) -> None:
+        refused = await watched.agent.client(WRITER).post(f"{ROUTE}/actions/{uuid4()}/{verb}", json={})
+        assert (refused.status_code, refused.json()["code"]) == (404, "action_unknown")
+
+
+class TestAgent:
+    async def ask(self, watched: Watched, task: Any) -> Any:
+        return await watched.harness.call(task, to="recovery-agent", sender="orchestrator-agent", company_id=None)
+
+    @pytest.mark.parametrize(
+        ("error", "attempt", "kind", "escalate"),
+        [
+            ("database_unavailable", 1, "transient", False), ("scope_missing", 1, "permanent", True),
+            ("pydantic.ValidationError", 1, "permanent", True),
+            ("redis.exceptions.TimeoutError", 4, "transient", False),
+            ("lib.Surprise", 2, "unknown", False), ("lib.Surprise", 3, "unknown", True),
+        ],
+    )  # fmt: skip
+    async def test_it_classifies(self, watched: Watched, error: str, attempt: int, kind: str, escalate: bool) -> None:
+        answer = await self.ask(watched, ClassifyError(error=error, attempt=attempt))
+
+        assert isinstance(answer, ErrorClassified)
+        assert (answer.kind, answer.escalate) == (kind, escalate)
+
+    async def test_it_explains(self, watched: Watched) -> None:
+        a_death(watched)
+        await watched.follow()
+        episode_id = UUID(watched.told("fault_observed")[0]["episode_id"])
+        answer = await self.ask(watched, ExplainEpisode(episode_id=episode_id))
+
+        assert isinstance(answer, EpisodeExplained)
+        assert (answer.open, len(answer.sentences)) == (False, 3)

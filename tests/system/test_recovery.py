@@ -1,0 +1,98 @@
+"""Goal: what dies is told with its cause and its repair, soon and once. Method: a real fleet, kills, `eco recovery`."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.fleets import Fleet, a_fleet
+from tests.support.poll import eventually_now
+
+pytestmark = pytest.mark.system
+
+WITHIN_SECONDS = 10
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Fleet]:
+    with a_fleet("recovery") as running:
+        assert running.eco("login").returncode == 0
+        yield running
+
+
+def episodes(fleet: Fleet, fault: str, component: str) -> list[dict[str, Any]]:
+    done = fleet.eco("recovery", "episodes", "--json")
+    found = json.loads(done.stdout)["items"] if done.returncode == 0 else []
+    return [one for one in found if (one["fault"], one["component"]) == (fault, component)]
+
+
+def is_over(fleet: Fleet, fault: str, component: str) -> list[dict[str, Any]]:
+    return [one for one in episodes(fleet, fault, component) if one["cleared_at"] is not None]
+
+
+def kill(fleet: Fleet, slot: str) -> None:
+    os.kill(fleet.process(slot)["pid"], signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("slot", "fault", "component"),
+    [
+        ("creditx-1", "instance_dead", "creditx-service"), ("recovery-1", "instance_dead", "recovery-agent"),
+        ("cache", "engine_dead", "cache"), ("postgresql", "engine_dead", "postgresql"),
+        ("edge", "engine_dead", "edge"),
+    ],
+)  # fmt: skip
+def test_a_death_is_one_episode_with_its_cause_and_its_repair(
+    fleet: Fleet, slot: str, fault: str, component: str
+) -> None:
+    kill(fleet, slot)
+
+    (episode,) = eventually_now(lambda: is_over(fleet, fault, component), within_seconds=WITHIN_SECONDS * 3)
+    assert episode["cause"] == "ended by SIGKILL"
+    assert episode["help_at"] is None
+    told = fleet.eco("recovery", "show", episode["episode_id"]).stdout.splitlines()
+    assert f"{fault} of {component} was seen: ended by SIGKILL." in told[0]
+    assert "restart (done, attempt 1) by supervisor" in told[1]
+    # The consequences of a death are no faults of their own.
+    assert episodes(fleet, "cache_lost", "cache") == episodes(fleet, "database_restarted", "postgresql") == []
+
+
+def test_a_session_that_holds_the_horizon_is_named_and_ended_when_a_person_says_so(fleet: Fleet) -> None:
+    with writing(fleet) as session:
+        (episode,) = eventually_now(lambda: episodes(fleet, "horizon_held", "postgresql"), within_seconds=30)
+        (action,) = json.loads(fleet.eco("recovery", "status", "--json").stdout)["proposed"]
+        done = fleet.eco("recovery", "approve", action["action_id"])
+
+        assert done.returncode == 0, done.stderr
+        assert "night report, eco_events" in episode["cause"]
+        assert session.wait(10) != 0
+    assert eventually_now(lambda: is_over(fleet, "horizon_held", "postgresql"), within_seconds=30)
+
+
+def writing(fleet: Fleet) -> "subprocess.Popen[bytes]":
+    """A program with a transaction that writes and does not end."""
+    program = (
+        "import sys, time, psycopg\n"
+        "from ecosystem.fleet.engines.postgres import Postgres\n"
+        "from ecosystem.fleet.engines.found import find_postgres\n"
+        "from ecosystem.fleet.home import Home\n"
+        "from pathlib import Path\n"
+        "home = Home(Path(sys.argv[1]))\n"
+        "url = Postgres(home, find_postgres(None), 100).url('eco_events', home.password_of('eco_events'))\n"
+        "with psycopg.connect(url, application_name='night report') as session:\n"
+        "    session.execute('select pg_current_xact_id()')\n"
+        "    session.execute('select pg_sleep(60)')\n"
+    )
+    return subprocess.Popen([fleet.python, "-c", program, str(fleet.home)], env=fleet.environ, stderr=subprocess.PIPE)
+
+
+def test_a_supervisor_that_was_killed_is_told_by_the_next(fleet: Fleet) -> None:
+    os.kill(fleet.status()["pid"], signal.SIGKILL)
+    assert fleet.eco("up").returncode == 0
+
+    (episode,) = eventually_now(lambda: is_over(fleet, "supervisor_restarted", "supervisor"), within_seconds=30)
+    assert episode["cause"] == "the supervisor before it ended without being asked to"

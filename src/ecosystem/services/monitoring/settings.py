@@ -19,6 +19,9 @@ class ServiceSettings(Settings):
     )
     look_seconds: float = Field(5, ge=0.5, le=60, description="Pause between looks for pages and answers that are due.")
     business_zone: str = Field("UTC", description="IANA time zone of business days (P4).")
+    ticket_project: str = Field(
+        "OPS", pattern=r"^[A-Z][A-Z0-9_]{1,9}$", description="Key of the project in exported tickets."
+    )
     status_seconds: float = Field(5, ge=0, le=300, description="How long the public status document is kept.")
 
     @field_validator("business_zone")

@@ -9,7 +9,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from ecosystem.contracts.index import AGENTS, EVENTS
-from ecosystem.contracts.recovery import FaultCleared, FaultKind, FaultObserved, HelpNeeded, RepairOutcome, RepairRecorded
+from ecosystem.contracts.recovery import (
+    FaultCleared,
+    FaultKind,
+    FaultObserved,
+    HelpNeeded,
+    RepairOutcome,
+    RepairRecorded,
+)
 from ecosystem.kernel import context
 from ecosystem.kernel.errors import Severity
 from ecosystem.kernel.http.principal import Principal

@@ -59,7 +59,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Problem:
-    """A place of the trail that is not as it was written. `number` is 0 where the log has what the trail lacks."""
+    """A place of the trail that is not as it was written. `number` is 0 for what the trail lacks."""
 
     code: str
     chain: int

@@ -63,7 +63,8 @@ class ChainShown(BaseModel):
 
 
 class ProblemShown(BaseModel):
-    """`code`: gap, out_of_order, altered, cut_off, head_differs, missing, differs_from_log, not_in_log."""
+    """`code`: gap, out_of_order, altered, cut_off, head_differs, missing (the log has it, the trail has not),
+    differs_from_log, not_in_log (`number` says how many entries the log knows nothing of)."""
 
     model_config = ConfigDict(from_attributes=True)
 

@@ -123,7 +123,7 @@ class AuditService:
             proof = await self._compare_page(company_id, proof, events)
         if len(events) < _PAGE_ROWS:
             if proof.compared < proof.walked and not proof.problems:
-                proof = proof.with_problem(Problem("not_in_log", -1, proof.walked - proof.compared))
+                proof = proof.with_problem(Problem("not_in_log", 0, proof.walked - proof.compared))
             return replace(proof, done=True)
         return replace(proof, position=events[-1].cursor)
 

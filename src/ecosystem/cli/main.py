@@ -33,6 +33,8 @@ COMMANDS: dict[str, tuple[tuple[str, str], ...]] = {
         ("reviews", "documents that await a person: list, show, claim, release, decide"),
         ("rules", "rule sets: list, show, check, test, explain, replay"),
         ("runs", "runs of workflows: list, show, cancel, retry"),
+        ("incidents", "what went wrong: list, show, ack, resolve, postmortem, ticket, status"),
+        ("audit", "who did what: list, show, verify, export"),
         ("events", "the event log: list, tail, show, replay, dead-letters"),
         ("specimens", "make documents with their truth"),
     ),

@@ -111,6 +111,11 @@ def connect_for(company: str | None) -> Ecosystem:
     return connection.for_company(_chosen(list(connection.companies.list(limit=100)), company).company_id)
 
 
+def connect_as(company: str | None) -> Ecosystem:
+    """As the operator: for `company` where one is named, else for whom the operator is, the platform itself too."""
+    return connect() if company is None else connect_for(company)
+
+
 def _chosen(companies: list[Company], wanted: str | None) -> Company:
     if wanted is not None:
         found = [company for company in companies if wanted in (company.company_id, company.name)]

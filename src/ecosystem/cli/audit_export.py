@@ -46,7 +46,7 @@ def lines(heads: Mapping[str, Any], chain: Callable[[int], Iterable[AuditEntry]]
             if entry.number > head["number"]:
                 break
             entries += 1
-            yield json.dumps(entry.raw, ensure_ascii=False)
+            yield json.dumps(entry.raw)
     proof = {
         "company_id": heads["company_id"], "heads": heads["items"], "entries": entries,
         "exported_at": datetime.now(UTC).isoformat(timespec="seconds"),

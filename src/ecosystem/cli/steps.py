@@ -9,7 +9,7 @@ STEPS = {
     "incident_over": "eco incidents show NUMBER says who closed it and when",
     "incident_unknown": "eco incidents list",
     "login_refused": "eco login",
-    "operators_only": "the same without --company",
+    "operators_only": "eco incidents show NUMBER, without --company, as an operator of the platform",
     "page_not_found": "eco documents show ID says how many pages there are",
     "review_claimed": "eco reviews list --free shows what nobody holds",
     "review_decided": "eco documents result ID shows the decision; it stands",

@@ -1,14 +1,21 @@
 """Goal: one episode is one incident, told in full, and pages once if at all. Method: facts on a real log."""
 
+import asyncio
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from ecosystem.contracts.recovery import FaultKind
-from ecosystem.kernel.errors import Severity
+from ecosystem.kernel.errors import Severity, Unavailable
+from ecosystem.kernel.messaging.runner import ConsumerRunner
+from ecosystem.kernel.messaging.settings import MessagingSettings
 from ecosystem.kernel.testing.clock import FrozenClock
 from ecosystem.kernel.testing.harness import KernelHarness, ServiceHarness
+from ecosystem.services.monitoring.incidents.reading import IncidentReading
+from ecosystem.services.monitoring.incidents.repository import Incidents
+from ecosystem.services.monitoring.incidents.status import How
 from tests.services.monitoring.conftest import (
     GENEVA,
     GENEVAN,
@@ -131,6 +138,21 @@ class TestEpisodes:
         assert (shown["priority"], whats(shown)) == ("P1", ["opened", "escalated"])
         assert published(harness) == ["incident_opened", "incident_escalated"]
 
+    async def test_replicas_that_hear_of_one_fault_at_once_make_one_incident(
+        self, harness: KernelHarness, monitoring: ServiceHarness, clock: FrozenClock
+    ) -> None:
+        for _ in range(8):
+            await tell(monitoring, *(fault(clock.now(), companies=(ZURICH, GENEVA)) for _ in range(8)))
+        consumer = next(one for one in monitoring.service.consumers if one.name == "monitoring-incidents")
+        replicas = [ConsumerRunner(monitoring.kernel.database, consumer, MessagingSettings()) for _ in range(3)]
+        for replica in replicas:
+            await replica.register()
+        while harness.platform.rows("select count(*) from monitoring.episodes") != [(64,)]:
+            await asyncio.gather(*(replica.round() for replica in replicas))
+        shown = await the_one(monitoring)
+
+        assert (shown["faults"], shown["episodes"], published(harness)) == (64, 64, ["incident_opened"])
+
     async def test_what_follows_an_episode_nobody_knows_is_no_failure(
         self, harness: KernelHarness, monitoring: ServiceHarness, clock: FrozenClock
     ) -> None:
@@ -156,6 +178,31 @@ class TestPages:
         await monitoring.job("look-after-incidents")
 
         assert "paged" not in whats(await the_one(monitoring))
+
+    async def test_what_was_heard_of_late_has_its_time_to_be_over(
+        self, harness: KernelHarness, monitoring: ServiceHarness, clock: FrozenClock
+    ) -> None:
+        """This service was away; the end of the fault stands in the log behind its beginning."""
+        began, episode = clock.now(), uuid4()
+        clock.advance(3600)
+        await tell(monitoring, fault(began, episode))
+        await harness.settle()
+        await monitoring.job("look-after-incidents")
+        await tell(monitoring, cleared(began, episode))
+        await harness.settle()
+        shown = await the_one(monitoring)
+
+        assert (shown["opened_at"], "paged" in whats(shown)) == ("2026-03-02T12:00:00Z", False)
+
+    async def test_a_clock_that_runs_ahead_delays_no_page(
+        self, harness: KernelHarness, monitoring: ServiceHarness, clock: FrozenClock
+    ) -> None:
+        await tell(monitoring, fault(clock.now() + timedelta(days=400)))
+        await harness.settle()
+        clock.advance(60)
+        await monitoring.job("look-after-incidents")
+
+        assert "paged" in whats(await the_one(monitoring))
 
     async def test_an_urgent_fault_that_stays_pages_once(
         self, harness: KernelHarness, monitoring: ServiceHarness, clock: FrozenClock
@@ -290,3 +337,13 @@ class TestStatus:
             "parts": {"documents": "degraded", "sign_in": "operational", "events": "operational", "api": "operational"},
         }  # fmt: skip
         assert answer.headers["cache-control"] == "public, max-age=5"
+
+    async def test_while_the_database_is_away_everything_is(self, clock: FrozenClock) -> None:
+        class Away:
+            async def read(self, _: Any) -> Any:
+                raise Unavailable
+
+        away: Any = Away()
+        found = await IncidentReading(away, Incidents(away), clock, 5).status()
+
+        assert (found.status, set(found.parts.values())) == (How.OUTAGE, {How.OUTAGE})

@@ -58,7 +58,7 @@ class TestWords:
         assert model.tidy("a\x1b[31mb\u202ec\nd\x00e") == "a [31mb c d e"
 
     def test_what_is_linked_has_a_limit(self) -> None:
-        incident = model.begun(fault(MONDAY), (), uuid4(), ZURICH_TIME)
+        incident = model.begun(fault(MONDAY), (), uuid4(), MONDAY, ZURICH_TIME)
         for number in range(100):
             more = fault(MONDAY, instance=f"creditx-{number}", trace_id=f"{number:032x}")
             incident = model.joined(incident, more, (), new_episode=False)

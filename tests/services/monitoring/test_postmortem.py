@@ -32,7 +32,7 @@ HOSTILE = (
 
 
 def a_story(words: str) -> Story:
-    incident = test_model.model.begun(fault(NOON), (), uuid4(), test_model.ZURICH_TIME)
+    incident = test_model.model.begun(fault(NOON), (), uuid4(), NOON, test_model.ZURICH_TIME)
     incident = replace(incident, number=7, cause=words, runbook=words, trace_ids=(words,), closed_by=words)
     return Story(incident, (), [Line(NOON, What.OPENED, words), Line(NOON, What.REPAIR, words, words)])
 

@@ -70,7 +70,8 @@ class Episode:
 class Incident:
     """`faults` counts what was observed, `episodes` how often it began; `number` is 0 until it is kept.
 
-    `faulty_since` is when the present trouble began, which for one that came back is later than `opened_at`.
+    `faulty_since` is when this service heard of the present trouble: what it heard of late may be over already, and
+    pages nobody before it had its time to say so.
     """
 
     incident_id: UUID
@@ -148,14 +149,16 @@ def tidy(words: str, length_max: int = SAID_LENGTH_MAX) -> str:
     return clean if len(clean) <= length_max else f"{clean[: length_max - 1]}…"
 
 
-def begun(fault: FaultObserved, companies: Iterable[UUID], incident_id: UUID, responding: Responding) -> Incident:
-    """A new incident of this fault."""
-    priority, at = priority_of(fault.severity), fault.observed_at
+def begun(
+    fault: FaultObserved, companies: Iterable[UUID], incident_id: UUID, now: datetime, responding: Responding
+) -> Incident:  # fmt: skip
+    """A new incident of this fault, of which was heard `now`."""
+    priority, at = priority_of(fault.severity), min(fault.observed_at, now)
     return Incident(
         incident_id=incident_id, number=0, state=IncidentState.OPEN, priority=priority, fault=fault.fault.value,
         component=tidy(fault.component, 100), cause=tidy(fault.cause),
         runbook=tidy(fault.runbook, 100) if fault.runbook else None, episode_id=fault.episode_id, opened_at=at,
-        faulty_since=at, seen_at=at, respond_by=responding.by(priority, at),
+        faulty_since=now, seen_at=at, respond_by=responding.by(priority, now),
         instances=_linked((), fault.instance), companies=tuple(dict.fromkeys(companies)),
         trace_ids=_linked((), fault.trace_id),
     )  # fmt: skip
@@ -172,10 +175,10 @@ def joined(incident: Incident, fault: FaultObserved, companies: Iterable[UUID], 
     )  # fmt: skip
 
 
-def reopened(incident: Incident, at: datetime, responding: Responding) -> Incident:
+def reopened(incident: Incident, now: datetime, responding: Responding) -> Incident:
     """It came back: open, nobody has answered for the present trouble, and a page of it is a new one."""
     return replace(
-        incident, state=IncidentState.OPEN, faulty_since=at, respond_by=responding.by(incident.priority, at),
+        incident, state=IncidentState.OPEN, faulty_since=now, respond_by=responding.by(incident.priority, now),
         closed_at=None, closed_by=None, closed_reason=None, acknowledged_at=None, acknowledged_by=None,
         paged_at=None, help_needed=False,
     )  # fmt: skip

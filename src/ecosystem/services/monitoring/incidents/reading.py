@@ -9,11 +9,14 @@ from uuid import UUID
 from ecosystem.contracts.monitoring import IncidentState, Priority
 from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.db.database import Database
+from ecosystem.kernel.db.errors import UnitOfWorkTooLong
 from ecosystem.kernel.errors import Unavailable
 from ecosystem.services.monitoring.errors import IncidentUnknown
 from ecosystem.services.monitoring.incidents.model import Episode, Incident, Line
 from ecosystem.services.monitoring.incidents.repository import Incidents
 from ecosystem.services.monitoring.incidents.status import Status, absent, status_of
+
+_ASK_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ class IncidentReading:
 
     async def _ask(self, now: datetime) -> Status:
         try:
-            return status_of(await self._database.read(self._incidents.open_by_priority), now)
-        except Unavailable:
+            async with asyncio.timeout(_ASK_SECONDS):
+                return status_of(await self._database.read(self._incidents.open_by_priority), now)
+        except (Unavailable, UnitOfWorkTooLong, TimeoutError):
             return absent(now)

@@ -73,7 +73,7 @@ class IncidentService:
         incident = model.joined(incident, fault, companies, new_episode=episode is None)
         lines: list[Line] = []
         if not before.is_open:
-            incident = model.reopened(incident, at, self._responding)
+            incident = model.reopened(incident, self._parts.clock.now(), self._responding)
             lines.append(Line(at, What.REOPENED, f"The fault came back: {model.tidy(fault.cause)}."))
         elif episode is None:
             lines.append(Line(at, What.JOINED, f"Another episode of the same fault: {model.tidy(fault.cause)}."))
@@ -89,7 +89,8 @@ class IncidentService:
             await self._escalate(incident, priority, "severity_raised")
 
     async def _open(self, fault: FaultObserved, companies: Iterable[UUID]) -> None:
-        incident = model.begun(fault, companies, self._parts.ids.uuid(), self._responding)
+        now = self._parts.clock.now()
+        incident = model.begun(fault, companies, self._parts.ids.uuid(), now, self._responding)
         incident = replace(incident, number=await self._incidents.add(incident))
         await self._incidents.keep_episode(Episode(fault.episode_id, incident.incident_id, fault.observed_at))
         await self._incidents.affect(incident.incident_id, incident.companies)

@@ -63,6 +63,11 @@ def test_a_line_shows_exactly_its_words(words: str) -> None:
     line = escaped(words)
 
     assert shape(f"- a {line} z") == shape("- a z")
+    assert shape(f"# a {line}") == shape("# a z")
+    if line:
+        assert shape(f"a\n\n{line}\n\nz") == shape("a\n\nb\n\nz")
+        assert shape(f"- {line}") == shape("- z")
+        assert shape(f"| a | b |\n|---|---|\n| {line} | c |") == shape("| a | b |\n|---|---|\n| z | c |")
     assert " ".join(words_of(f"a {line} z").split()) == " ".join(f"a {words} z".split())
 
 

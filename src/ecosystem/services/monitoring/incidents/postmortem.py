@@ -13,7 +13,8 @@ from ecosystem.services.monitoring.incidents import telling
 from ecosystem.services.monitoring.incidents.model import tidy
 from ecosystem.services.monitoring.incidents.reading import Story
 
-_SIGNS = re.compile(r"([\\`*_{}\[\]()#+!|<>&~$^=:@-])")
+_SIGNS = re.compile(r"([\\`*_{}\[\]#|~^$@])|:(?=//)|(?<=www)\.")
+_FIRST = re.compile(r"^(?:[-+=:]|\d+[.)])")
 _TEXT_LENGTH_MAX = 2000
 _OPEN = "_To be written._"
 WHYS = 5
@@ -38,9 +39,11 @@ class Written:
 
 def escaped(words: str) -> str:
     """`words` as one line of Markdown that shows exactly them."""
-    shown = _SIGNS.sub(r"\\\1", tidy(words, _TEXT_LENGTH_MAX))
-    # A number with a point begins a list; entities are safer than a backslash where HTML is let through.
-    return re.sub(r"^(\d+)\.", r"\1\\.", shown).replace("\\<", "&lt;").replace("\\>", "&gt;").replace("\\&", "&amp;")
+    shown = _SIGNS.sub(r"\\\g<0>", tidy(words, _TEXT_LENGTH_MAX))
+    # At the beginning a sign or a number makes a list, a rule or a heading.
+    shown = _FIRST.sub(lambda first: f"{first[0][:-1]}\\{first[0][-1]}", shown)
+    # Entities are safer than a backslash where HTML is let through.
+    return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def markdown(story: Story, written: Written) -> str:
@@ -51,13 +54,8 @@ def markdown(story: Story, written: Written) -> str:
     lines += _list(escaped(sentence) for sentence in telling.summary(incident))
     lines += ["", "## Timeline", ""]
     lines += _list(escaped(f"{telling.moment(line.at)}: {line.said}") for line in story.timeline)
-    lines += [
-        "",
-        "## Five whys",
-        "",
-        f"The trouble: {escaped(incident.title)}; seen as: {escaped(incident.cause)}.",
-        "",
-    ]
+    trouble = f"The trouble: {escaped(incident.title)}; seen as: {escaped(incident.cause)}."
+    lines += ["", "## Five whys", "", trouble, ""]
     whys = [*written.whys, *[""] * (WHYS - len(written.whys))]
     lines += [f"{number}. Why? {escaped(why) if why else _OPEN}" for number, why in enumerate(whys, 1)]
     lines += ["", "## Actions taken", ""]

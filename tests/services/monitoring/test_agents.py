@@ -92,8 +92,12 @@ class TestMonitoringAgent:
             "2026-03-02 12:00:00 UTC: It is over: every fault was cleared.",
         )
         assert mine.sentences == whole.sentences[:2] + whole.sentences[3:5]
-        with pytest.raises(AgentFailed, match="no incident"):
-            await harness.call(asked, to="monitoring-agent", sender="orchestrator-agent", company_id=GENEVA)
+        for company, named in ((GENEVA, "1"), (None, "2"), (None, "9" * 40), (None, "nonsense")):
+            with pytest.raises(AgentFailed, match="no incident"):
+                await harness.call(
+                    DescribeIncident(incident=named), to="monitoring-agent", sender="orchestrator-agent",
+                    company_id=company,
+                )  # fmt: skip
 
     async def test_it_says_what_is_missing(self, harness: KernelHarness, monitoring: ServiceHarness) -> None:
         found = await harness.call(

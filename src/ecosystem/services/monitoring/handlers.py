@@ -1,7 +1,5 @@
 """The door for agent tasks: logging-agent and monitoring-agent."""
 
-from uuid import UUID
-
 from ecosystem.contracts.monitoring import (
     AuditEntriesFound,
     AuditEntryFound,
@@ -17,7 +15,8 @@ from ecosystem.contracts.monitoring import (
 from ecosystem.kernel.agent.call import Call
 from ecosystem.services.monitoring.auditing.model import Asked, Proof
 from ecosystem.services.monitoring.auditing.service import AuditService
-from ecosystem.services.monitoring.errors import IncidentUnknown, OperatorsOnly
+from ecosystem.services.monitoring.errors import OperatorsOnly
+from ecosystem.services.monitoring.incidents.model import which
 from ecosystem.services.monitoring.incidents.reading import IncidentReading
 from ecosystem.services.monitoring.incidents.telling import sentences
 from ecosystem.services.monitoring.service import HealthService
@@ -54,11 +53,7 @@ class MonitoringHandlers:
 
     async def describe_incident(self, task: DescribeIncident, call: Call) -> IncidentDescribed:
         """Raises IncidentUnknown: also for one that does not affect the asking company."""
-        try:
-            which = int(task.incident) if task.incident.isdigit() and task.incident.isascii() else UUID(task.incident)
-        except ValueError:
-            raise IncidentUnknown from None
-        story = await self._reading.story(call.company_id, which)
+        story = await self._reading.story(call.company_id, which(task.incident))
         incident = story.incident
         return IncidentDescribed(
             incident_id=incident.incident_id, number=incident.number, state=incident.state,

@@ -11,12 +11,14 @@ from zoneinfo import ZoneInfo
 from ecosystem.contracts.monitoring import IncidentState, Priority
 from ecosystem.contracts.recovery import FaultObserved
 from ecosystem.kernel.errors import Severity
+from ecosystem.services.monitoring.errors import IncidentUnknown
 
 _WITHIN = {Priority.P1: timedelta(minutes=5), Priority.P2: timedelta(minutes=15), Priority.P3: timedelta(hours=1)}
 _OF_SEVERITY = {
     Severity.CRITICAL: Priority.P1, Severity.HIGH: Priority.P2, Severity.MEDIUM: Priority.P3, Severity.LOW: Priority.P4,
 }  # fmt: skip
 _SATURDAY = 5
+_DIGITS_MAX = 18
 LINKED_MAX = 20
 """Traces and processes that one incident names; further ones are only counted with its faults."""
 SAID_LENGTH_MAX = 500
@@ -133,6 +135,16 @@ class Responding:
         while day.weekday() >= _SATURDAY:
             day += timedelta(days=1)
         return datetime.combine(day + timedelta(days=1), time(0), self.zone).astimezone(now.tzinfo)
+
+
+def which(incident: str) -> UUID | int:
+    """An id or a number, as people name an incident. Raises IncidentUnknown for what can be neither."""
+    if incident.isascii() and incident.isdigit() and len(incident) <= _DIGITS_MAX:
+        return int(incident)
+    try:
+        return UUID(incident)
+    except ValueError:
+        raise IncidentUnknown from None
 
 
 def priority_of(severity: Severity) -> Priority:

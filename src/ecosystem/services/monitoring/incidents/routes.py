@@ -1,14 +1,14 @@
 """The door for HTTP to incidents, their post-mortems, and the public status."""
 
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Response
 
 from ecosystem.contracts.monitoring import IncidentState, Priority
 from ecosystem.kernel.http.pagination import Cursor, CursorInvalid, Limit, Page, decode_cursor, page_of
 from ecosystem.kernel.http.principal import Principal, requires
-from ecosystem.services.monitoring.errors import IncidentUnknown, OperatorsOnly
+from ecosystem.services.monitoring.errors import OperatorsOnly
+from ecosystem.services.monitoring.incidents.model import which
 from ecosystem.services.monitoring.incidents.reading import IncidentReading
 from ecosystem.services.monitoring.incidents.reviewing import Postmortem, PostmortemService
 from ecosystem.services.monitoring.incidents.schemas import (
@@ -54,20 +54,20 @@ def _reading(routes: APIRouter, reading: IncidentReading) -> None:
     @routes.get("/{incident}")
     async def show(incident: Which, caller: Reader) -> IncidentShown:
         """One incident; with its timeline and episodes for operators of the platform."""
-        return IncidentShown.of(await reading.story(caller.company_id, _which(incident)))
+        return IncidentShown.of(await reading.story(caller.company_id, which(incident)))
 
 
 def _acting(routes: APIRouter, service: IncidentService, reading: IncidentReading) -> None:
     @routes.post("/{incident}/acknowledge")
     async def acknowledge(incident: Which, caller: Writer) -> IncidentShown:
         """Say that somebody looks at it: nobody else is called."""
-        found = await service.acknowledge(_which(incident), _operator(caller))
+        found = await service.acknowledge(which(incident), _operator(caller))
         return IncidentShown.of(await reading.story(None, found.incident_id))
 
     @routes.post("/{incident}/resolve")
     async def resolve(incident: Which, resolution: Resolution, caller: Writer) -> IncidentShown:
         """End it by hand, with the reason."""
-        found = await service.resolve(_which(incident), _operator(caller), resolution.reason)
+        found = await service.resolve(which(incident), _operator(caller), resolution.reason)
         return IncidentShown.of(await reading.story(None, found.incident_id))
 
 
@@ -76,19 +76,19 @@ def _reviewing(routes: APIRouter, postmortems: PostmortemService) -> None:
     async def postmortem(incident: Which, caller: Reader) -> PostmortemShown:
         """The post-mortem as Markdown, drafted from what is recorded."""
         _operator(caller)
-        return _postmortem(await postmortems.read(_which(incident)))
+        return _postmortem(await postmortems.read(which(incident)))
 
     @routes.put("/{incident}/postmortem")
     async def write(incident: Which, written: PostmortemWritten, caller: Writer) -> PostmortemShown:
         """Add what only people know: summary, five whys, follow-ups with owners, lessons."""
         by = _operator(caller)
-        return _postmortem(await postmortems.write(_which(incident), written.value(), by))
+        return _postmortem(await postmortems.write(which(incident), written.value(), by))
 
     @routes.get("/{incident}/ticket")
     async def ticket(incident: Which, caller: Reader) -> dict[str, Any]:
         """The incident as the body of Jira's POST /rest/api/3/issue."""
         _operator(caller)
-        return await postmortems.ticket(_which(incident))
+        return await postmortems.ticket(which(incident))
 
 
 def _status(reading: IncidentReading, status_seconds: float) -> APIRouter:
@@ -108,15 +108,6 @@ def _operator(caller: Principal) -> str:
     if caller.company_id is not None:
         raise OperatorsOnly
     return caller.client_id
-
-
-def _which(incident: str) -> UUID | int:
-    if incident.isascii() and incident.isdigit() and len(incident) <= 18:
-        return int(incident)
-    try:
-        return UUID(incident)
-    except ValueError:
-        raise IncidentUnknown from None
 
 
 def _before(cursor: str | None) -> int | None:

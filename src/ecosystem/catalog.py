@@ -48,7 +48,7 @@ CATALOG: tuple[Entry, ...] = (
     Entry("objects-service", f"{_SERVICES}.objects", "objects", needs=("database", "objects")),
     Entry("authn-service", f"{_SERVICES}.authn", "authn"),
     Entry("events-service", f"{_SERVICES}.events", "events", needs=("database", "objects")),
-    Entry("monitoring-service", f"{_SERVICES}.monitoring", "monitoring"),
+    Entry("monitoring-service", f"{_SERVICES}.monitoring", "monitoring", sandbox=True),
     Entry("creditx-service", f"{_SERVICES}.creditx", "creditx", needs=("database", "objects"), sandbox=True),
     Entry("orchestrator-agent", f"{_SERVICES}.orchestrator", "orchestrator"),
     Entry("gateway-service", f"{_SERVICES}.gateway", "gateway"),

@@ -10,7 +10,8 @@ from ecosystem.kernel.agent.card import AgentCard, AgentType, Limits, Prompt, Re
 from ecosystem.kernel.messaging.event import Event
 
 SERVICE = "monitoring-service"
-PREFIXES = ("/v1/audit", "/v1/incidents", "/v1/status", "/v1/oncall", "/v1/notifications")
+PREFIXES = ("/v1/audit", "/v1/incidents", "/v1/status", "/v1/oncall", "/v1/oncall/link", "/v1/notifications")
+"""`/v1/oncall/link` needs no token: the link in a page carries its own proof."""
 
 
 class Priority(StrEnum):
@@ -146,6 +147,43 @@ class DescribeHealth(Task, request_type="describe_health", result=HealthDescribe
     service: str | None = Field(None, max_length=100, description="Only this one, by its registered name.")
 
 
+class NotificationsQueued(Result):
+    """One id for each channel; `repeated` of them were said a moment ago and are not said again."""
+
+    notification_ids: tuple[UUID, ...]
+    repeated: int
+
+
+class SendNotification(Task, request_type="send_notification", result=NotificationsQueued, effect=True):
+    """Say something to people through channels of the asking company (the platform's where no company asks).
+
+    `title` and `text` are words for people; ids belong into them, values about persons do not. What is not `urgent`
+    waits for the end of a channel's quiet hours. The same `dedup_key` within the window is said once.
+    """
+
+    title: str = Field(min_length=1, max_length=500)
+    text: str = Field(min_length=1, max_length=10_000)
+    channels: tuple[str, ...] = Field((), max_length=20, description="By name; none: all that there are.")
+    dedup_key: str = Field(min_length=1, max_length=120)
+    urgent: bool = False
+
+
+class NotificationFound(Result):
+    notification_id: UUID
+    channel: str
+    state: str
+    attempts: int
+    repeats: int
+    problem: str | None
+    sent_at: datetime | None
+
+
+class FindNotification(Task, request_type="find_notification", result=NotificationFound):
+    """How far a message has come: waiting, sending, sent or failed."""
+
+    notification_id: UUID
+
+
 _ASKERS = ("orchestrator-agent", "recovery-agent", "notification-agent")
 LOGGING_AGENT = AgentCard(
     id="logging-agent", service=SERVICE, type=AgentType.UTILITY,
@@ -165,5 +203,16 @@ MONITORING_AGENT = AgentCard(
     ),
     limits=Limits(timeout_seconds=10), callers=(*_ASKERS, "logging-agent"), clients=True,
 )  # fmt: skip
-AGENTS: tuple[AgentCard, ...] = (LOGGING_AGENT, MONITORING_AGENT)
+NOTIFICATION_AGENT = AgentCard(
+    id="notification-agent", service=SERVICE, type=AgentType.UTILITY,
+    purpose="Tell people what they must know, once, where and when they want it.",
+    tasks=(SendNotification, FindNotification),
+    prompt=Prompt(
+        system="You are notification-agent. Tell people what they must know, once, where and when they want it.",
+        constraints=("Send to channels of the asking company only.", "Never tell where a channel leads."),
+    ),
+    limits=Limits(timeout_seconds=10),
+    callers=("orchestrator-agent", "recovery-agent", "monitoring-agent", "logging-agent"), clients=True,
+)  # fmt: skip
+AGENTS: tuple[AgentCard, ...] = (LOGGING_AGENT, MONITORING_AGENT, NOTIFICATION_AGENT)
 EVENTS: tuple[type[Event], ...] = (IncidentOpened, IncidentEscalated, IncidentAcknowledged, IncidentClosed)

@@ -17,10 +17,10 @@ from ecosystem.services.monitoring.adapters import InstanceMetrics
 from ecosystem.services.monitoring.auditing import routes as auditing
 from ecosystem.services.monitoring.auditing.repository import Trail
 from ecosystem.services.monitoring.auditing.service import AuditService
+from ecosystem.services.monitoring.calling.composing import compose
 from ecosystem.services.monitoring.consumers import consumers
 from ecosystem.services.monitoring.handlers import LoggingHandlers, MonitoringHandlers
 from ecosystem.services.monitoring.incidents import routes as incidents_door
-from ecosystem.services.monitoring.incidents.adapters import LoggedPages
 from ecosystem.services.monitoring.incidents.reading import IncidentReading
 from ecosystem.services.monitoring.incidents.repository import Incidents
 from ecosystem.services.monitoring.incidents.reviewing import PostmortemService
@@ -32,10 +32,12 @@ from ecosystem.services.monitoring.settings import ServiceSettings
 
 def build(kernel: Kernel) -> Service:
     settings = kernel.source.get(ServiceSettings)
+    calling = compose(kernel, settings)
     audit = AuditService(kernel.database, Trail(kernel.database), EventLog(kernel.database))
     kept = Incidents(kernel.database)
-    parts = Parts(kernel.database, kernel.outbox, kernel.audit, kernel.clock, kernel.ids, LoggedPages())
+    parts = Parts(kernel.database, kernel.outbox, kernel.audit, kernel.clock, kernel.ids, calling.paging)
     incidents = IncidentService(kept, parts, settings)
+    calling.paging.tell_incidents(incidents.acknowledge)
     reading = IncidentReading(kernel.database, kept, kernel.clock, settings.status_seconds)
     postmortems = PostmortemService(kernel.database, kept, reading, kernel.audit, kernel.clock, settings.ticket_project)
     health = HealthService(kernel.registry, InstanceMetrics(), reading, PREFIXES.values())
@@ -45,6 +47,7 @@ def build(kernel: Kernel) -> Service:
         routers=(
             auditing.router(audit),
             *incidents_door.routers(incidents, reading, postmortems, settings.status_seconds),
+            *calling.routers,
         ),
         agents=(
             AgentHost(LOGGING_AGENT, {FindAuditEntries: trail.find, VerifyAudit: trail.verify}),
@@ -52,7 +55,9 @@ def build(kernel: Kernel) -> Service:
                 MONITORING_AGENT,
                 {DescribeIncident: told.describe_incident, DescribeHealth: told.describe_health},
             ),
+            *calling.agents,
         ),
         consumers=consumers(audit, incidents),
-        jobs=jobs(incidents, settings.look_seconds),
+        jobs=(*jobs(incidents, settings.look_seconds), *calling.jobs),
+        background=calling.background,
     )

@@ -35,6 +35,6 @@ class NotificationHandlers:
         """Raises NotificationUnknown."""
         found = await self._notifying.show(call.company_id or PLATFORM, task.notification_id)
         return NotificationFound(
-            notification_id=found.notification_id, channel=found.channel, state=found.state.value,
+            notification_id=found.notification_id, channel=found.channel, state=str(found.state),
             attempts=found.attempts, repeats=found.repeats, problem=found.problem, sent_at=found.sent_at,
         )  # fmt: skip

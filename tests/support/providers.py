@@ -25,7 +25,7 @@ class Received:
 
 @dataclass
 class WebHook:
-    """`answers` are what the next requests get: a status, `big` (10 MB), `never`, `drip` or `redirect:URL`; then 200."""
+    """`answers` of the next requests: a status, `big` (10 MB), `never`, `drip` or `redirect:URL`; then 200."""
 
     port: int = 0
     answers: list[str] = field(default_factory=list)
@@ -122,7 +122,6 @@ def a_mail_server() -> Iterator[MailBox]:
 
 
 def _free_port() -> int:
-
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

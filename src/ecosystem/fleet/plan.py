@@ -115,6 +115,8 @@ class Plan:
             }  # fmt: skip
         if entry.short_name == "authn":
             overrides["authn"] = {"first_credential_file": str(self.home.first_credential)}
+        if entry.short_name == "monitoring":
+            overrides["monitoring"] = {"edge_url": self.edge_url}
         return overrides
 
     def _role_url(self, role: str) -> str:

@@ -35,7 +35,6 @@ class MovedClock(SystemClock):
 
     def now(self) -> datetime:
 
-
         return super().now() + timedelta(seconds=self.ahead_seconds)
 
     def advance(self, seconds: float) -> None:
@@ -52,7 +51,9 @@ class Monitoring:
         return self.service.client(Principal("client-1", company_id, scopes))
 
     async def add(self, name: str, url: str, company_id: UUID | None = ZURICH, **more: Any) -> dict[str, Any]:
-        answer = await self.client(company_id).post("/v1/notifications/channels", json={"name": name, "url": url, **more})
+        answer = await self.client(company_id).post(
+            "/v1/notifications/channels", json={"name": name, "url": url, **more}
+        )
         assert answer.status_code == 201, answer.text
         return dict(answer.json())
 

@@ -1,4 +1,4 @@
-"""Goal: who is on call follows from rota and moment alone, clock changes included. Method: properties, and known days."""
+"""Goal: who is on call follows from rota and moment alone, clock changes included. Method: properties, known days."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID

@@ -11,9 +11,12 @@ import pytest
 
 from ecosystem.contracts.monitoring import Priority
 from ecosystem.kernel import context
+from ecosystem.services.monitoring.calling.composing import compose
 from ecosystem.services.monitoring.calling.links import Link, Links
 from ecosystem.services.monitoring.calling.paging import PagingService
+from ecosystem.services.monitoring.settings import ServiceSettings
 from tests.services.monitoring.calling.fixtures import GENEVA, SCOPES, ZURICH, Monitoring
+from tests.services.monitoring.conftest import fault, help_needed, tell
 from tests.support.poll import eventually
 from tests.support.providers import MailBox, WebHook
 
@@ -253,10 +256,7 @@ class TestLink:
 class TestIncidents:
     @pytest.fixture
     def paging(self, monitoring: Monitoring) -> PagingService:
-        """The port that incidents use, out of the service's routes."""
-        from ecosystem.services.monitoring.calling.composing import compose
-        from ecosystem.services.monitoring.settings import ServiceSettings
-
+        """The port that incidents use."""
         kernel = monitoring.service.kernel
         return compose(kernel, kernel.source.get(ServiceSettings)).paging
 
@@ -270,24 +270,26 @@ class TestIncidents:
         with context.scope(company_id=None):
             await monitoring.service.kernel.database.run(work)
 
-    async def test_a_page_of_an_incident_takes_its_incident(
-        self, monitoring: Monitoring, paging: PagingService, box: MailBox, hook: WebHook
+    async def test_a_fault_that_needs_help_pages_once_and_whoever_takes_the_page_takes_the_incident(
+        self, monitoring: Monitoring, box: MailBox, hook: WebHook
     ) -> None:
         await set_rota(monitoring, box, hook, company=None)
-        heard: list[tuple[UUID, str]] = []
-
-        async def acknowledge(incident_id: UUID, by: str) -> None:
-            heard.append((incident_id, by))
-
-        paging.tell_incidents(acknowledge)
-        incident = uuid4()
-        await self.request(monitoring, paging, incident)
+        seen = fault(monitoring.clock.now(), runbook="service_unavailable")
+        for _ in range(3):
+            await tell(monitoring.service, seen, help_needed(seen.episode_id))
+        await monitoring.harness.settle()
         text = await mail(box)
-        await paging.acknowledge_by_link(token_in(text))
+        operator = monitoring.client(None, SCOPES | {"incidents:read"})
+        pressed = await monitoring.service.client().post("/v1/oncall/link", data={"token": token_in(text)})
+        incident = (await operator.get("/v1/incidents")).json()["items"][0]
+        pages = (await operator.get("/v1/oncall/pages")).json()["items"]
 
+        assert pressed.status_code == 200
         assert "eco runbook service_unavailable" in text
-        assert f"eco incidents show {incident}" in text
-        assert [(one, by[:7]) for one, by in heard] == [(incident, "person:")]
+        assert f"eco incidents show {incident['incident_id']}" in text
+        assert incident["state"] == "acknowledged"
+        assert [(page["state"], page["incident_id"]) for page in pages] == [("acknowledged", incident["incident_id"])]
+        assert len(box.mails) == 1
 
     @pytest.mark.parametrize(("how", "state"), [("acknowledged", "acknowledged"), ("closed", "withdrawn")])
     async def test_an_incident_that_somebody_looks_at_or_that_is_over_ends_its_page(

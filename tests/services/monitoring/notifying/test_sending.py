@@ -177,9 +177,7 @@ class TestQuietHours:
 
 
 class TestSecrets:
-    async def test_no_answer_event_or_row_holds_an_address(
-        self, monitoring: Monitoring, hook: WebHook
-    ) -> None:
+    async def test_no_answer_event_or_row_holds_an_address(self, monitoring: Monitoring, hook: WebHook) -> None:
         url = f"{hook.url('t0ps3cret')}"
         shown = await monitoring.add("chat", url)
         queued = await said(monitoring)

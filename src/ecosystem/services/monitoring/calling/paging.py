@@ -1,6 +1,7 @@
 """Pages: requested in the unit of work that needs a person, told to whom is on call, climbing until one takes it."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,13 +23,13 @@ from ecosystem.services.monitoring.calling.model import (
 )
 from ecosystem.services.monitoring.calling.people import Sealed
 from ecosystem.services.monitoring.calling.repository import Call, Rotas
-from ecosystem.services.monitoring.errors import PageOver, PageUnknown
+from ecosystem.services.monitoring.errors import IncidentOver, IncidentUnknown, PageOver, PageUnknown
 from ecosystem.services.monitoring.notifying.model import Channel
 from ecosystem.services.monitoring.notifying.service import Message, NotifyingService, Parts
 from ecosystem.services.monitoring.notifying.wording import plain
 
 CLIMBS_AT_ONCE_MAX = 100
-Acknowledge = Callable[[UUID, str], Awaitable[None]]
+Acknowledge = Callable[[UUID, str], Awaitable[object]]
 """Tells incidents that a person took one up: (incident, who), inside of the unit of work."""
 
 
@@ -114,15 +115,18 @@ class PagingService:
         Raises PageUnknown; PageOver where it was withdrawn with its incident.
         """
 
+        page = (await self.show(company_id, page_id)).page
+
         async def take() -> Page:
-            page = await self._rotas.page(company_id, page_id, lock=True)
-            if page is None:
-                raise PageUnknown
-            if page.state == PageState.WITHDRAWN:
+            # Incidents first: whoever changes one holds it before its pages.
+            if page.incident_id is not None and page.state != PageState.WITHDRAWN:
+                await self._take_incident(page.incident_id, by)
+            found = await self._rotas.page(company_id, page_id, lock=True)
+            if found is None or found.state == PageState.WITHDRAWN:
                 raise PageOver
             # One that nobody answered in time can still be taken: better late.
-            if page.state in (PageState.OPEN, PageState.UNANSWERED):
-                await self._take(company_id, page, by)
+            if found.state in (PageState.OPEN, PageState.UNANSWERED):
+                await self._end(company_id, found, PageState.ACKNOWLEDGED, by)
             found = await self._rotas.page(company_id, page_id)
             assert found is not None
             return found
@@ -216,20 +220,22 @@ class PagingService:
         channels = await outbox.channels_by_id(company_id, person.channels)
         return person, channels, rota.levels[level].within
 
-    async def _take(self, company_id: UUID, page: Page, by: str) -> None:
-        now = self._parts.clock.now()
-        await self._rotas.end_page(company_id, page.page_id, PageState.ACKNOWLEDGED.value, by, now)
-        seconds = round((now - page.requested_at).total_seconds(), 3)
-        await self._parts.fenced.record(company_id, "page_acknowledged", page.page_id, {"by": by, "seconds": seconds})
-        if page.incident_id is not None and self._acknowledge_incident is not None:
-            async with self._parts.database.as_company(None):
-                await self._acknowledge_incident(page.incident_id, by)
+    async def _take_incident(self, incident_id: UUID, by: str) -> None:
+        """It may be over, or of an id that somebody made up; the page can be taken all the same."""
+        if self._acknowledge_incident is not None:
+            with suppress(IncidentOver, IncidentUnknown):
+                async with self._parts.database.as_company(None):
+                    await self._acknowledge_incident(incident_id, by)
 
     async def _end_all(self, incident_id: UUID, state: PageState, by: str | None) -> None:
         async def end() -> None:
-            now = self._parts.clock.now()
             for page in await self._rotas.open_pages(PLATFORM, incident_id):
-                await self._rotas.end_page(PLATFORM, page.page_id, state.value, by, now)
-                await self._parts.fenced.record(PLATFORM, f"page_{state.value}", page.page_id, {"by": by})
+                await self._end(PLATFORM, page, state, by)
 
         await self._parts.fenced.run(PLATFORM, end)
+
+    async def _end(self, company_id: UUID, page: Page, state: PageState, by: str | None) -> None:
+        now = self._parts.clock.now()
+        await self._rotas.end_page(company_id, page.page_id, state.value, by, now)
+        about = {"by": by, "seconds": round((now - page.requested_at).total_seconds(), 3)}
+        await self._parts.fenced.record(company_id, f"page_{state.value}", page.page_id, about)

@@ -73,7 +73,7 @@ select at, level, round, person_id, notifications from page_calls
 """
 _END = """
 update pages set state = %(state)s, ended_at = %(now)s, ended_by = %(by)s
- where company_id = %(company_id)s and page_id = %(page_id)s and state = 'open'
+ where company_id = %(company_id)s and page_id = %(page_id)s and state in ('open', 'unanswered')
 """
 _LISTED = f"""{_PAGE}
   and (%(open)s = false or state = 'open')

@@ -17,7 +17,8 @@ DECIDED = {
     "gateway": {"edge_folder", "host", "port", "pem_file", "ca_file"},
     "identity": {"pem_file", "ca_file", "revoked_file"},
     "keys": {"master_key_file"}, "objects": {"folder"}, "telemetry": {"traces_folder"},
-    "runtime": {"instance_id", "home", "http_port", "grpc_port", "plain_port"}, "authn": {"first_credential_file"}, "monitoring": {"edge_url"},
+    "runtime": {"instance_id", "home", "http_port", "grpc_port", "plain_port"}, "authn": {"first_credential_file"},
+    "monitoring": {"edge_url"},
 }  # fmt: skip
 FILE = ROOT / "eco.toml"
 

@@ -36,6 +36,8 @@ COMMANDS: dict[str, tuple[tuple[str, str], ...]] = {
         ("incidents", "what went wrong: list, show, ack, resolve, postmortem, ticket, status"),
         ("audit", "who did what: list, show, verify, export"),
         ("events", "the event log: list, tail, show, replay, dead-letters"),
+        ("oncall", "who is called when something needs a person: show, set, override, page, ack"),
+        ("notifications", "where messages go, and which went: channels, add, remove, test, list"),
         ("specimens", "make documents with their truth"),
     ),
     "Work on it": (

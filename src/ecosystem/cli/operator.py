@@ -93,6 +93,14 @@ def connect() -> Ecosystem:
     return running.connect(operator(running.home))
 
 
+def acting_for(company: str | None) -> Ecosystem:
+    """As the operator: for a company where one is named, else as who the operator is, the platform's or a company's.
+
+    Raises CompanyUnclear.
+    """
+    return connect() if company is None else connect_for(company)
+
+
 def connect_for(company: str | None) -> Ecosystem:
     """As the operator, for a company: the one named by id or name, the operator's own, or the only one there is.
 

@@ -19,6 +19,8 @@ COMMANDS: dict[str, tuple[tuple[str, str], ...]] = {
         ("scale", "change the number of a service's replicas"),
         ("restart", "replace processes one after the other, without a failed request"),
         ("down", "stop everything in order"),
+        ("runbook", "walk through a page of docs/runbooks"),
+        ("engines", "database, cache, objects and edge as they are now"),
         ("doctor", "which engines, what is wrong with this machine, how to mend it"),
         ("config", "every setting with its value and origin"),
         ("identities", "certificates of processes: list, revoke"),

@@ -39,7 +39,8 @@ def test_piped_it_looks_changes_nothing_and_says_what_it_left(
 ) -> None:
     ran: list[str] = []
 
-    def run(words: tuple[str, ...]) -> Ran:
+    def run(words: tuple[str, ...], *, patient: bool) -> Ran:
+        assert not patient
         ran.append(" ".join(words))
         return Ran(0, "fine")
 
@@ -61,7 +62,7 @@ def test_it_fills_in_what_it_finds(monkeypatch: pytest.MonkeyPatch) -> None:
         "oncall": {"pages": [{"page_id": "p-1", "runbook": "high_error_rate"}]},
         "status": {"processes": [{"kind": "service", "name": "creditx-service", "state": "ready"},
                                  {"kind": "service", "name": "authn-service", "state": "ready"}]},
-        "logs": {"service": "creditx-service", "trace_id": "abc"},
+        "logs": {"service": "creditx-service", "trace_id": "abc", "level": "warning", "context": {"status": 503}},
     }  # fmt: skip
     monkeypatch.setattr(walking, "_run_json", lambda *words: json.dumps(answers[words[0]]))
     finder = Finder("high_error_rate")

@@ -181,8 +181,7 @@ def test_the_guide_on_call(fleet: Fleet, hook: WebHook) -> None:
         filled = [pages[0]["page_id"] if word == "PAGE" else word for word in words[1:]]
         codes[" ".join(words)] = fleet.eco(*filled).returncode
 
-    refused = [command for command, code in codes.items() if code != 0]
-    assert refused == ["eco oncall override ben --until 2099-12-24T18:00"]
+    assert [command for command, code in codes.items() if code != 0] == []
     assert "eco oncall page uploads are slow --priority P2 --runbook high_error_rate" in codes
     assert json.loads(fleet.eco("oncall", "show", "--json").stdout)["pages"] == []
 

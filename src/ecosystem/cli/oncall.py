@@ -1,7 +1,8 @@
 """`eco oncall`: who is called when something needs a person; pages, and who took them."""
 
 import argparse
-from datetime import datetime
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -47,7 +48,9 @@ def _set_options(parser: argparse.ArgumentParser) -> None:
 
 def _override_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("person", metavar="PERSON", help="what the rota calls them")
-    parser.add_argument("--until", type=_moment, required=True, metavar="TIME", help="such as 2026-12-24T18:00")
+    how_long = parser.add_mutually_exclusive_group(required=True)
+    how_long.add_argument("--until", type=_moment, metavar="TIME", help="such as 2026-12-24T18:00, in the rota's zone")
+    how_long.add_argument("--for", dest="lasting", type=_lasting, metavar="TIME", help="such as 8h or 2d, from now")
     parser.add_argument("--from", dest="from_at", type=_moment, metavar="TIME", help="default: now")
     parser.add_argument("--level", type=int, default=1, help="default: 1, the first that is called")
     company_option(parser)
@@ -72,6 +75,13 @@ def _moment(text: str) -> datetime:
         return datetime.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError("a time such as 2026-12-24T18:00 is expected") from None
+
+
+def _lasting(text: str) -> timedelta:
+    found = re.fullmatch(r"(\d{1,4})([hd])", text)
+    if found is None:
+        raise argparse.ArgumentTypeError("hours or days are expected, such as 8h or 2d")
+    return timedelta(hours=int(found[1]) * (1 if found[2] == "h" else 24))
 
 
 def _show(parsed: argparse.Namespace) -> int:
@@ -131,7 +141,12 @@ def _set(parsed: argparse.Namespace) -> int:
 
 def _override(parsed: argparse.Namespace) -> int:
     with acting_for(parsed.company) as ecosystem:
-        rota = ecosystem.oncall.override(parsed.person, parsed.until, from_at=parsed.from_at, level=parsed.level)
+        rota = ecosystem.oncall.override(
+            parsed.person,
+            parsed.until or datetime.now(UTC) + parsed.lasting,
+            from_at=parsed.from_at,
+            level=parsed.level,
+        )
     if parsed.json:
         screen.as_json(rota.raw)
         return 0

@@ -63,7 +63,7 @@ def _command(command: Command, finder: Finder, *, asks: bool, quiet: bool) -> di
         return _told(quiet, about, f"$ {shown}", f"  not run: {finder.nothing(missing)}", reason=f"no {missing}")
     if command.changes and not (asks and _agreed(shown)):
         return _told(quiet, about, f"$ {shown}", "  not run: it changes something", reason="it changes something")
-    ran = run(words)
+    ran = run(words, patient=asks)
     about |= {"ran": True, "exit_code": ran.exit_code, "output": ran.output}
     return _told(quiet, about, f"$ {shown}", *_indented(ran))
 

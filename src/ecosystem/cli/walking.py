@@ -19,6 +19,7 @@ from ecosystem.cli.project import ROOT
 FOLDER = ROOT / "docs" / "runbooks"
 _SECONDS_MAX = 90
 _LINES_MAX = 40
+_IMPATIENT_SECONDS = "5"
 _BLOCK = re.compile(r"^```console\n(.*?)^```\n?", re.DOTALL | re.MULTILINE)
 # What only looks. Everything else changes something, and is asked for.
 _LOOKS = frozenset({
@@ -82,8 +83,13 @@ def read(name: str) -> Page:
     return Page(head.partition("\n")[0].removeprefix("# "), tuple(steps))
 
 
-def run(words: Sequence[str]) -> Ran:
-    """Run one of our commands in this home; its last lines, whatever comes of it."""
+def run(words: Sequence[str], *, patient: bool = True) -> Ran:
+    """Run one of our commands in this home; its last lines, whatever comes of it.
+
+    Not `patient`: what waits for a repair that was left to somebody waits a few seconds only.
+    """
+    if not patient and words[-1] == "--wait":
+        words = (*words, _IMPATIENT_SECONDS)
     try:
         done = subprocess.run(  # noqa: S603 our own words, and ids that the platform gave us
             [sys.executable, "-m", "ecosystem", *words[1:]], cwd=Path.cwd(), capture_output=True, text=True,
@@ -165,14 +171,19 @@ _FINDERS = {
 
 
 def _errors() -> list[dict[str, Any]]:
-    done = _run_json("logs", "--level", "error", "--since", "15m", "--json")
+    """Lines of errors, and of requests that were answered with 5xx."""
     found = []
-    for line in done.splitlines():
+    for line in _run_json("logs", "--level", "warning", "--since", "15m", "--json").splitlines():
         try:
             found.append(json.loads(line))
         except ValueError:
             continue
-    return [one for one in found if isinstance(one, dict)]
+    return [one for one in found if isinstance(one, dict) and _is_failure(one)]
+
+
+def _is_failure(line: dict[str, Any]) -> bool:
+    status = (line.get("context") or {}).get("status")
+    return line.get("level") in ("error", "critical") or (isinstance(status, int) and status >= 500)
 
 
 def _answer(*words: str) -> Any:

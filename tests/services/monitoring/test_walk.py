@@ -8,10 +8,10 @@ from ecosystem.contracts.authn import SCOPES
 from ecosystem.kernel.http.principal import Principal, Requires
 from ecosystem.kernel.testing.harness import ServiceHarness
 
-OPEN = {"/v1/status"}
+OPEN = {"/v1/status", "/v1/oncall/link"}
 
 
-async def test_every_route_but_the_status_needs_a_token_and_its_scope(monitoring: ServiceHarness) -> None:
+async def test_every_route_but_those_for_everybody_needs_a_token_and_its_scope(monitoring: ServiceHarness) -> None:
     routes = [
         (method, route)
         for router in monitoring.service.routers
@@ -24,7 +24,8 @@ async def test_every_route_but_the_status_needs_a_token_and_its_scope(monitoring
         asked = [one.call for one in route.dependant.dependencies if isinstance(one.call, Requires)]
         needed = {scope for one in asked for scope in one.scopes}
         assert needed, f"{method} {route.path} asks for no scope"
-        path = route.path.format_map(dict.fromkeys(("incident", "chain"), "1") | {"event_id": UUID(int=1)})
+        ids = dict.fromkeys(("event_id", "page_id", "notification_id"), UUID(int=1))
+        path = route.path.format_map(dict.fromkeys(("incident", "chain", "name"), "1") | ids)
         nobody = await monitoring.client().request(method, path)
         weak = monitoring.client(Principal("weak", None, SCOPES - needed))
         without = await weak.request(method, path)

@@ -12,6 +12,7 @@ STEPS = {
     "incident_over": "eco incidents show NUMBER says who closed it and when",
     "incident_unknown": "eco incidents list",
     "login_refused": "eco login",
+    "operators_only": "the same eco command without --company",
     "notification_unknown": "eco notifications list",
     "operators_only": "eco incidents show NUMBER, without --company, as an operator of the platform",
     "override_refused": "eco oncall override PERSON --until 2026-12-24T18:00 [--from TIME]",

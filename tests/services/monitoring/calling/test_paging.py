@@ -1,7 +1,7 @@
 """Goal: a page climbs until a person takes it, and takes its incident. Method: the real service, real mail and web."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4
@@ -182,6 +182,22 @@ class TestClimbing:
 
         assert len({page["page_id"] for page in pages}) == 1
         assert monitoring.audited().count("page_requested") == 1
+
+    async def test_a_calm_page_waits_for_the_morning_and_the_time_to_answer_begins_then(
+        self, monitoring: Monitoring, box: MailBox, hook: WebHook
+    ) -> None:
+        now = monitoring.clock.now()
+        quiet = f"    quiet_hours: {now:%H}:00-{(now.hour + 2) % 24:02}:00\n    time_zone: UTC\n    notify"
+        text = ROTA.format(amy=box.url(), ben=f'"{hook.url("ben")}"').replace("    notify", quiet, 1)
+        assert (await monitoring.client().put("/v1/oncall", json={"text": text})).status_code == 200
+
+        calm, urgent = await paged(monitoring, priority="P3"), await paged(monitoring, priority="P1", title="Now")
+        await mail(box)
+        morning = (now + timedelta(hours=2)).replace(minute=0, second=0, microsecond=0)
+
+        assert [one["subject"] for one in box.mails] == ["P1 Now"]
+        assert datetime.fromisoformat(calm["climbs_at"]) == morning + timedelta(minutes=5)
+        assert datetime.fromisoformat(urgent["climbs_at"]) < morning
 
     async def test_without_a_rota_every_channel_is_told(self, monitoring: Monitoring, hook: WebHook) -> None:
         await monitoring.add("chat", hook.url())

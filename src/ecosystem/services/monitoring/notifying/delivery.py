@@ -14,6 +14,7 @@ import orjson
 from ecosystem.kernel import context
 from ecosystem.kernel.errors import EcosystemError
 from ecosystem.kernel.telemetry.log import log
+from ecosystem.kernel.telemetry.metrics import METRICS
 from ecosystem.services.monitoring.notifying.model import Outcome, State, Text, wait_after
 from ecosystem.services.monitoring.notifying.repository import Claimed
 from ecosystem.services.monitoring.notifying.service import Parts
@@ -115,6 +116,7 @@ class Delivery:
                 return held
 
             held = await parts.database.run(end)
+        METRICS.notification_attempts_total.labels("sent" if outcome.sent else outcome.problem).inc()
         write = log.info if outcome.sent else log.warning
         write(
             "message sent" if outcome.sent else "message not sent", notification_id=str(one.notification_id),

@@ -132,11 +132,7 @@ def _set(parsed: argparse.Namespace) -> int:
                 screen.out(screen.clean(f"{parsed.file}:{one['line']}: {one['message']}"))
             screen.note("Next: docs/guides/on-call.md shows a rota; nothing has changed")
             return 1
-    if parsed.json:
-        screen.as_json(rota.raw)
-        return 0
-    _tell_rota(rota)
-    return 0
+    return _told(parsed, rota)
 
 
 def _override(parsed: argparse.Namespace) -> int:
@@ -147,11 +143,7 @@ def _override(parsed: argparse.Namespace) -> int:
             from_at=parsed.from_at,
             level=parsed.level,
         )
-    if parsed.json:
-        screen.as_json(rota.raw)
-        return 0
-    _tell_rota(rota)
-    return 0
+    return _told(parsed, rota)
 
 
 def _page(parsed: argparse.Namespace) -> int:
@@ -166,6 +158,14 @@ def _page(parsed: argparse.Namespace) -> int:
 def _ack(parsed: argparse.Namespace) -> int:
     with acting_for(parsed.company) as ecosystem:
         return _tell_page(parsed, ecosystem.oncall.acknowledge(parsed.page_id))
+
+
+def _told(parsed: argparse.Namespace, rota: Rota) -> int:
+    if parsed.json:
+        screen.as_json(rota.raw)
+    else:
+        _tell_rota(rota)
+    return 0
 
 
 def _tell_rota(rota: Rota) -> None:

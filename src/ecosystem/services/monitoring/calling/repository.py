@@ -7,11 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from psycopg.rows import class_row
 
-from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.db.raw import driver
 from ecosystem.services.monitoring.calling.model import Override, Page, Rota, levels_as_json, levels_of_json
+from ecosystem.services.monitoring.notifying.statements import Statements
 
 _ROTA = "select version, time_zone, rounds, levels from rotas where company_id = %(company_id)s"
 _SET_ROTA = """
@@ -103,10 +102,7 @@ class Call:
     notifications: list[UUID]
 
 
-class Rotas:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
+class Rotas(Statements):
     async def rota(self, company_id: UUID) -> Rota | None:
         row = await (await driver(self._database)).execute(_ROTA.encode(), {"company_id": company_id})
         found = await row.fetchone()
@@ -189,13 +185,3 @@ class Rotas:
     async def pages(self, company_id: UUID, **filters: Any) -> list[Page]:
         """Newest first. `open`, `before`, `before_id`, `limit`."""
         return await self._rows(Page, _LISTED, company_id, **filters)
-
-    async def _rows(self, kind: type[Any], statement: str, company_id: UUID, **values: Any) -> list[Any]:
-        connection = await driver(self._database)
-        async with connection.cursor(row_factory=class_row(kind)) as cursor:
-            await cursor.execute(statement.encode(), {**values, "company_id": company_id})
-            return await cursor.fetchall()
-
-    async def _execute(self, statement: str, company_id: UUID, **values: Any) -> int:
-        done = await (await driver(self._database)).execute(statement.encode(), {**values, "company_id": company_id})
-        return done.rowcount

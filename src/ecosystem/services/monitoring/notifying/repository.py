@@ -6,11 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from psycopg.rows import class_row
-
-from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.db.raw import driver
 from ecosystem.services.monitoring.notifying.model import Channel, Notification, State
+from ecosystem.services.monitoring.notifying.statements import Statements
 
 _CHANNEL = """
 select channel_id, name, service, sealed_url, person_id, time_zone, quiet, created_at
@@ -112,11 +110,8 @@ class NewNotification:
     due_at: datetime
 
 
-class Outbox:
+class Outbox(Statements):
     """`company_id` is that of the fence."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     async def channels(self, company_id: UUID, *, people: bool = False) -> list[Channel]:
         """By name. Those of people on call are nobody's to choose: only with `people`."""
@@ -194,14 +189,3 @@ class Outbox:
         """Remove some of those of every company that ended before then, past the fence."""
         connection = await driver(self._database)
         await connection.execute("select forget_notifications(%s)", (before,))
-
-    async def _rows(self, kind: type[Any], statement: str, company_id: UUID, **values: Any) -> list[Any]:
-        connection = await driver(self._database)
-        async with connection.cursor(row_factory=class_row(kind)) as cursor:
-            await cursor.execute(statement.encode(), {**values, "company_id": company_id})
-            return await cursor.fetchall()
-
-    async def _execute(self, statement: str, company_id: UUID, **values: Any) -> int:
-        connection = await driver(self._database)
-        done = await connection.execute(statement.encode(), {**values, "company_id": company_id})
-        return done.rowcount

@@ -307,6 +307,23 @@ class TestIncidents:
         assert [(page["state"], page["incident_id"]) for page in pages] == [("acknowledged", incident["incident_id"])]
         assert len(box.mails) == 1
 
+    async def test_a_company_has_no_say_in_an_incident_that_its_page_names(
+        self, monitoring: Monitoring, box: MailBox, hook: WebHook
+    ) -> None:
+        await set_rota(monitoring, box, hook)
+        seen = fault(monitoring.clock.now())
+        await tell(monitoring.service, seen)
+        await monitoring.harness.settle()
+        operator = monitoring.client(None, SCOPES | {"incidents:read"})
+        incident = (await operator.get("/v1/incidents")).json()["items"][0]
+        page = await paged(monitoring, incident_id=incident["incident_id"])
+
+        taken = await monitoring.client().post(f"/v1/oncall/pages/{page['page_id']}/acknowledge")
+        after = (await operator.get("/v1/incidents")).json()["items"][0]
+
+        assert taken.json()["state"] == "acknowledged"
+        assert after["state"] == "open"
+
     @pytest.mark.parametrize(("how", "state"), [("acknowledged", "acknowledged"), ("closed", "withdrawn")])
     async def test_an_incident_that_somebody_looks_at_or_that_is_over_ends_its_page(
         self, monitoring: Monitoring, paging: PagingService, box: MailBox, hook: WebHook, how: str, state: str

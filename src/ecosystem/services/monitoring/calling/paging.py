@@ -114,12 +114,12 @@ class PagingService:
 
         Raises PageUnknown; PageOver where it was withdrawn with its incident.
         """
-
         page = (await self.show(company_id, page_id)).page
 
         async def take() -> Page:
-            # Incidents first: whoever changes one holds it before its pages.
-            if page.incident_id is not None and page.state != PageState.WITHDRAWN:
+            # Incidents first: whoever changes one holds it before its pages. They are the platform's: a company that
+            # names one in a page of its own has no say in it.
+            if company_id == PLATFORM and page.incident_id is not None and page.state != PageState.WITHDRAWN:
                 await self._take_incident(page.incident_id, by)
             found = await self._rotas.page(company_id, page_id, lock=True)
             if found is None or found.state == PageState.WITHDRAWN:

@@ -99,7 +99,7 @@ async def monitoring(kernel_harness: tuple[KernelHarness, MovedClock]) -> AsyncI
     harness, clock = kernel_harness
     service = await harness.service(build, "monitoring-service", "monitoring")
     stop = asyncio.Event()
-    works = [asyncio.create_task(run(stop)) for run in service.service.background]
+    works = [asyncio.ensure_future(run(stop)) for run in service.service.background]
     yield Monitoring(harness, service, clock)
     stop.set()
     await asyncio.gather(*works)

@@ -97,7 +97,7 @@ class TestDelivery:
     async def test_two_replicas_send_it_once(self, monitoring: Monitoring, hook: WebHook) -> None:
         other: ServiceHarness = await monitoring.harness.service(build, "monitoring-service", "monitoring")
         stop = asyncio.Event()
-        works = [asyncio.create_task(run(stop)) for run in other.service.background]
+        works = [asyncio.ensure_future(run(stop)) for run in other.service.background]
         await monitoring.add("chat", hook.url())
 
         for number in range(6):

@@ -58,7 +58,10 @@ def test_piped_it_looks_changes_nothing_and_says_what_it_left(
 
 def test_it_fills_in_what_it_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = {
-        "incidents": {"items": [{"number": 4, "runbook": "other"}, {"number": 5, "runbook": "high_error_rate"}]},
+        "incidents": {"items": [
+            {"number": 4, "runbook": "other"},
+            {"number": 5, "runbook": "high_error_rate", "component": "authn-service"},
+        ]},
         "oncall": {"pages": [{"page_id": "p-1", "runbook": "high_error_rate"}]},
         "status": {"processes": [{"kind": "service", "name": "creditx-service", "state": "ready"},
                                  {"kind": "service", "name": "authn-service", "state": "ready"}]},
@@ -69,7 +72,7 @@ def test_it_fills_in_what_it_finds(monkeypatch: pytest.MonkeyPatch) -> None:
 
     filled = [finder.filled(Command(("eco", blank)))[0][1] for blank in ("INCIDENT", "PAGE", "SERVICE", "TRACE")]
 
-    assert filled == ["5", "p-1", "creditx", "abc"]
+    assert filled == ["5", "p-1", "authn", "abc"]
 
 
 def test_a_page_that_there_is_not_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

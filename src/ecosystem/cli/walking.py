@@ -128,9 +128,12 @@ class Finder:
         return self.found[blank]
 
     def incident(self) -> str | None:
-        listed = _items(_answer("incidents", "list", "--unfinished", "--json"))
-        ours = [one for one in listed if one.get("runbook") == self._runbook]
+        ours = self._incidents()
         return str(ours[0]["number"]) if ours else None
+
+    def _incidents(self) -> list[dict[str, Any]]:
+        listed = _items(_answer("incidents", "list", "--unfinished", "--json"))
+        return [one for one in listed if one.get("runbook") == self._runbook]
 
     def page(self) -> str | None:
         pages = (_answer("oncall", "show", "--json") or {}).get("pages", [])
@@ -138,16 +141,17 @@ class Finder:
         return str(ours[0]["page_id"]) if ours else None
 
     def service(self) -> str | None:
-        """One that is not ready; else the one with most errors of late; else the one that ended last."""
+        """One that is not ready; else that of the incident, the one with most errors of late, or one that ended."""
         processes = [
             one for one in (_answer("status", "--json") or {}).get("processes", []) if one.get("kind") == "service"
         ]
         down = [_short(one) for one in processes if one.get("state") != "ready"]
         counted = Counter(line.get("service", "") for line in _errors())
         names = {_short(one) for one in processes}
+        named = [name for one in self._incidents() if (name := _base(str(one.get("component")))) in names]
         loud = [_base(name) for name, _ in counted.most_common() if _base(name) in names]
         ended = [_short(one) for one in processes if one.get("restarts")]
-        return next(iter([*down, *loud, *ended]), None)
+        return next(iter([*down, *named, *loud, *ended]), None)
 
     def trace(self) -> str | None:
         service = self.value("SERVICE")

@@ -28,6 +28,7 @@ class IncidentListed(BaseModel):
     fault: str
     component: str
     cause: str
+    runbook: str | None
     faults: int
     episodes: int
     companies: list[UUID]
@@ -68,7 +69,6 @@ class IncidentShown(IncidentListed):
     acknowledged_by: str | None
     closed_by: str | None
     closed_reason: str | None
-    runbook: str | None
     instances: list[str]
     trace_ids: list[str]
     episodes_shown: list[EpisodeShown]

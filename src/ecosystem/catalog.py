@@ -10,8 +10,8 @@ from dataclasses import dataclass
 class Entry:
     """One deployable. `schema` is its PostgreSQL schema and names its login role `eco_<schema>`.
 
-    `needs` are the parts that readiness depends on. `sandbox`: it parses customers' bytes, so its process
-    starts the guardians of its sandboxes before it gives up its privileges.
+    `needs` are the parts that readiness depends on. `sandboxes`: how many of the kernel's it uses (its
+    parsers of customers' bytes, its courier); their guardians start before its process gives up its privileges.
     """
 
     name: str
@@ -19,7 +19,7 @@ class Entry:
     schema: str
     replicas: int = 1
     needs: tuple[str, ...] = ("database",)
-    sandbox: bool = False
+    sandboxes: int = 0
 
     @property
     def short_name(self) -> str:
@@ -48,7 +48,8 @@ CATALOG: tuple[Entry, ...] = (
     Entry("objects-service", f"{_SERVICES}.objects", "objects", needs=("database", "objects")),
     Entry("authn-service", f"{_SERVICES}.authn", "authn"),
     Entry("events-service", f"{_SERVICES}.events", "events", needs=("database", "objects")),
-    Entry("creditx-service", f"{_SERVICES}.creditx", "creditx", needs=("database", "objects"), sandbox=True),
+    Entry("monitoring-service", f"{_SERVICES}.monitoring", "monitoring", sandboxes=1),
+    Entry("creditx-service", f"{_SERVICES}.creditx", "creditx", needs=("database", "objects"), sandboxes=2),
     Entry("orchestrator-agent", f"{_SERVICES}.orchestrator", "orchestrator"),
     Entry("recovery-agent", f"{_SERVICES}.recovery", "recovery"),
     Entry("gateway-service", f"{_SERVICES}.gateway", "gateway"),

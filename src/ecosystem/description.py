@@ -22,15 +22,20 @@ from ecosystem.kernel.runtime.parts import World, make_database, make_kernel
 from ecosystem.kernel.runtime.service import Kernel
 from ecosystem.kernel.settings import Source
 
+_FORMS = {
+    "rule-set.schema.json": "ecosystem.services.creditx.judging.form:RuleSet",
+    "rota.schema.json": "ecosystem.services.monitoring.calling.form:RotaForm",
+}
+
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """What the services are described by, as JSON, by its file below `schemas/`: OpenAPI, and the form of rule sets."""
-    rule_set = resolve("ecosystem.services.creditx.judging.form:RuleSet").model_json_schema()
+    """What the services are described by, by its file below `schemas/`: OpenAPI, and the forms of people's files."""
     documents = {f"openapi/{name}.json": document for name, document in openapi().items()}
-    return {
-        **documents,
-        "rule-set.schema.json": {"$schema": "https://json-schema.org/draft/2020-12/schema", **rule_set},
+    forms = {
+        name: {"$schema": "https://json-schema.org/draft/2020-12/schema", **resolve(form).model_json_schema()}
+        for name, form in _FORMS.items()
     }
+    return documents | forms
 
 
 def openapi() -> dict[str, dict[str, Any]]:

@@ -19,6 +19,7 @@ DECIDED = {
     "keys": {"master_key_file"}, "objects": {"folder"}, "telemetry": {"traces_folder"},
     "runtime": {"instance_id", "home", "http_port", "grpc_port", "plain_port"}, "authn": {"first_credential_file"},
     "recovery": {"journal_file", "certificates_folder"},
+    "monitoring": {"edge_url"},
 }  # fmt: skip
 FILE = ROOT / "eco.toml"
 

@@ -32,6 +32,8 @@ RUN_THERE = (
     "eco company create 'Alder AG'",
     "eco documents upload FILE --wait",
     "eco status",
+    "eco incidents list",
+    "eco audit verify",
     "eco status --wait",
     "eco scale creditx 2",
     "eco runs list --state ERROR",

@@ -9,6 +9,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,8 @@ class TestStatus:
 
     def test_what_parses_customers_bytes_has_a_figure_of_its_own(self, fleet: Fleet) -> None:
         creditx = next(one for one in fleet.status()["processes"] if one["name"] == "creditx-service")
-        (row,) = [line for line in fleet.eco("status").stdout.splitlines() if "its sandbox" in line]
+        lines = fleet.eco("status").stdout.splitlines()
+        (row,) = [after for line, after in pairwise(lines) if line.startswith("creditx-1 ") and "its sandbox" in after]
 
         sandbox = creditx["sandbox"]
         assert 0 < sandbox["memory_bytes"] < creditx["memory_bytes"]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.fleets import Fleet, a_home
+from tests.support.providers import a_webhook
 from tests.tidy.tree import ROOT
 
 pytestmark = [
@@ -35,11 +36,12 @@ def fleet() -> Iterator[Fleet]:
             Path(hidden, name or "src").symlink_to(place)
         path = os.pathsep.join(f"{hidden}/{name or 'src'}" for name in places)
         python = str(Path(sys.base_prefix, "bin", f"python3.{sys.version_info[1]}"))
-        with a_home("hidden", python=python, PYTHONPATH=path) as fleet:
+        reached = {"ECO_MONITORING_PRIVATE_NETWORKS": "127.0.0.0/8"}
+        with a_home("hidden", python=python, PYTHONPATH=path, **reached) as fleet:
             yield fleet
 
 
-def test_a_document_reaches_its_outcome_and_nothing_was_out_of_reach(fleet: Fleet) -> None:
+def test_a_document_reaches_its_outcome_a_message_its_reader_and_nothing_was_out_of_reach(fleet: Fleet) -> None:
     made = fleet.home.parent / "made"
     commands = (
         ("up",), ("login",), ("company", "create", "Alder AG"), ("specimens", "--seed", "1", "--out", str(made)),
@@ -47,7 +49,12 @@ def test_a_document_reaches_its_outcome_and_nothing_was_out_of_reach(fleet: Flee
     done = [fleet.eco(*words) for words in commands]
     document = next(made.glob("invoice*.pdf"))
     done.append(fleet.eco("documents", "upload", str(document), "--wait"))
+    with a_webhook() as hook:
+        address = fleet.home.parent / "address"
+        address.write_text(hook.url())
+        done.append(fleet.eco("notifications", "add", "chat", "--url-file", str(address)))
+        done.append(fleet.eco("notifications", "test", "chat"))
     logs = "".join(path.read_text(errors="replace") for path in (fleet.home / "logs").glob("*.log"))
 
-    assert [one.returncode for one in done] == [0] * 5, "".join(one.stderr for one in done)
+    assert [one.returncode for one in done] == [0] * 7, "".join(one.stderr for one in done)
     assert [word for word in ("ModuleNotFoundError", "ImportError", "PermissionError") if word in logs] == []

@@ -2,10 +2,9 @@
 
 import argparse
 import json
-from datetime import UTC, datetime
 
 from ecosystem.cli import screen
-from ecosystem.cli.noun import Verb, company_option, pages, paging_options, run_noun, show_page
+from ecosystem.cli.noun import Verb, company_option, moment, pages, paging_options, run_noun, show_page
 from ecosystem.cli.operator import connect_for
 from ecosystem.kernel.errors import Invalid
 from ecosystem_client.models import Event
@@ -52,7 +51,7 @@ def _replay_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("consumer", help="its name, as `eco events consumers` shows it")
     start = parser.add_mutually_exclusive_group(required=True)
     start.add_argument("--from-position", metavar="POSITION")
-    start.add_argument("--from-time", type=_moment, metavar="TIME", help="ISO 8601; UTC where no offset is given")
+    start.add_argument("--from-time", type=moment, metavar="TIME", help="ISO 8601; UTC where no offset is given")
     parser.add_argument("--dry-run", action="store_true", help="only say how much it would be")
     company_option(parser)
 
@@ -66,14 +65,6 @@ def _dead_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="with --redeliver-all: only say which")
     paging_options(parser)
     company_option(parser)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is not an ISO 8601 time such as 2026-11-24T08:30:00") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _row(event: Event) -> tuple[object, ...]:

@@ -19,6 +19,8 @@ COMMANDS: dict[str, tuple[tuple[str, str], ...]] = {
         ("scale", "change the number of a service's replicas"),
         ("restart", "replace processes one after the other, without a failed request"),
         ("down", "stop everything in order"),
+        ("runbook", "walk through a page of docs/runbooks"),
+        ("engines", "database, cache, objects and edge as they are now"),
         ("doctor", "which engines, what is wrong with this machine, how to mend it"),
         (
             "recovery",
@@ -37,7 +39,11 @@ COMMANDS: dict[str, tuple[tuple[str, str], ...]] = {
         ("reviews", "documents that await a person: list, show, claim, release, decide"),
         ("rules", "rule sets: list, show, check, test, explain, replay"),
         ("runs", "runs of workflows: list, show, cancel, retry"),
+        ("incidents", "what went wrong: list, show, ack, resolve, postmortem, ticket, status"),
+        ("audit", "who did what: list, show, verify, export"),
         ("events", "the event log: list, tail, show, replay, dead-letters"),
+        ("oncall", "who is called when something needs a person: show, set, override, page, ack"),
+        ("notifications", "where messages go, and which went: channels, add, remove, test, list"),
         ("specimens", "make documents with their truth"),
     ),
     "Work on it": (

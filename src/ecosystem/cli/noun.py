@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from ecosystem.cli import screen
@@ -83,6 +84,15 @@ def _limit(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 200:
         raise argparse.ArgumentTypeError("a number from 1 to 200 is expected")
     return int(text)
+
+
+def moment(text: str) -> datetime:
+    """A time on the command line: ISO 8601, UTC where no offset is given."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not an ISO 8601 time such as 2026-11-24T08:30:00") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def pages(parsed: argparse.Namespace, fetch: Callable[[str | None], Page[T]]) -> Page[T]:

@@ -93,6 +93,14 @@ def connect() -> Ecosystem:
     return running.connect(operator(running.home))
 
 
+def acting_for(company: str | None) -> Ecosystem:
+    """As the operator: for a company where one is named, else as who the operator is, the platform's or a company's.
+
+    Raises CompanyUnclear.
+    """
+    return connect() if company is None else connect_for(company)
+
+
 def connect_for(company: str | None) -> Ecosystem:
     """As the operator, for a company: the one named by id or name, the operator's own, or the only one there is.
 
@@ -109,6 +117,11 @@ def connect_for(company: str | None) -> Ecosystem:
             )
         return connection
     return connection.for_company(_chosen(list(connection.companies.list(limit=100)), company).company_id)
+
+
+def connect_as(company: str | None) -> Ecosystem:
+    """As the operator: for `company` where one is named, else for whom the operator is, the platform itself too."""
+    return connect() if company is None else connect_for(company)
 
 
 def _chosen(companies: list[Company], wanted: str | None) -> Company:

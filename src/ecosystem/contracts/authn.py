@@ -14,15 +14,19 @@ ROLES: dict[str, frozenset[str]] = {
     "platform-administrator": frozenset({
         "companies:read", "companies:write", "clients:read", "clients:write", "platform:read", "platform:write",
         "documents:read", "documents:write", "documents:decide", "documents:erase", "runs:read", "runs:write",
-        "events:read", "events:replay", "agents:call",
+        "events:read", "events:replay", "agents:call", "audit:read", "incidents:read", "incidents:write",
+        "oncall:read", "oncall:write", "notifications:read", "notifications:write",
     }),
     "company-administrator": frozenset({
         "companies:read", "clients:read", "clients:write", "documents:read", "documents:write", "documents:decide",
-        "documents:erase", "runs:read", "runs:write", "events:read", "agents:call",
+        "documents:erase", "runs:read", "runs:write", "events:read", "agents:call", "audit:read", "incidents:read",
+        "oncall:read", "oncall:write", "notifications:read", "notifications:write",
     }),
-    "analyst": frozenset({"documents:read", "documents:write", "documents:decide", "runs:read", "events:read"}),
+    "analyst": frozenset({
+        "documents:read", "documents:write", "documents:decide", "runs:read", "events:read", "incidents:read",
+    }),
     "integrator": frozenset({"documents:read", "documents:write", "runs:read", "events:read", "agents:call"}),
-    "auditor": frozenset({"documents:read", "runs:read", "events:read"}),
+    "auditor": frozenset({"documents:read", "runs:read", "events:read", "audit:read", "incidents:read"}),
 }  # fmt: skip
 SCOPES: frozenset[str] = frozenset().union(*ROLES.values())
 

@@ -73,12 +73,12 @@ class Plan:
 
     def migrate_order(self) -> Order:
         overrides = {"database": {"url": self.admin_url()}, "runtime": {"home": str(self.home.path)}}
-        return self._order("migrate", "migrate", overrides, sandbox=False, account=False)
+        return self._order("migrate", "migrate", overrides, sandboxes=0, account=False)
 
     def service_order(self, entry: Entry, instance_id: str) -> Order:
-        return self._order(entry.name, instance_id, self._overrides(entry, instance_id), entry.sandbox, account=True)
+        return self._order(entry.name, instance_id, self._overrides(entry, instance_id), entry.sandboxes, account=True)
 
-    def _order(self, name: str, instance_id: str, overrides: Overrides, sandbox: bool, *, account: bool) -> Order:
+    def _order(self, name: str, instance_id: str, overrides: Overrides, sandboxes: int, *, account: bool) -> Order:
         who = self.home.account if account else None
         return Order(
             name=name,
@@ -88,7 +88,7 @@ class Plan:
             environ={key: value for key, value in os.environ.items() if key in _ENVIRONMENT or key.startswith("ECO_")},
             overrides=overrides,
             account=(who.name, who.uid, who.gid) if who else None,
-            sandbox=sandbox,
+            sandboxes=sandboxes,
         )
 
     def _overrides(self, entry: Entry, instance_id: str) -> Overrides:
@@ -119,6 +119,8 @@ class Plan:
             overrides["recovery"] = {
                 "journal_file": str(self.home.journal), "certificates_folder": str(self.home.leaves),
             }  # fmt: skip
+        if entry.short_name == "monitoring":
+            overrides["monitoring"] = {"edge_url": self.edge_url}
         return overrides
 
     def _role_url(self, role: str) -> str:

@@ -20,7 +20,7 @@ from typing import Any
 from setproctitle import setproctitle
 
 from ecosystem.fleet.processes import Account, become, die_with_parent, name_process, threads
-from ecosystem.kernel.sandbox.prefork import SANDBOXES, start_spawner
+from ecosystem.kernel.sandbox.prefork import start_spawner
 from ecosystem.kernel.settings import Source
 
 _MESSAGE_BYTES_MAX = 256 * 1024
@@ -44,7 +44,7 @@ class Order:
     environ: Mapping[str, str]
     overrides: Mapping[str, Mapping[str, Any]]
     account: tuple[str, int, int] | None = None
-    sandbox: bool = False
+    sandboxes: int = 0
 
     def encode(self) -> bytes:
         return json.dumps(asdict(self)).encode()
@@ -124,7 +124,7 @@ def _prepare_and_run(runs: Mapping[str, Run], order: Order, descriptors: list[in
     os.environ.clear()
     os.environ.update(order.environ)
     account = Account(*order.account) if order.account else None
-    for _ in range(SANDBOXES if order.sandbox else 0):
+    for _ in range(order.sandboxes):
         start_spawner((account.uid, account.gid) if account else None)
     # Read while we still may: the file of settings and what it names can be for root alone.
     source = Source.load(Path(order.config) if order.config else None, order.environ, order.overrides)

@@ -5,7 +5,7 @@ refused: a definition is read by people, and an alias can make a gigabyte of one
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +46,19 @@ class Node:
 
     def line_of(self, key: str) -> int:
         return self.key_lines.get(key, self.line)
+
+    def line_at(self, place: Iterable[str | int]) -> int:
+        """The line of the deepest node on the way to `place`: where it is missing, that of what lacks it."""
+        node, line = self, self.line
+        for step in place:
+            if node.is_mapping and step in node.value:
+                line, node = node.line_of(str(step)), node.value[step]
+            elif node.is_list and isinstance(step, int) and step < len(node.value):
+                node = node.value[step]
+                line = node.line
+            else:
+                break
+        return line
 
     def plain(self) -> Any:
         """The value without places, JSON-ready."""

@@ -100,10 +100,10 @@ class TestWork:
     ) -> None:
         worker_of = sandbox._worker
 
-        async def late(modules: frozenset[str]) -> Worker:
+        async def late(modules: frozenset[str], *, network: bool = False) -> Worker:
             with suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.Event().wait(), 1.0)
-            return await worker_of(modules)
+            return await worker_of(modules, network=network)
 
         monkeypatch.setattr(sandbox, "_worker", late)
         answer = await sandbox.run(f"{HOSTILE}:echo", b"abc", timeout_seconds=0.9)
@@ -185,6 +185,16 @@ class TestHostile:
         assert [name for name, result in results.items() if result == "done"] == []
         assert len(results) == 27
         assert os.listdir(tmp_path) == []
+
+    async def test_who_speaks_with_the_world_gets_connections_and_nothing_else(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        path = str(tmp_path / "written")
+        results = await sandbox.run(f"{HOSTILE}:attempt_with_network", b"", {"path": path}, network=True)
+        locked = await sandbox.run(f"{HOSTILE}:attempt", b"", {"path": path})
+
+        assert {name for name, result in results.items() if result == "done"} == {"socket", "read_file"}
+        assert "done" not in locked.values()
 
     async def test_an_endless_loop_ends_at_its_time(self, sandbox: Sandbox) -> None:
         started = time.perf_counter()
@@ -407,7 +417,7 @@ asyncio.run(main())
 import asyncio, json, psutil
 from ecosystem.kernel.sandbox import prefork
 from ecosystem.kernel.sandbox.sandbox import Sandbox
-for _ in range(prefork.SANDBOXES):
+for _ in range(2):
     prefork.start_spawner(None)
 async def main():
     light, heavy = Sandbox(), Sandbox()

@@ -12,6 +12,9 @@ from ecosystem_client._async.caller import AsyncCaller
 from ecosystem_client._async.connection import AsyncConnection, json_of
 from ecosystem_client._async.documents import AsyncDocuments
 from ecosystem_client._async.events import AsyncEvents
+from ecosystem_client._async.monitoring import AsyncAudit, AsyncIncidents
+from ecosystem_client._async.notifications import AsyncNotifications
+from ecosystem_client._async.oncall import AsyncOnCall
 from ecosystem_client._async.recovery import AsyncRecovery
 from ecosystem_client._async.reviews import AsyncReviews
 from ecosystem_client._async.rule_sets import AsyncRuleSets
@@ -71,6 +74,10 @@ class AsyncEcosystem:
         self.reviews = AsyncReviews(caller)
         self.recovery = AsyncRecovery(caller)
         self.rule_sets = AsyncRuleSets(caller)
+        self.audit = AsyncAudit(caller)
+        self.incidents = AsyncIncidents(caller)
+        self.oncall = AsyncOnCall(caller)
+        self.notifications = AsyncNotifications(caller)
 
     def for_company(self, company_id: str) -> "AsyncEcosystem":
         """The same platform administrator acting for one company, over the same connection; close only one of both."""

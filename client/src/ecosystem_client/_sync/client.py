@@ -12,6 +12,9 @@ from ecosystem_client._sync.caller import Caller
 from ecosystem_client._sync.connection import Connection, json_of
 from ecosystem_client._sync.documents import Documents
 from ecosystem_client._sync.events import Events
+from ecosystem_client._sync.monitoring import Audit, Incidents
+from ecosystem_client._sync.notifications import Notifications
+from ecosystem_client._sync.oncall import OnCall
 from ecosystem_client._sync.recovery import Recovery
 from ecosystem_client._sync.reviews import Reviews
 from ecosystem_client._sync.rule_sets import RuleSets
@@ -71,6 +74,10 @@ class Ecosystem:
         self.reviews = Reviews(caller)
         self.recovery = Recovery(caller)
         self.rule_sets = RuleSets(caller)
+        self.audit = Audit(caller)
+        self.incidents = Incidents(caller)
+        self.oncall = OnCall(caller)
+        self.notifications = Notifications(caller)
 
     def for_company(self, company_id: str) -> "Ecosystem":
         """The same platform administrator acting for one company, over the same connection; close only one of both."""

@@ -11,8 +11,6 @@ import socket
 from ecosystem.kernel.sandbox import seccomp
 from ecosystem.kernel.sandbox.spawner import Account, guard
 
-SANDBOXES = 2
-"""How many a process has: `Kernel.sandbox` and `Kernel.heavy_sandbox`."""
 _started: list[int] = []
 
 

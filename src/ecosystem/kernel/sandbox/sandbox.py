@@ -39,13 +39,15 @@ _MEMORY_SHARE = 0.4
 
 class Limits(TypedDict, total=False):
     """Of one job. `memory_bytes_sure` is what it will take in any case: the worker gets that at once, which is cheaper
-    than page by page.
+    than page by page. `network`: its worker may open connections and files. For our own code that speaks with the
+    world and holds no customer's bytes; what it may connect to, it checks itself.
     """
 
     timeout_seconds: float
     memory_bytes_max: int
     output_bytes_max: int
     memory_bytes_sure: int
+    network: bool
 
 
 class Sandbox:
@@ -101,6 +103,7 @@ class Sandbox:
             "output_bytes_max": limits.get("output_bytes_max") or self._settings.output_bytes_max,
             "memory_bytes_sure": limits.get("memory_bytes_sure", 0),
             "cpu_seconds": math.ceil(seconds) + 1,
+            "network": limits.get("network", False),
         }
         self._waiting += 1
         self._stay()
@@ -148,7 +151,7 @@ class Sandbox:
         """A worker that has taken the job. Raises SandboxUnavailable, SandboxTimeout."""
         # The whole reserve dies with its spawner, and may not show it yet.
         for _ in range(self._settings.workers_warm + _STARTS_MAX):
-            worker = await self._worker(frozenset({job["target"].partition(":")[0]}))
+            worker = await self._worker(frozenset({job["target"].partition(":")[0]}), network=job["network"])
             try:
                 async with asyncio.timeout(seconds):
                     await _give(worker.channel, job, payload)
@@ -197,22 +200,22 @@ class Sandbox:
         """How often the spawner was lost since the start."""
         return self._spawning.restarts
 
-    async def _worker(self, modules: frozenset[str]) -> Worker:
-        """A living worker that knows `modules`, from the reserve where one stands there."""
+    async def _worker(self, modules: frozenset[str], *, network: bool = False) -> Worker:
+        """A living worker that knows `modules`, from the reserve where one stands there; that is locked in wholly."""
         if not seccomp.supported():
             raise SandboxUnavailable(
                 "The sandbox needs Linux on x86-64.", suggestion="Run this service on a Linux machine with x86-64."
             )
         try:
             async with asyncio.timeout(context.remaining_seconds(self._settings.start_timeout_seconds)):
-                while self._warm:
+                while self._warm and not network:
                     asked = self._warm.popleft()
                     worker = await _arrival(asked)
                     if worker is not None and modules <= worker.modules and worker.alive:
                         break
                     _let_go(asked)
                 else:
-                    asked = self._spawning.ask(modules)
+                    asked = self._spawning.ask(modules, network=network)
                     try:
                         worker = await asked
                     except asyncio.CancelledError:
@@ -221,7 +224,8 @@ class Sandbox:
         except TimeoutError:
             raise SandboxUnavailable("No worker stood ready in time.") from None
         # Only now: where one worker cannot be made, asking for more would go on for ever.
-        self._keep_reserve(modules)
+        if not network:
+            self._keep_reserve(modules)
         return worker
 
     def _keep_reserve(self, modules: frozenset[str]) -> None:

@@ -1,5 +1,8 @@
 """The filter of system calls (seccomp BPF, x86-64): an allow-list of what a parser of bytes needs.
 
+What speaks with the world (`network`) cannot be told in such a list: there the calls that reach beyond the process by
+other ways than a connection are refused, and all else is allowed.
+
 Whatever is not listed fails with EPERM: sockets, opening or changing files, new processes and threads, exec,
 signals to others, ptrace, namespaces, io_uring. Memory can never become executable. A call in the manner of
 another architecture kills the process. Source: seccomp(2), linux/filter.h, linux/audit.h, unistd_64.h.
@@ -31,6 +34,13 @@ ALLOWED = {
     "clock_nanosleep": 230, "exit_group": 231, "getrandom": 318, "membarrier": 324, "rseq": 334,
 }  # fmt: skip
 _MMAP, _MPROTECT, _PRLIMIT64 = 9, 10, 302
+REFUSED_WITH_NETWORK = {
+    "accept": 43, "listen": 50, "fork": 57, "vfork": 58, "execve": 59, "kill": 62, "rename": 82, "mkdir": 83,
+    "rmdir": 84, "link": 86, "unlink": 87, "symlink": 88, "chmod": 90, "chown": 92, "ptrace": 101, "mount": 165,
+    "tkill": 200, "mkdirat": 258, "unlinkat": 263, "renameat": 264, "linkat": 265, "symlinkat": 266, "unshare": 272,
+    "accept4": 288, "setns": 308, "process_vm_readv": 310, "process_vm_writev": 311, "renameat2": 316, "bpf": 321,
+    "execveat": 322, "io_uring_setup": 425,
+}  # fmt: skip
 
 
 class _Program(ctypes.Structure):
@@ -46,7 +56,7 @@ def _argument(number: int, *, high: bool = False) -> int:
     return 16 + 8 * number + (4 if high else 0)
 
 
-def program() -> bytes:
+def program(*, network: bool = False) -> bytes:
     """The filter as BPF instructions (`struct sock_filter`: code, jump if true, jump if false, operand)."""
     refuse = (_RETURN, 0, 0, _ERRNO | errno.EPERM)
     allow = (_RETURN, 0, 0, _ALLOW)
@@ -54,6 +64,10 @@ def program() -> bytes:
         (_LOAD, 0, 0, _AT_ARCH), (_JUMP_EQUAL, 1, 0, _ARCH_X86_64), (_RETURN, 0, 0, _KILL_PROCESS),
         (_LOAD, 0, 0, _AT_NUMBER), (_JUMP_GREATER_EQUAL, 0, 1, _X32_BIT), (_RETURN, 0, 0, _KILL_PROCESS),
     ]  # fmt: skip
+    if network:
+        for number in REFUSED_WITH_NETWORK.values():
+            lines += [(_JUMP_EQUAL, 0, 1, number), refuse]
+        return _packed([*lines, allow])
     for number in ALLOWED.values():
         lines += [(_JUMP_EQUAL, 0, 1, number), allow]
     for number in (_MMAP, _MPROTECT):
@@ -66,6 +80,10 @@ def program() -> bytes:
         (_JUMP_EQUAL, 0, 5, _PRLIMIT64), (_LOAD, 0, 0, _argument(0)), (_JUMP_EQUAL, 0, 3, 0),
         (_LOAD, 0, 0, _argument(0, high=True)), (_JUMP_EQUAL, 0, 1, 0), allow, refuse,
     ]  # fmt: skip
+    return _packed(lines)
+
+
+def _packed(lines: list[tuple[int, int, int, int]]) -> bytes:
     return b"".join(struct.pack("HBBI", *line) for line in lines)
 
 
@@ -88,9 +106,9 @@ def name_process(name: str) -> None:
     _prctl(_PR_SET_NAME, name.encode()[:15])
 
 
-def lock() -> None:
+def lock(*, network: bool = False) -> None:
     """From here on this process has the allowed calls only; there is no way back. Raises OSError if refused."""
-    instructions = program()
+    instructions = program(network=network)
     buffer = ctypes.create_string_buffer(instructions, len(instructions))
     filter_program = _Program(len(instructions) // 8, ctypes.cast(buffer, ctypes.c_void_p))
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)

@@ -161,7 +161,7 @@ def _fork_worker(control: socket.socket, request: dict[str, Any], answer: dict[s
     pid = os.fork()
     if pid == 0:
         theirs.close()
-        worker.enter(ours, request["niceness"], request["modules"], spawner)
+        worker.enter(ours, request["niceness"], request["modules"], spawner, network=request["network"])
     ours.close()
     try:
         pidfd = os.pidfd_open(pid)

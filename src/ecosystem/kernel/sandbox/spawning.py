@@ -60,22 +60,24 @@ class Spawning:
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._known: frozenset[str] = frozenset()
-        self._asked: dict[int, tuple[Asked, frozenset[str]]] = {}
+        self._asked: dict[int, tuple[Asked, frozenset[str], bool]] = {}
         self._ends: dict[int, asyncio.Future[int]] = {}
         self._last_id = 0
         self._delivered = False
         self.restarts = 0
         self.lost = asyncio.Event()
 
-    def ask(self, modules: frozenset[str]) -> Asked:
+    def ask(self, modules: frozenset[str], *, network: bool = False) -> Asked:
         """A future worker that knows `modules` and all modules that workers had before.
+
+        With `network` it may open connections and files, as whoever speaks with the world must.
 
         The future raises SandboxUnavailable where the modules cannot be imported or no spawner can be started.
         """
         future: Asked = asyncio.get_running_loop().create_future()
         self._last_id += 1
         number = self._last_id
-        self._asked[number] = future, self._known | modules
+        self._asked[number] = future, self._known | modules, network
         future.add_done_callback(lambda done: self._settled(number, done))
         self._send(number)
         return future
@@ -114,7 +116,7 @@ class Spawning:
     def close(self) -> None:
         """Let spawner and guardian end, and give up every worker asked for."""
         self._lose()
-        for future, _ in list(self._asked.values()):
+        for future, *_ in list(self._asked.values()):
             future.cancel()
         if self._process is not None:
             self._process.wait(timeout=5)
@@ -126,7 +128,8 @@ class Spawning:
             future.exception()  # looked at here, so that a worker nobody waits for is no complaint
 
     def _send(self, number: int) -> None:
-        packet = {"id": number, "modules": sorted(self._asked[number][1]), "niceness": self._niceness}
+        _, modules, network = self._asked[number]
+        packet = {"id": number, "modules": sorted(modules), "niceness": self._niceness, "network": network}
         try:
             self._connected().send(orjson.dumps(packet))
         except OSError:
@@ -190,7 +193,7 @@ class Spawning:
             if not self._ends[number].done():
                 self._ends[number].set_result(message["memory_bytes"])
         elif descriptors:
-            future, modules = self._asked.get(number, (None, frozenset()))
+            future, modules, _ = self._asked.get(number, (None, frozenset(), False))
             channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=descriptors[0])
             channel.setblocking(False)
             worker = Worker(message["pid"], channel, descriptors[1], modules)
@@ -208,7 +211,7 @@ class Spawning:
             self._refuse(number, f"The sandbox could not make a worker: {message['error']}.")
 
     def _refuse(self, number: int, message: str) -> None:
-        future, _ = self._asked[number]
+        future, *_ = self._asked[number]
         if not future.done():
             future.set_exception(SandboxUnavailable(message))
 
@@ -219,7 +222,7 @@ class Spawning:
 
     def _ask_again(self) -> None:
         """Repeat what was asked of a spawner that died. Nothing is started for nobody."""
-        for number, (future, _) in list(self._asked.items()):
+        for number, (future, *_) in list(self._asked.items()):
             if not future.done():
                 self._send(number)
 

@@ -22,7 +22,7 @@ HEADER = struct.Struct("!I")
 BEGUN = b"\x01"
 """Sent before the work: without it the parent may give the job to another worker."""
 _HEADER_BYTES_MAX = 64 << 20
-_FILES_MAX = 8
+_FILES_MAX, _NETWORK_FILES_MAX = 8, 64
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT_BYTES = 1 << 30
 _MADV_POPULATE_WRITE = 23
@@ -33,13 +33,13 @@ _LIBC.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
 _LIBC.free.argtypes = (ctypes.c_void_p,)
 
 
-def enter(channel: socket.socket, niceness: int, modules: Iterable[str], parent: int) -> None:
+def enter(channel: socket.socket, niceness: int, modules: Iterable[str], parent: int, *, network: bool) -> None:
     """Turn the process just forked from the spawner into a locked worker; never returns."""
     status = 1
     try:
-        ours = _isolate(channel, niceness, parent)
+        ours = _isolate(channel, niceness, parent, _NETWORK_FILES_MAX if network else _FILES_MAX)
         base_bytes, begun_with_bytes = memory_bytes()
-        seccomp.lock()
+        seccomp.lock(network=network)
         _rehearse(modules)
         _serve(ours, base_bytes, begun_with_bytes)
         status = 0
@@ -47,7 +47,7 @@ def enter(channel: socket.socket, niceness: int, modules: Iterable[str], parent:
         os._exit(status)
 
 
-def _isolate(channel: socket.socket, niceness: int, parent: int) -> socket.socket:
+def _isolate(channel: socket.socket, niceness: int, parent: int, files_max: int) -> socket.socket:
     seccomp.die_with_parent(signal.SIGKILL, parent)
     seccomp.name_process("sandbox worker")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE):
@@ -61,7 +61,7 @@ def _isolate(channel: socket.socket, niceness: int, parent: int) -> socket.socke
     os.dup2(channel.detach(), CHANNEL, inheritable=False)
     os.closerange(CHANNEL + 1, 1 << 16)
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
-    for limit, value in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_NOFILE, _FILES_MAX)):
+    for limit, value in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_NOFILE, files_max)):
         resource.setrlimit(limit, (value, value))
     return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=CHANNEL)
 

@@ -57,6 +57,10 @@ class Metrics:
         self.job_runs_total = Counter(
             "job_runs_total", "Ticks of timed work, by outcome.", ("job", "outcome"), registry=registry
         )
+        self.notification_attempts_total = Counter(
+            "notification_attempts_total", "Attempts to send a message to people, by outcome.", ("outcome",),
+            registry=registry,
+        )  # fmt: skip
         self.sandbox_job_memory_bytes = Histogram(
             "sandbox_job_memory_bytes", "What one job of the sandbox took at its peak, payload included.", ("target",),
             registry=registry, buckets=tuple(float(size << 20) for size in (8, 32, 128, 256, 512, 1024, 2048)),

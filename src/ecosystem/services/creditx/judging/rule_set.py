@@ -68,20 +68,6 @@ def refused(problems: Iterable[Problem]) -> RuleSetInvalid:
     return RuleSetInvalid("; ".join(map(str, found[:20])), problems=[asdict(problem) for problem in found])
 
 
-def line_of(tree: Node, place: Iterable[str | int]) -> int:
-    """The line of the deepest node on the way to `place`: where it is missing, that of what lacks it."""
-    node, line = tree, tree.line
-    for step in place:
-        if node.is_mapping and step in node.value:
-            line, node = node.line_of(str(step)), node.value[step]
-        elif node.is_list and isinstance(step, int) and step < len(node.value):
-            node = node.value[step]
-            line = node.line
-        else:
-            break
-    return line
-
-
 def tree_of(text: str) -> Node:
     """Raises RuleSetInvalid: no YAML, an alias (a bomb), a tag, a double key, too long or too deep."""
     try:
@@ -101,7 +87,7 @@ def _form(text: str) -> tuple[RuleSet, Node]:
         # A list that lost a wrong item may then be too short: that says nothing new.
         causes = [place for place in found if not any(place == other[: len(place)] for other in found.keys() - {place})]
         raise refused(
-            Problem(line_of(tree, place), _rule_at(tree, place), _said(place, found[place])) for place in causes
+            Problem(tree.line_at(place), _rule_at(tree, place), _said(place, found[place])) for place in causes
         ) from None
 
 
@@ -123,11 +109,11 @@ def _doubles(rules: RuleSet, tree: Node) -> list[Problem]:
     found = []
     for number, rule in enumerate(rules.rules):
         if rule.id in seen:
-            found.append(Problem(line_of(tree, ("rules", number, "id")), rule.id, "Two rules have the same id."))
+            found.append(Problem(tree.line_at(("rules", number, "id")), rule.id, "Two rules have the same id."))
         seen.add(rule.id)
     for number, test in enumerate(rules.tests):
         for name in sorted(test.expect.keys() - {rule.id for rule in rules.rules}):
-            line = line_of(tree, ("tests", number, "expect", name))
+            line = tree.line_at(("tests", number, "expect", name))
             found.append(Problem(line, "", f"The test expects something of {name!r}, which is no rule."))
     return found
 
@@ -140,9 +126,9 @@ def _rule_problems(rule: Rule, node: Node, *, described: bool) -> list[Problem]:
                 raise cel.ExpressionInvalid(f"At most {NESTED_MAX} comprehensions stand inside each other.")
             cel.compile(expression, VARIABLES)
         except cel.ExpressionInvalid as error:
-            found.append(Problem(line_of(node, place), rule.id, error.message))
+            found.append(Problem(node.line_at(place), rule.id, error.message))
     for name in ("passed", "failed", "unavailable"):
-        found += [Problem(line_of(node, (name,)), rule.id, message) for message in _blanks(rule, getattr(rule, name))]
+        found += [Problem(node.line_at((name,)), rule.id, message) for message in _blanks(rule, getattr(rule, name))]
     if described:
         missing = [name for name in ("source", "changes") if not getattr(rule, name)]
         if rule.unavailable_when and not rule.unavailable:

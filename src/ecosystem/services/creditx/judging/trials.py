@@ -15,7 +15,7 @@ from ecosystem.services.creditx.judging.customer import Companion
 from ecosystem.services.creditx.judging.facts import inputs_of
 from ecosystem.services.creditx.judging.form import VARIABLES, Given, RuleTest
 from ecosystem.services.creditx.judging.judge import UNDECIDED, Judgement, judge
-from ecosystem.services.creditx.judging.rule_set import Problem, Published, line_of, publish, refused, tree_of
+from ecosystem.services.creditx.judging.rule_set import Problem, Published, publish, refused, tree_of
 from ecosystem.services.creditx.reading.kinds import kind_of, kinds
 
 _PLAIN_VALUES = {"date": "2026-06-15", "amount": "100.00", "iban": "CH9300762011623852957", "bic": "POFICHBEXXX",
@@ -51,7 +51,7 @@ def try_all(published: Published) -> list[Tried]:
     """Every test of the rule set, in order."""
     tree = tree_of(published.text)
     return [
-        Tried(test.name, line_of(tree, ("tests", number)), tuple(_wrong(test, judgement_of(published, test.given))))
+        Tried(test.name, tree.line_at(("tests", number)), tuple(_wrong(test, judgement_of(published, test.given))))
         for number, test in enumerate(published.rules.tests)
     ]
 
@@ -99,7 +99,7 @@ def _untested(published: Published, text: str) -> Iterator[Problem]:
         wanted = (RuleStatus.NOT_AVAILABLE,) if rule.unavailable_when else (RuleStatus.PASSED, RuleStatus.FAILED)
         for status in wanted:
             if (rule.id, status) not in seen:
-                line = line_of(tree, ("rules", number, "id"))
+                line = tree.line_at(("rules", number, "id"))
                 yield Problem(line, rule.id, f"No test expects the rule to be {status}.")
 
 
@@ -110,7 +110,7 @@ def _undecidable(published: Published, text: str) -> Iterator[Problem]:
         for given in _plain_documents(rule.kinds):
             came = judgement_of(_alone(published, number), given)
             if UNDECIDED in came.reasons:
-                line = line_of(tree, ("rules", number, "check"))
+                line = tree.line_at(("rules", number, "check"))
                 yield Problem(
                     line,
                     rule.id,

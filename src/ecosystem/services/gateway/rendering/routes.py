@@ -5,7 +5,7 @@ import json
 from ecosystem.kernel.http.problems import NOT_NOW
 from ecosystem.services.gateway.rendering.shapes import EXTENSIONS, JSON, TYPES, Wanted, seconds
 
-OPEN = ("/oauth", "/.well-known", "/v1/first-administrator")
+OPEN = ("/oauth", "/.well-known", "/v1/first-administrator", "/v1/status", "/v1/oncall/link")
 """No token: each asks for something else, or shows what everybody may know."""
 MAYBE = ("/agent/handle",)
 """A token where one is shown; the service takes a client's credentials as well."""

@@ -1,0 +1,165 @@
+"""`eco incidents`: what went wrong, what was done, who looks at it, and what is learned from it."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from ecosystem.cli import screen
+from ecosystem.cli.noun import Verb, pages, paging_options, run_noun, show_page
+from ecosystem.cli.operator import connect_as
+from ecosystem.contracts.monitoring import IncidentState, Priority
+from ecosystem.kernel.errors import EcosystemError, Kind, Severity
+from ecosystem_client.monitored import Incident
+
+SUMMARY = "Incidents: list, show, ack, resolve, postmortem, ticket, status."
+_STYLES = {"open": "red", "acknowledged": "yellow", "closed": "green", "P1": "bold red", "P2": "red"}
+
+
+class WritingUnreadable(EcosystemError):
+    code, kind, severity = "writing_unreadable", Kind.PERMANENT, Severity.LOW
+    rule = "What is written into a post-mortem is a JSON object: summary, whys, follow_ups, lessons."
+    suggestion = 'Such as {"whys": ["…"], "follow_ups": [{"what": "…", "owner": "…", "due": "2026-12-01"}]}'
+
+
+def main(arguments: list[str]) -> int:
+    verbs = (
+        Verb("list", "List incidents, newest first.", _list, _list_options),
+        Verb("show", "Show one with its timeline.", _show, _one),
+        Verb("ack", "Say that you look at it: nobody else is called.", _ack, _one),
+        Verb("resolve", "End it by hand.", _resolve, _resolve_options),
+        Verb("postmortem", "The post-mortem as Markdown, or write into it.", _postmortem, _postmortem_options),
+        Verb("ticket", "The incident as the body of a Jira issue.", _ticket, _one),
+        Verb("status", "What everybody may know: does it work.", _status),
+    )
+    return run_noun("incidents", SUMMARY, verbs, arguments)
+
+
+def _company(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--company", metavar="ID|NAME", help="as this company sees it (default: all of the platform)")
+
+
+def _list_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--state", choices=[state.value for state in IncidentState])
+    parser.add_argument("--priority", choices=[priority.value for priority in Priority])
+    parser.add_argument("--unfinished", action="store_true", help="only what is not closed")
+    paging_options(parser)
+    _company(parser)
+
+
+def _one(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("incident", metavar="NUMBER|ID")
+    _company(parser)
+
+
+def _resolve_options(parser: argparse.ArgumentParser) -> None:
+    _one(parser)
+    parser.add_argument("--reason", required=True, help="why it is over; ids and codes, no names of people")
+
+
+def _postmortem_options(parser: argparse.ArgumentParser) -> None:
+    _one(parser)
+    parser.add_argument("--write", type=Path, metavar="FILE", help="JSON: summary, whys, follow_ups, lessons")
+
+
+def _list(parsed: argparse.Namespace) -> int:
+    with connect_as(parsed.company) as ecosystem:
+        page = pages(
+            parsed,
+            lambda cursor: ecosystem.incidents.page(
+                state=parsed.state, priority=parsed.priority, unfinished=parsed.unfinished, limit=parsed.limit,
+                cursor=cursor,
+            ),
+        )  # fmt: skip
+    narrowed = parsed.state or parsed.priority or parsed.unfinished
+    return show_page(
+        parsed, page, ("number", "priority", "state", "what", "cause", "seen", "began", "closed"), _row,
+        empty="No incident fits." if narrowed else "Nothing has gone wrong yet.", styles=_STYLES,
+    )  # fmt: skip
+
+
+def _row(one: Incident) -> tuple[object, ...]:
+    began, closed = screen.when(one.opened_at), screen.when(one.closed_at)
+    return (one.number, one.priority, one.state, one.title, one.cause, one.faults, began, closed)
+
+
+def _show(parsed: argparse.Namespace) -> int:
+    with connect_as(parsed.company) as ecosystem:
+        return _shown(parsed, ecosystem.incidents.get(parsed.incident))
+
+
+def _ack(parsed: argparse.Namespace) -> int:
+    with connect_as(parsed.company) as ecosystem:
+        return _shown(parsed, ecosystem.incidents.acknowledge(parsed.incident))
+
+
+def _resolve(parsed: argparse.Namespace) -> int:
+    with connect_as(parsed.company) as ecosystem:
+        return _shown(parsed, ecosystem.incidents.resolve(parsed.incident, parsed.reason))
+
+
+def _shown(parsed: argparse.Namespace, incident: Incident) -> int:
+    if parsed.json:
+        screen.as_json(incident.raw)
+        return 0
+    screen.facts(
+        (
+            ("incident", f"{incident.number}  {incident.incident_id}"), ("what", incident.title),
+            ("cause", incident.cause), ("priority", incident.priority), ("state", incident.state),
+            ("began", screen.when(incident.opened_at)), ("seen", f"{incident.faults} times, last"
+             f" {screen.when(incident.seen_at)}, in {incident.episodes} episodes"),
+            ("answer by", None if incident.state != "open" else screen.when(incident.respond_by)),
+            ("acknowledged by", incident.acknowledged_by), ("closed", screen.when(incident.closed_at) or None),
+            ("closed by", incident.closed_by), ("reason", incident.closed_reason),
+            ("companies", ", ".join(incident.companies) or None), ("processes", ", ".join(incident.instances) or None),
+            ("runbook", incident.runbook), ("traces", ", ".join(incident.trace_ids) or None),
+        )
+    )  # fmt: skip
+    if incident.timeline:
+        screen.out()
+        screen.table(
+            ("at", "what", "by", "said"),
+            [(line.at.isoformat(timespec="milliseconds"), line.what, line.by, line.said) for line in incident.timeline],
+        )
+    if incident.state == IncidentState.OPEN:
+        screen.note(f"Next: eco incidents ack {incident.number}")
+    return 0
+
+
+def _postmortem(parsed: argparse.Namespace) -> int:
+    with connect_as(parsed.company) as ecosystem:
+        if parsed.write is None:
+            found = ecosystem.incidents.postmortem(parsed.incident)
+        else:
+            found = ecosystem.incidents.write_postmortem(parsed.incident, _written(parsed.write))
+    if parsed.json:
+        screen.as_json(found.raw)
+    else:
+        screen.out(found.markdown.rstrip("\n"))
+    return 0
+
+
+def _written(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise WritingUnreadable(f"{path} is no JSON object.")
+    return found
+
+
+def _ticket(parsed: argparse.Namespace) -> int:
+    with connect_as(parsed.company) as ecosystem:
+        screen.as_json(ecosystem.incidents.ticket(parsed.incident))
+    return 0
+
+
+def _status(parsed: argparse.Namespace) -> int:
+    with connect_as(None) as ecosystem:
+        found = ecosystem.incidents.status()
+    if parsed.json:
+        screen.as_json(found)
+        return 0
+    screen.facts((("status", found["status"]), ("since", found["since"]), *found["parts"].items()))
+    return 0

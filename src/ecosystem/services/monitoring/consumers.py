@@ -1,0 +1,23 @@
+"""The door for events: deeds for the audit trail, faults for incidents."""
+
+from ecosystem.contracts.recovery import FaultCleared, FaultObserved, HelpNeeded, RepairRecorded
+from ecosystem.kernel.audit.event import AuditRecorded
+from ecosystem.kernel.messaging.consumer import Consumer
+from ecosystem.services.monitoring.auditing.service import CONSUMER, AuditService
+from ecosystem.services.monitoring.incidents.service import IncidentService
+
+
+def consumers(audit: AuditService, incidents: IncidentService) -> tuple[Consumer, ...]:
+    return (
+        # The log has the deed already: the trail may follow in bulk.
+        Consumer(CONSUMER, {AuditRecorded: audit.append}, at_once=False),
+        Consumer(
+            "monitoring-incidents",
+            {
+                FaultObserved: incidents.observed,
+                RepairRecorded: incidents.repaired,
+                FaultCleared: incidents.cleared,
+                HelpNeeded: incidents.help_needed,
+            },
+        ),
+    )

@@ -1,0 +1,225 @@
+"""An incident as a value, and the rules: how urgent, who answers by when, what joins, when a page is due."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from ecosystem.contracts.monitoring import IncidentState, Priority
+from ecosystem.contracts.recovery import FaultObserved
+from ecosystem.kernel.errors import Severity
+from ecosystem.services.monitoring.errors import IncidentUnknown
+
+_WITHIN = {Priority.P1: timedelta(minutes=5), Priority.P2: timedelta(minutes=15), Priority.P3: timedelta(hours=1)}
+_OF_SEVERITY = {
+    Severity.CRITICAL: Priority.P1, Severity.HIGH: Priority.P2, Severity.MEDIUM: Priority.P3, Severity.LOW: Priority.P4,
+}  # fmt: skip
+_SATURDAY = 5
+_DIGITS_MAX = 18
+LINKED_MAX = 20
+"""Traces and processes that one incident names; further ones are only counted with its faults."""
+SAID_LENGTH_MAX = 500
+TIMELINE_MAX = 300
+"""Lines of a timeline after which only what people must know is added."""
+
+
+class What(StrEnum):
+    """What a line of a timeline is about."""
+
+    OPENED = "opened"
+    JOINED = "joined"
+    REOPENED = "reopened"
+    ESCALATED = "escalated"
+    UNANSWERED = "unanswered"
+    REPAIR = "repair"
+    CLEARED = "cleared"
+    HELP_NEEDED = "help_needed"
+    PAGED = "paged"
+    ACKNOWLEDGED = "acknowledged"
+    CLOSED = "closed"
+
+
+MANY = frozenset({What.JOINED, What.REPAIR, What.CLEARED, What.REOPENED, What.UNANSWERED})
+"""Lines of which a flapping part makes as many as it likes."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a timeline. `by` is the id of who acted, `said` a plain sentence."""
+
+    at: datetime
+    what: What
+    said: str
+    by: str | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Episode:
+    episode_id: UUID
+    incident_id: UUID
+    began_at: datetime
+    cleared_at: datetime | None = None
+    by_itself: bool | None = None
+    repair_seconds: float | None = None
+    paged_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Incident:
+    """`faults` counts what was observed, `episodes` how often it began; `number` is 0 until it is kept.
+
+    `faulty_since` is when this service heard of the present trouble: what it heard of late may be over already, and
+    pages nobody before it had its time to say so.
+    """
+
+    incident_id: UUID
+    number: int
+    state: IncidentState
+    priority: Priority
+    fault: str
+    component: str
+    cause: str
+    runbook: str | None
+    episode_id: UUID
+    opened_at: datetime
+    faulty_since: datetime
+    seen_at: datetime
+    respond_by: datetime
+    faults: int = 1
+    episodes: int = 1
+    instances: tuple[str, ...] = ()
+    companies: tuple[UUID, ...] = ()
+    trace_ids: tuple[str, ...] = ()
+    help_needed: bool = False
+    paged_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    closed_at: datetime | None = None
+    closed_by: str | None = None
+    closed_reason: str | None = None
+
+    @property
+    def title(self) -> str:
+        return f"{self.component}: {self.fault.replace('_', ' ')}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state != IncidentState.CLOSED
+
+    def seen_by(self, company_id: UUID | None) -> "Incident":
+        """What a company may know of an incident that affects it: nothing of other companies, processes or people."""
+        if company_id is None:
+            return self
+        return replace(
+            self, companies=(company_id,), instances=(), trace_ids=(), acknowledged_by=None, closed_by=None,
+            closed_reason=None, runbook=None,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Responding:
+    """The zone of business days."""
+
+    zone: ZoneInfo
+
+    def by(self, priority: Priority, now: datetime) -> datetime:
+        """When somebody must have answered: 5 min, 15 min, 1 h, or the end of the next business day."""
+        within = _WITHIN.get(priority)
+        if within is not None:
+            return now + within
+        day = now.astimezone(self.zone).date() + timedelta(days=1)
+        while day.weekday() >= _SATURDAY:
+            day += timedelta(days=1)
+        return datetime.combine(day + timedelta(days=1), time(0), self.zone).astimezone(now.tzinfo)
+
+
+def which(incident: str) -> UUID | int:
+    """An id or a number, as people name an incident. Raises IncidentUnknown for what can be neither."""
+    if incident.isascii() and incident.isdigit() and len(incident) <= _DIGITS_MAX:
+        return int(incident)
+    try:
+        return UUID(incident)
+    except ValueError:
+        raise IncidentUnknown from None
+
+
+def priority_of(severity: Severity) -> Priority:
+    return _OF_SEVERITY[severity]
+
+
+def one_higher(priority: Priority) -> Priority:
+    return Priority(f"P{max(1, int(priority[1]) - 1)}")
+
+
+def tidy(words: str, length_max: int = SAID_LENGTH_MAX) -> str:
+    """Text of others as one line: no control, format or bidirectional characters, at most `length_max` long."""
+    clean = " ".join("".join(sign if sign.isprintable() else " " for sign in words).split())
+    return clean if len(clean) <= length_max else f"{clean[: length_max - 1]}…"
+
+
+def begun(
+    fault: FaultObserved, companies: Iterable[UUID], incident_id: UUID, now: datetime, responding: Responding
+) -> Incident:  # fmt: skip
+    """A new incident of this fault, of which was heard `now`."""
+    priority, at = priority_of(fault.severity), min(fault.observed_at, now)
+    return Incident(
+        incident_id=incident_id, number=0, state=IncidentState.OPEN, priority=priority, fault=fault.fault.value,
+        component=tidy(fault.component, 100), cause=tidy(fault.cause),
+        runbook=tidy(fault.runbook, 100) if fault.runbook else None, episode_id=fault.episode_id, opened_at=at,
+        faulty_since=now, seen_at=at, respond_by=responding.by(priority, now),
+        instances=_linked((), fault.instance), companies=tuple(dict.fromkeys(companies)),
+        trace_ids=_linked((), fault.trace_id),
+    )  # fmt: skip
+
+
+def joined(incident: Incident, fault: FaultObserved, companies: Iterable[UUID], *, new_episode: bool) -> Incident:
+    """The same trouble once more: counted, and what is new in it is linked."""
+    return replace(
+        incident, faults=incident.faults + 1, episodes=incident.episodes + new_episode,
+        seen_at=max(incident.seen_at, fault.observed_at), episode_id=fault.episode_id,
+        instances=_linked(incident.instances, fault.instance),
+        companies=tuple(dict.fromkeys((*incident.companies, *companies))),
+        trace_ids=_linked(incident.trace_ids, fault.trace_id), cause=tidy(fault.cause),
+    )  # fmt: skip
+
+
+def reopened(incident: Incident, now: datetime, responding: Responding) -> Incident:
+    """It came back: open, nobody has answered for the present trouble, and a page of it is a new one."""
+    return replace(
+        incident, state=IncidentState.OPEN, faulty_since=now, respond_by=responding.by(incident.priority, now),
+        closed_at=None, closed_by=None, closed_reason=None, acknowledged_at=None, acknowledged_by=None,
+        paged_at=None, help_needed=False,
+    )  # fmt: skip
+
+
+def raised(incident: Incident, priority: Priority, now: datetime, responding: Responding) -> Incident:
+    """At a higher priority, with its shorter time to answer from now on."""
+    return replace(incident, priority=priority, respond_by=responding.by(priority, now))
+
+
+def acknowledged(incident: Incident, by: str, now: datetime) -> Incident:
+    return replace(incident, state=IncidentState.ACKNOWLEDGED, acknowledged_at=now, acknowledged_by=by)
+
+
+def closed(incident: Incident, now: datetime, by: str | None, reason: str) -> Incident:
+    return replace(
+        incident, state=IncidentState.CLOSED, closed_at=now, closed_by=by, closed_reason=reason, paged_at=None
+    )
+
+
+def page_due(incident: Incident, now: datetime, page_after: timedelta) -> bool:
+    """Whether a person must be called: help was asked for, or a P1 or P2 has not healed itself in its time."""
+    if incident.state != IncidentState.OPEN or incident.paged_at is not None:
+        return False
+    urgent = incident.priority in (Priority.P1, Priority.P2)
+    return incident.help_needed or (urgent and now >= incident.faulty_since + page_after)
+
+
+def _linked(known: tuple[str, ...], another: str | None) -> tuple[str, ...]:
+    if not another or another in known or len(known) >= LINKED_MAX:
+        return known
+    return (*known, tidy(another, 100))

@@ -1,0 +1,86 @@
+"""Incidents as people read them: listings, one with its story, and the public status."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from ecosystem.contracts.monitoring import IncidentState, Priority
+from ecosystem.kernel.clock import Clock
+from ecosystem.kernel.db.database import Database
+from ecosystem.kernel.db.errors import UnitOfWorkTooLong
+from ecosystem.kernel.errors import Unavailable
+from ecosystem.services.monitoring.errors import IncidentUnknown
+from ecosystem.services.monitoring.incidents.model import Episode, Incident, Line
+from ecosystem.services.monitoring.incidents.repository import Incidents
+from ecosystem.services.monitoring.incidents.status import Status, absent, status_of
+
+_ASK_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Story:
+    """One incident with all that is recorded of it. A company is told the incident alone."""
+
+    incident: Incident
+    episodes: Sequence[Episode] = ()
+    timeline: Sequence[Line] = ()
+
+
+class IncidentReading:
+    """`company_id` None asks for all incidents of the platform, a company for those that affect it."""
+
+    def __init__(self, database: Database, incidents: Incidents, clock: Clock, status_seconds: float) -> None:
+        self._database, self._incidents, self._clock = database, incidents, clock
+        self._status_seconds = status_seconds
+        self._status: tuple[float, Status] | None = None
+        self._asking = asyncio.Lock()
+
+    async def page(
+        self, company_id: UUID | None, *, state: IncidentState | None = None, priority: Priority | None = None,
+        unfinished: bool = False, before: int | None = None, limit: int = 50,
+    ) -> list[Incident]:  # fmt: skip
+        """Newest first, before number `before`."""
+        found = await self._database.read(
+            lambda: self._incidents.page(
+                everything=company_id is None, state=state, priority=priority, unfinished=unfinished, before=before,
+                limit=limit,
+            )
+        )  # fmt: skip
+        return [incident.seen_by(company_id) for incident in found]
+
+    async def story(self, company_id: UUID | None, incident: UUID | int) -> Story:
+        """By id or number. Raises IncidentUnknown: also for one that does not affect the company."""
+
+        async def work() -> Story:
+            found = await self._incidents.seen(incident, everything=company_id is None)
+            if found is None:
+                raise IncidentUnknown
+            if company_id is not None:
+                return Story(found.seen_by(company_id))
+            episodes = await self._incidents.episodes(found.incident_id)
+            return Story(found, episodes, await self._incidents.timeline(found.incident_id))
+
+        return await self._database.read(work)
+
+    async def open_by_priority(self) -> dict[str, int]:
+        """How many incidents are not closed, by priority."""
+        found = await self._database.read(self._incidents.open_by_priority)
+        return {one.value: sum(1 for priority, _, _ in found if priority == one) for one in Priority}
+
+    async def status(self) -> Status:
+        """What everybody may know, asked for at most once in `status_seconds`."""
+        async with self._asking:
+            now = self._clock.monotonic()
+            if self._status is not None and now < self._status[0] + self._status_seconds:
+                return self._status[1]
+            self._status = (now, await self._ask(self._clock.now()))
+            return self._status[1]
+
+    async def _ask(self, now: datetime) -> Status:
+        try:
+            async with asyncio.timeout(_ASK_SECONDS):
+                return status_of(await self._database.read(self._incidents.open_by_priority), now)
+        except (Unavailable, UnitOfWorkTooLong, TimeoutError):
+            return absent(now)

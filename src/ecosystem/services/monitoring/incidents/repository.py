@@ -1,0 +1,202 @@
+"""All SQL of incidents. Every method runs inside `database.run` or `read`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from ecosystem.contracts.monitoring import IncidentState, Priority
+from ecosystem.kernel.db.database import Database
+from ecosystem.kernel.db.raw import driver
+from ecosystem.services.monitoring.incidents.model import MANY, TIMELINE_MAX, Episode, Incident, Line, What
+
+_COLUMNS = (
+    "incident_id", "state", "priority", "fault", "component", "cause", "runbook", "episode_id", "faults", "episodes",
+    "instances", "companies", "trace_ids", "opened_at", "faulty_since", "seen_at", "respond_by", "help_needed",
+    "paged_at", "acknowledged_at", "acknowledged_by", "closed_at", "closed_by", "closed_reason",
+)  # fmt: skip
+_SELECT = f"select number, {', '.join(_COLUMNS)} from incidents"  # noqa: S608 columns of this module
+_INSERT = (
+    f"insert into incidents ({', '.join(_COLUMNS)})"  # noqa: S608
+    f" values ({', '.join(f'%({name})s' for name in _COLUMNS)}) returning number"
+)
+_UPDATE = (
+    f"update incidents set {', '.join(f'{name} = %({name})s' for name in _COLUMNS[1:])}"  # noqa: S608
+    " where incident_id = %(incident_id)s"
+)
+_OF_FAULT = f"""
+{_SELECT} where component = %(component)s and fault = %(fault)s and (state <> 'closed' or closed_at >= %(since)s)
+ order by state = 'closed', closed_at desc nulls first limit 1
+"""
+# What is asked for by a company is seen through its own rows of `affected`: the fence stands there.
+_SEEN = "(%(everything)s or incident_id in (select a.incident_id from affected a))"
+_PAGE = f"""
+{_SELECT} where {_SEEN} and (%(state)s::text is null or state = %(state)s)
+  and (%(unfinished)s is false or state <> 'closed') and (%(priority)s::text is null or priority = %(priority)s)
+  and (%(before)s::bigint is null or number < %(before)s) order by number desc limit %(limit)s
+"""
+_DUE = f"""
+{_SELECT} where state = 'open' and (respond_by <= %(now)s
+  or (paged_at is null and (help_needed or (priority in ('P1', 'P2') and faulty_since <= %(page_before)s))))
+ order by number limit 100
+"""
+_LINE = """
+insert into timeline (incident_id, number, at, what, by, said, detail)
+select %(incident_id)s, coalesce(max(number), 0) + 1, %(at)s, %(what)s, %(by)s, %(said)s, %(detail)s::jsonb
+  from timeline where incident_id = %(incident_id)s
+having coalesce(max(number), 0) < %(max)s
+"""
+
+
+class Incidents:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def lock(self) -> None:
+        """From here to the end of the unit of work nobody else changes an incident; see ADR 189."""
+        await self._execute("select pg_advisory_xact_lock(hashtext('eco.incidents'), 0)")
+
+    async def add(self, incident: Incident) -> int:
+        """The number that it got."""
+        rows = await self._rows(_INSERT, _values(incident))
+        return int(rows[0]["number"])
+
+    async def keep(self, incident: Incident) -> None:
+        await self._execute(_UPDATE, _values(incident))
+
+    async def find(self, incident_id: UUID) -> Incident | None:
+        return _first(await self._rows(f"{_SELECT} where incident_id = %s", (incident_id,)))
+
+    async def seen(self, incident: UUID | int, *, everything: bool) -> Incident | None:
+        """By id or number, if it may be seen: all of them, or those that affect the company of the context."""
+        column = "number" if isinstance(incident, int) else "incident_id"
+        return _first(
+            await self._rows(f"{_SELECT} where {column} = %(it)s and {_SEEN}",
+                             {"it": incident, "everything": everything})
+        )  # fmt: skip
+
+    async def of_fault(self, component: str, fault: str, since: datetime) -> Incident | None:
+        """The one that is open, or the last one that was closed at or after `since`."""
+        return _first(await self._rows(_OF_FAULT, {"component": component, "fault": fault, "since": since}))
+
+    async def page(
+        self, *, everything: bool, state: IncidentState | None, priority: Priority | None, unfinished: bool,
+        before: int | None, limit: int,
+    ) -> list[Incident]:  # fmt: skip
+        """Newest first, before number `before`."""
+        about = {
+            "everything": everything, "state": state.value if state else None, "unfinished": unfinished,
+            "priority": priority.value if priority else None, "before": before, "limit": limit,
+        }  # fmt: skip
+        return [_incident(row) for row in await self._rows(_PAGE, about)]
+
+    async def due(self, now: datetime, page_before: datetime) -> list[Incident]:
+        """Those whose page or answer may be due, oldest first."""
+        return [_incident(row) for row in await self._rows(_DUE, {"now": now, "page_before": page_before})]
+
+    async def open_by_priority(self) -> list[tuple[str, str, datetime]]:
+        """(priority, component, faulty since) of each incident that is not closed."""
+        rows = await self._rows("select priority, component, faulty_since from incidents where state <> 'closed'")
+        return [(row["priority"], row["component"], row["faulty_since"]) for row in rows]
+
+    async def episode(self, episode_id: UUID) -> Episode | None:
+        rows = await self._rows("select * from episodes where episode_id = %s", (episode_id,))
+        return Episode(**rows[0]) if rows else None
+
+    async def keep_episode(self, episode: Episode) -> None:
+        await self._execute(
+            "insert into episodes (episode_id, incident_id, began_at, cleared_at, by_itself, repair_seconds, paged_at)"
+            " values (%(episode_id)s, %(incident_id)s, %(began_at)s, %(cleared_at)s, %(by_itself)s,"
+            " %(repair_seconds)s, %(paged_at)s) on conflict (episode_id) do update set"
+            " cleared_at = excluded.cleared_at, by_itself = excluded.by_itself,"
+            " repair_seconds = excluded.repair_seconds, paged_at = excluded.paged_at",
+            vars(episode),
+        )
+
+    async def episodes(self, incident_id: UUID, *, only_open: bool = False) -> list[Episode]:
+        """In the order of their beginning; at most 200."""
+        rows = await self._rows(
+            "select * from episodes where incident_id = %s and (cleared_at is null or not %s)"
+            " order by began_at, episode_id limit 200", (incident_id, only_open),
+        )  # fmt: skip
+        return [Episode(**row) for row in rows]
+
+    async def mark_paged(self, incident_id: UUID, now: datetime) -> None:
+        await self._execute(
+            "update episodes set paged_at = %s where incident_id = %s and cleared_at is null and paged_at is null",
+            (now, incident_id),
+        )
+
+    async def end_episodes(self, incident_id: UUID, now: datetime) -> None:
+        await self._execute(
+            "update episodes set cleared_at = %s, by_itself = false where incident_id = %s and cleared_at is null",
+            (now, incident_id),
+        )
+
+    async def tell(self, incident_id: UUID, line: Line) -> None:
+        """Add a line to the timeline; of what can come without end only while the timeline is short."""
+        most = TIMELINE_MAX if line.what in MANY else 2**31 - 2
+        await self._execute(
+            _LINE,
+            {
+                "incident_id": incident_id, "at": line.at, "what": line.what.value, "by": line.by, "said": line.said,
+                "detail": Jsonb(line.detail), "max": most,
+            },
+        )  # fmt: skip
+
+    async def timeline(self, incident_id: UUID) -> list[Line]:
+        rows = await self._rows(
+            "select at, what, said, by, detail from timeline where incident_id = %s order by number", (incident_id,)
+        )
+        return [Line(row["at"], What(row["what"]), row["said"], row["by"], row["detail"]) for row in rows]
+
+    async def affect(self, incident_id: UUID, companies: Sequence[UUID]) -> None:
+        """Let these companies see the incident."""
+        for company_id in companies:
+            async with self._database.as_company(company_id):
+                await self._execute(
+                    "insert into affected (company_id, incident_id) values (%s, %s) on conflict do nothing",
+                    (company_id, incident_id),
+                )
+
+    async def written(self, incident_id: UUID) -> dict[str, Any] | None:
+        """What a person has written into the post-mortem: `written`, `written_by`, `written_at`."""
+        rows = await self._rows(
+            "select written, written_by, written_at from postmortems where incident_id = %s", (incident_id,)
+        )
+        return rows[0] if rows else None
+
+    async def write(self, incident_id: UUID, written: dict[str, Any], by: str, now: datetime) -> None:
+        await self._execute(
+            "insert into postmortems (incident_id, written, written_by, written_at) values (%s, %s, %s, %s)"
+            " on conflict (incident_id) do update set written = excluded.written, written_by = excluded.written_by,"
+            " written_at = excluded.written_at",
+            (incident_id, Jsonb(written), by, now),
+        )
+
+    async def _execute(self, statement: str, values: Any = None) -> None:
+        await (await driver(self._database)).execute(statement, values)
+
+    async def _rows(self, statement: str, values: Any = None) -> list[dict[str, Any]]:
+        connection = await driver(self._database)
+        async with connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(statement, values)
+            return await cursor.fetchall()
+
+
+def _values(incident: Incident) -> dict[str, Any]:
+    raw = {name: getattr(incident, name) for name in _COLUMNS}
+    lists = {name: list(raw[name]) for name in ("instances", "companies", "trace_ids")}
+    return {**raw, **lists, "state": incident.state.value, "priority": incident.priority.value}
+
+
+def _incident(row: dict[str, Any]) -> Incident:
+    lists = {name: tuple(row[name]) for name in ("instances", "companies", "trace_ids")}
+    return Incident(**{**row, **lists, "state": IncidentState(row["state"]), "priority": Priority(row["priority"])})
+
+
+def _first(rows: list[dict[str, Any]]) -> Incident | None:
+    return _incident(rows[0]) if rows else None

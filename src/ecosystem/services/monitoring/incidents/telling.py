@@ -1,0 +1,65 @@
+"""An incident in plain sentences, in the order of time: for agents, post-mortems and tickets."""
+
+from datetime import datetime
+
+from ecosystem.services.monitoring.incidents.model import Incident, What
+from ecosystem.services.monitoring.incidents.reading import Story
+
+
+def moment(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def summary(incident: Incident) -> list[str]:
+    """What, since when, how often, whom it touched, how it ended."""
+    told = [
+        f"Incident {incident.number} ({incident.priority.value}): {incident.title}. Cause: {incident.cause}.",
+        f"It began at {moment(incident.opened_at)}; the fault was seen {_times(incident.faults)}"
+        f" in {_count(incident.episodes, 'episode')}.",
+    ]
+    if incident.instances:
+        told.append(f"Processes: {', '.join(incident.instances)}.")
+    told.append(
+        f"It affects {_count(len(incident.companies), 'company', 'companies')}."
+        if incident.companies
+        else "No company alone is affected."
+    )
+    told.append(_end(incident))
+    return told
+
+
+def sentences(story: Story) -> tuple[str, ...]:
+    """The summary, then one sentence for each line of the timeline."""
+    return (*summary(story.incident), *(f"{moment(line.at)}: {line.said}" for line in story.timeline))
+
+
+def impact_seconds(incident: Incident) -> float | None:
+    """From its beginning to its end; None while it goes on."""
+    return None if incident.closed_at is None else (incident.closed_at - incident.opened_at).total_seconds()
+
+
+def actions(story: Story) -> list[str]:
+    """What was done: repairs, and what people did."""
+    done = (What.REPAIR, What.ACKNOWLEDGED, What.PAGED, What.CLOSED)
+    return [
+        f"{moment(line.at)}: {line.said}" + (f" ({line.by})" if line.by else "")
+        for line in story.timeline
+        if line.what in done
+    ]
+
+
+def _end(incident: Incident) -> str:
+    if incident.closed_at is not None:
+        how = f"closed by {incident.closed_by}" if incident.closed_by else "over by itself"
+        return f"It was {how} at {moment(incident.closed_at)}, {impact_seconds(incident):.0f} s after it began."
+    if incident.acknowledged_at is not None:
+        return f"{incident.acknowledged_by or 'Somebody'} looks at it since {moment(incident.acknowledged_at)}."
+    return f"It goes on; an answer is due by {moment(incident.respond_by)}."
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def _count(count: int, one: str, many: str | None = None) -> str:
+    return f"{count} {one if count == 1 else many or f'{one}s'}"

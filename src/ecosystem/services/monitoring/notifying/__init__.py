@@ -1,0 +1,1 @@
+"""What is sent to people: channels, templates, quiet hours, the outbox, and delivery through Apprise."""

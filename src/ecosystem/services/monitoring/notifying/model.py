@@ -1,0 +1,123 @@
+"""Channels, quiet hours, and when a message is tried again."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
+URL_CHARACTERS_MAX = 2000
+_HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
+_WAITS_SECONDS = (1, 2, 4, 8, 16, 30, 60, 120, 300)
+
+
+class State(StrEnum):
+    """`waiting` to be sent (again), `sending` under a lease; then `sent`, or `failed` for good."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class QuietHours:
+    """From `begins` until before `ends`, by the clock on the wall; over midnight where it ends before it begins."""
+
+    begins: time
+    ends: time
+
+    @classmethod
+    def read(cls, text: str) -> "QuietHours":
+        """`22:00-07:00`. Raises ValueError."""
+        found = _HOURS.fullmatch(text)
+        if found is None or found[1] + found[2] == found[3] + found[4]:
+            raise ValueError("quiet hours are two times of day that differ, such as 22:00-07:00")
+        return cls(time(int(found[1]), int(found[2])), time(int(found[3]), int(found[4])))
+
+    def __str__(self) -> str:
+        return f"{self.begins:%H:%M}-{self.ends:%H:%M}"
+
+    def end_after(self, moment: datetime, zone: ZoneInfo) -> datetime | None:
+        """When the quiet that `moment` falls into is over (UTC), or None where it falls into none."""
+        local = moment.astimezone(zone)
+        for day in (local.date() - timedelta(days=1), local.date()):
+            begins = _at(day, self.begins, zone)
+            ends = _at(day if self.begins < self.ends else day + timedelta(days=1), self.ends, zone)
+            if begins <= moment < ends:
+                return ends
+        return None
+
+
+def _at(day: date, clock: time, zone: ZoneInfo) -> datetime:
+    """In UTC. A time that a change of the clocks leaves out is as much later as they were moved."""
+    return datetime.combine(day, clock, zone).astimezone(UTC)
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Where messages go. Its address is a secret; `service` is only the kind of it (`mailto`, `slack`)."""
+
+    channel_id: UUID
+    name: str
+    service: str
+    sealed_url: bytes
+    person_id: UUID | None
+    time_zone: str
+    quiet: str | None
+    created_at: datetime
+
+    def due(self, now: datetime, *, urgent: bool) -> datetime:
+        """When a message may go out: what is not urgent waits for the end of the quiet hours."""
+        if urgent or self.quiet is None:
+            return now
+        return QuietHours.read(self.quiet).end_after(now, ZoneInfo(self.time_zone)) or now
+
+
+@dataclass(frozen=True)
+class Notification:
+    """One message to one channel, as the outbox keeps it. Its text stands sealed beside it."""
+
+    notification_id: UUID
+    channel_id: UUID
+    channel: str
+    template: str
+    urgent: bool
+    state: State
+    attempts: int
+    repeats: int
+    problem: str | None
+    created_at: datetime
+    due_at: datetime
+    sent_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Text:
+    """What a person reads. `title` is one line."""
+
+    title: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of one attempt. `problem` is a coded word; `final`: trying again is in vain."""
+
+    sent: bool
+    problem: str | None = None
+    final: bool = False
+
+
+def wait_after(attempts: int, jitter: float) -> timedelta:
+    """Before the next attempt, when `attempts` have failed. `jitter` from 0 to 1 spreads it over half of its length."""
+    seconds = _WAITS_SECONDS[min(max(attempts, 1), len(_WAITS_SECONDS)) - 1]
+    return timedelta(seconds=seconds * (0.75 + jitter / 2))
+
+
+def scheme_of(url: str) -> str:
+    """`mailto` of `mailto://…`, in lower case; empty where there is none."""
+    scheme, separator, _ = url.partition("://")
+    return scheme.lower() if separator and re.fullmatch(r"[a-zA-Z][a-zA-Z0-9+.-]{0,39}", scheme) else ""

@@ -1,0 +1,105 @@
+"""monitoring-service on a database of its own; what it sends goes to servers of the test."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from ecosystem.contracts.index import AGENTS, EVENTS
+from ecosystem.kernel.clock import SystemClock
+from ecosystem.kernel.http.principal import Principal
+from ecosystem.kernel.runtime.contracts import ContractIndex
+from ecosystem.kernel.testing.harness import KernelHarness, ServiceHarness
+from ecosystem.services.monitoring.app import build
+from tests.kernel.db.fixtures import Platform
+from tests.support.poll import eventually
+from tests.support.providers import MailBox, WebHook, a_mail_server, a_webhook
+
+ZURICH, GENEVA = UUID(int=0xA1), UUID(int=0xB2)
+SCOPES = frozenset({"oncall:read", "oncall:write", "notifications:read", "notifications:write"})
+SETTINGS = {
+    "private_networks": "127.0.0.0/8", "edge_url": "https://edge.test", "look_seconds": 0.5, "delivery_seconds": 6,
+}  # fmt: skip
+
+
+class MovedClock(SystemClock):
+    """The real time, and as much more as a test says."""
+
+    def __init__(self) -> None:
+        self.ahead_seconds = 0.0
+
+    def now(self) -> datetime:
+
+        return super().now() + timedelta(seconds=self.ahead_seconds)
+
+    def advance(self, seconds: float) -> None:
+        self.ahead_seconds += seconds
+
+
+class Monitoring:
+    """The service with its delivery at work, as a test speaks to it."""
+
+    def __init__(self, harness: KernelHarness, service: ServiceHarness, clock: MovedClock) -> None:
+        self.harness, self.service, self.clock = harness, service, clock
+
+    def client(self, company_id: UUID | None = ZURICH, scopes: frozenset[str] = SCOPES) -> httpx.AsyncClient:
+        return self.service.client(Principal("client-1", company_id, scopes))
+
+    async def add(self, name: str, url: str, company_id: UUID | None = ZURICH, **more: Any) -> dict[str, Any]:
+        answer = await self.client(company_id).post(
+            "/v1/notifications/channels", json={"name": name, "url": url, **more}
+        )
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    async def ended(self, notification_id: str, company_id: UUID | None = ZURICH, within_seconds: float = 30) -> Any:
+        client = self.client(company_id)
+
+        async def look() -> Any:
+            found = (await client.get(f"/v1/notifications/{notification_id}")).json()
+            return found if found["state"] in ("sent", "failed") else None
+
+        return await eventually(look, within_seconds=within_seconds)
+
+    async def climb(self) -> None:
+        await self.service.job("climb-pages")
+
+    def audited(self) -> list[str]:
+        return [data["action"] for _, _, _, data in self.harness.events("audit_recorded")]
+
+
+@pytest.fixture
+def hook() -> Iterator[WebHook]:
+    with a_webhook() as hook:
+        yield hook
+
+
+@pytest.fixture
+def box() -> Iterator[MailBox]:
+    with a_mail_server() as box:
+        yield box
+
+
+@pytest.fixture
+async def kernel_harness(platform: Platform, tmp_path: Path) -> AsyncIterator[tuple[KernelHarness, MovedClock]]:
+    clock = MovedClock()
+    async with KernelHarness(
+        platform, tmp_path, ContractIndex(AGENTS, EVENTS), overrides={"monitoring": SETTINGS}, clock=clock
+    ) as harness:
+        yield harness, clock
+
+
+@pytest.fixture
+async def monitoring(kernel_harness: tuple[KernelHarness, MovedClock]) -> AsyncIterator[Monitoring]:
+    harness, clock = kernel_harness
+    service = await harness.service(build, "monitoring-service", "monitoring")
+    stop = asyncio.Event()
+    works = [asyncio.ensure_future(run(stop)) for run in service.service.background]
+    yield Monitoring(harness, service, clock)
+    stop.set()
+    await asyncio.gather(*works)

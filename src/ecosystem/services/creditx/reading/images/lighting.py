@@ -1,0 +1,56 @@
+"""The light on a photograph taken out: paper as bright everywhere, print as dark. Scans stay as they are."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecosystem.services.creditx.reading.images.recognition import Corners, Pixels
+
+_PAPER_SIDE_PIXELS = 256
+"""Long side of the copy on which the paper's brightness is found: print is narrower than what is spread there."""
+_SPREAD_PIXELS, _MEDIAN_PIXELS, _BLUR_PIXELS = 7, 9, 3.0
+_PAPER, _INK = 235, 35
+"""What paper and print become, of 255."""
+_DARKEST = 8
+"""Darker than this nothing is brightened further: there is only noise."""
+_GAIN_MAX = 3.0
+_INK_PERCENT = 1.0
+_EVEN, _GAIN_MIN = 0.85, 1.3
+"""A page is left alone where its dark parts have this share of the light of its bright ones and print is dark enough."""
+
+
+def evened(pixels: Pixels, outline: Corners | None) -> Pixels:
+    """The page in even light; the same array where it lies in such light already.
+
+    `outline`: the sheet's corners, where they are known; what lies around it does not say how dark its print is.
+    """
+    height, width = pixels.shape[:2]
+    scale = _PAPER_SIDE_PIXELS / max(height, width)
+    small = np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+    paper = cv2.dilate(small, np.ones((_SPREAD_PIXELS, _SPREAD_PIXELS), np.uint8))
+    paper = cv2.GaussianBlur(cv2.medianBlur(paper, _MEDIAN_PIXELS), (0, 0), _BLUR_PIXELS)
+    paper = np.maximum(np.asarray(paper, np.uint8), _DARKEST)
+    gain = _gain(pixels, paper, outline)
+    dark, bright = np.percentile(paper.max(axis=2), (10, 90))
+    if dark >= _EVEN * bright and gain < _GAIN_MIN:
+        return pixels
+    even = cv2.divide(pixels, cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR), scale=_PAPER)
+    if gain > 1:
+        even = cv2.convertScaleAbs(np.maximum(even, _PAPER - int(_PAPER / gain)), alpha=gain, beta=_PAPER * (1 - gain))
+    return np.asarray(even, np.uint8)
+
+
+def _gain(pixels: Pixels, paper: NDArray[np.uint8], outline: Corners | None) -> float:
+    """What makes the darkest print as dark as it should be, looked at where one pixel of four rows and columns lies."""
+    height, width = pixels.shape[:2]
+    size = max(1, width // 4), max(1, height // 4)
+    quarter = cv2.divide(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), cv2.resize(paper, size), scale=_PAPER)
+    dark = np.asarray(quarter, np.uint8).min(axis=2)
+    if outline is not None:
+        sheet = np.zeros(dark.shape, np.uint8)
+        cv2.fillConvexPoly(sheet, np.rint(outline / 4).astype(np.int32), 1)
+        # The edge of the sheet is no print.
+        sheet = cv2.erode(sheet, np.ones((25, 25), np.uint8))
+        dark = dark[sheet > 0] if sheet.any() else dark
+    ink = float(np.percentile(dark, _INK_PERCENT))
+    return min(_GAIN_MAX, (_PAPER - _INK) / max(_PAPER - ink, 1.0))

@@ -78,6 +78,7 @@ def shown(delivery: Delivery) -> npt.NDArray[np.uint8]:
     [
         (Quality.SCAN_300, Container.PNG), (Quality.SCAN_200, Container.TIFF), (Quality.SCAN_200, Container.PDF),
         (Quality.PHOTO, Container.JPEG), (Quality.FAX, Container.TIFF), (Quality.FAX, Container.PDF),
+        (Quality.PHOTO_HARD, Container.JPEG),
     ],
 )  # fmt: skip
 def test_box_follows_what_was_done_to_the_page(quality: Quality, container: Container, rotated: int) -> None:

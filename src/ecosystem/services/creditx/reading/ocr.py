@@ -46,8 +46,8 @@ _SMALL_SHEET, _AROUND_PIXELS = 0.7, 16
 _PROBED_LINES, _PROBE_CONFIDENCE = 6, 0.9
 _Lines = Sequence[tuple[Corners, Sequence[Letter]]]
 _Reader = Callable[[Pixels, Corners | None], tuple[str, int, _Lines]]
-"""From the pixels of a page, and its sheet's corners where they are seen, to the engine's name, how far the page must be
-turned clockwise, and its lines."""
+"""From the pixels of a page, and its sheet's corners where they are seen, to the engine's name, how far the page must
+be turned clockwise, and its lines."""
 _readers: dict[str, _Reader] = {}
 
 

@@ -14,11 +14,12 @@ _PAPER, _INK = 235, 35
 _DARKEST = 8
 """Darker than this nothing is brightened further: there is only noise."""
 _GAIN_MAX = 3.0
-_APART_PIXELS, _INNER = 4, 0.94
+_APART_PIXELS, _NEAR_PIXELS = 4, 9
+_LEVEL_MIN, _LEVEL_SHARE_MIN = 0.85, 0.05
 _INK_PERCENT = 0.1
 """On a page of few lines no more than this is print."""
 _EVEN, _GAIN_MIN = 0.85, 1.3
-"""A page is left alone where its dark parts have this share of the light of its bright ones and print is dark enough."""
+"""A page is left alone where its dark parts have this share of the light of its bright ones and print is dark."""
 
 
 def evened(pixels: Pixels, outline: Corners | None) -> Pixels:
@@ -47,11 +48,14 @@ def _gain(pixels: Pixels, paper: NDArray[np.uint8], outline: Corners | None) -> 
     some = np.ascontiguousarray(pixels[::_APART_PIXELS, ::_APART_PIXELS])
     height, width = some.shape[:2]
     dark = np.asarray(cv2.divide(some, cv2.resize(paper, (width, height)), scale=_PAPER), np.uint8).min(axis=2)
+    # At the edge of a shadow, or of the sheet, what is dark is no print.
+    brightest, near = paper.max(axis=2), np.ones((_NEAR_PIXELS, _NEAR_PIXELS), np.uint8)
+    level = cv2.erode(brightest, near) >= _LEVEL_MIN * cv2.dilate(brightest, near).astype(np.float32)
+    where = cv2.resize(level.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
     if outline is not None:
         sheet = np.zeros(dark.shape, np.uint8)
-        # The edge of the sheet is no print.
-        middle = outline.mean(axis=0)
-        cv2.fillConvexPoly(sheet, np.rint((middle + (outline - middle) * _INNER) / _APART_PIXELS).astype(np.int32), 1)
-        dark = dark[sheet > 0] if sheet.any() else dark
+        cv2.fillConvexPoly(sheet, np.rint(outline / _APART_PIXELS).astype(np.int32), 1)
+        where &= sheet
+    dark = dark[where > 0] if where.mean() > _LEVEL_SHARE_MIN else dark
     ink = float(np.percentile(dark, _INK_PERCENT))
     return min(_GAIN_MAX, (_PAPER - _INK) / max(_PAPER - ink, 1.0))

@@ -18,7 +18,8 @@ _FILLED_MIN = 0.93
 """Share of the four corners' area that the found shape fills."""
 _SEEN_MIN, _STEP_MIN = 0.8, 0.06
 """An edge is seen where 8 of 10 points of it part light from dark by 6 % of the brighter side."""
-_POINTS, _BESIDE_PIXELS = 60, 3
+_POINTS, _BESIDE_PIXELS = 60, (3, 8)
+"""So far beside an edge both sides must differ: beside a line that is printed around a page only the line does."""
 _CLOSE_PIXELS = 7
 
 
@@ -93,14 +94,12 @@ def _seen(light: NDArray[np.uint8], corners: Corners) -> Iterator[float]:
         way = (end - begin) / np.linalg.norm(end - begin)
         inward = np.array([-way[1], way[0]])
         points = begin + (end - begin) * along
-        values = []
-        for side in (1, -1):
-            at = np.rint(points + side * _BESIDE_PIXELS * inward).astype(int)
-            if (at < 0).any() or (at[:, 0] >= width).any() or (at[:, 1] >= height).any():
-                yield 0.0
-                break
-            values.append(light[at[:, 1], at[:, 0]].astype(np.float32))
-        else:
-            inside, outside = values
-            step = (inside - outside) / np.maximum(np.maximum(inside, outside), 8.0)
-            yield float(max((step > _STEP_MIN).mean(), (step < -_STEP_MIN).mean()))
+        parted = np.ones((2, _POINTS), bool)
+        for depth in _BESIDE_PIXELS:
+            values = []
+            for side in (depth, -depth):
+                at = np.clip(np.rint(points + side * inward).astype(int), 0, [width - 1, height - 1])
+                values.append(light[at[:, 1], at[:, 0]].astype(np.float32))
+            step = (values[0] - values[1]) / np.maximum(np.maximum(*values), 8.0)
+            parted &= np.array([step > _STEP_MIN, step < -_STEP_MIN])
+        yield float(parted.mean(axis=1).max())

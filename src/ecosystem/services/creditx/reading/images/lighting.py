@@ -1,5 +1,7 @@
 """The light on a photograph taken out: paper as bright everywhere, print as dark. Scans stay as they are."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +45,7 @@ def evened(pixels: Pixels, outline: Corners | None) -> Pixels:
     return np.asarray(even, np.uint8)
 
 
-def _gain(pixels: Pixels, paper: NDArray[np.uint8], outline: Corners | None) -> float:
+def _gain(pixels: Pixels, paper: NDArray[Any], outline: Corners | None) -> float:
     """What makes the darkest print as dark as it should be, looked at on one pixel of four rows and columns."""
     some = np.ascontiguousarray(pixels[::_APART_PIXELS, ::_APART_PIXELS])
     height, width = some.shape[:2]
@@ -55,7 +57,7 @@ def _gain(pixels: Pixels, paper: NDArray[np.uint8], outline: Corners | None) -> 
     if outline is not None:
         sheet = np.zeros(dark.shape, np.uint8)
         cv2.fillConvexPoly(sheet, np.rint(outline / _APART_PIXELS).astype(np.int32), 1)
-        where &= sheet
+        where = cv2.bitwise_and(where, sheet)
     dark = dark[where > 0] if where.mean() > _LEVEL_SHARE_MIN else dark
     ink = float(np.percentile(dark, _INK_PERCENT))
     return min(_GAIN_MAX, (_PAPER - _INK) / max(_PAPER - ink, 1.0))

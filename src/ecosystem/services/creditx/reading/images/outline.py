@@ -44,7 +44,8 @@ def _shapes(light: NDArray[np.uint8]) -> Iterator[NDArray[Any]]:
     kernel = np.ones((_CLOSE_PIXELS, _CLOSE_PIXELS), np.uint8)
     masks = [cv2.threshold(light, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1]]
     logarithm = np.log1p(light.astype(np.float32))
-    even = cv2.normalize(logarithm - cv2.GaussianBlur(logarithm, (0, 0), 40), None, 0, 255, cv2.NORM_MINMAX)
+    even = logarithm - cv2.GaussianBlur(logarithm, (0, 0), 40)
+    even = (even - even.min()) * (255 / max(float(np.ptp(even)), 1e-6))
     even8 = np.asarray(even, np.uint8)
     masks.append(cv2.threshold(even8, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1])
     for source in (light, even8):

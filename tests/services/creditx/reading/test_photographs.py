@@ -132,6 +132,13 @@ class TestLight:
         assert left.min() < 90
         assert right.min() < 90
 
+    @pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 16_000), (16_000, 3), (64, 64), (2, 700)])
+    def test_the_oddest_picture_has_no_outline_and_stays(self, height: int, width: int) -> None:
+        pixels = np.full((height, width, 3), 255, np.uint8)
+
+        assert outline_of(pixels) is None
+        assert evened(pixels, None) is pixels
+
 
 class TestSquared:
     UPRIGHT, _, _ = upright_from(WIDTH, HEIGHT, 0, 0.0)

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecosystem.services.creditx.reading.images.outline import made_small
 from ecosystem.services.creditx.reading.images.recognition import Corners, Pixels
 
 _PAPER_SIDE_PIXELS = 256
@@ -15,7 +16,8 @@ _PAPER, _INK = 235, 35
 """What paper and print become, of 255."""
 _DARKEST = 8
 """Darker than this nothing is brightened further: there is only noise."""
-_GAIN_MAX = 3.0
+_GAIN_MAX, _PRINT_MIN = 3.0, 25
+"""Print is darker than paper by this much at least; a blank page has none."""
 _APART_PIXELS, _NEAR_PIXELS = 4, 9
 _LEVEL_MIN, _LEVEL_SHARE_MIN = 0.85, 0.05
 _INK_PERCENT = 0.1
@@ -30,9 +32,7 @@ def evened(pixels: Pixels, outline: Corners | None) -> Pixels:
     `outline`: the sheet's corners, where they are known; what lies around it does not say how dark its print is.
     """
     height, width = pixels.shape[:2]
-    scale = _PAPER_SIDE_PIXELS / max(height, width)
-    small = np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
-    paper = cv2.dilate(small, np.ones((_SPREAD_PIXELS, _SPREAD_PIXELS), np.uint8))
+    paper = cv2.dilate(made_small(pixels, _PAPER_SIDE_PIXELS), np.ones((_SPREAD_PIXELS, _SPREAD_PIXELS), np.uint8))
     paper = cv2.GaussianBlur(cv2.medianBlur(paper, _MEDIAN_PIXELS), (0, 0), _BLUR_PIXELS)
     paper = np.maximum(np.asarray(paper, np.uint8), _DARKEST)
     gain = _gain(pixels, paper, outline)
@@ -60,4 +60,4 @@ def _gain(pixels: Pixels, paper: NDArray[Any], outline: Corners | None) -> float
         where = cv2.bitwise_and(where, sheet)
     dark = dark[where > 0] if where.mean() > _LEVEL_SHARE_MIN else dark
     ink = float(np.percentile(dark, _INK_PERCENT))
-    return min(_GAIN_MAX, (_PAPER - _INK) / max(_PAPER - ink, 1.0))
+    return 1.0 if _PAPER - ink < _PRINT_MIN else min(_GAIN_MAX, (_PAPER - _INK) / (_PAPER - ink))

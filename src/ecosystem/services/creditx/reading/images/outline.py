@@ -28,15 +28,22 @@ def outline_of(pixels: Pixels) -> Corners | None:
 
     None where an edge leaves the picture or cannot be told from what lies under it, as on every scan.
     """
-    height, width = pixels.shape[:2]
-    scale = _SIDE_PIXELS / max(height, width)
-    small = np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+    small = made_small(pixels, _SIDE_PIXELS)
+    scale = max(small.shape) / max(pixels.shape)
     light = cv2.GaussianBlur(small.max(axis=2), (0, 0), 1.0)
     found = [corners for shape in _shapes(light) if (corners := _corners(shape, light.size)) is not None]
     for corners in sorted(found, key=cv2.contourArea, reverse=True):
         if min(_seen(light, corners)) >= _SEEN_MIN:
             return np.asarray((corners + np.float32(0.5)) / np.float32(scale), np.float32)
     return None
+
+
+def made_small(pixels: Pixels, side_pixels: int) -> Pixels:
+    """With this long side; what is smaller stays as it is, and no side vanishes."""
+    height, width = pixels.shape[:2]
+    scale = min(1.0, side_pixels / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _shapes(light: NDArray[np.uint8]) -> Iterator[NDArray[Any]]:

@@ -24,6 +24,7 @@ Pixels = NDArray[np.uint8]
 WIDTH, HEIGHT = 2400, 1800
 ASLANT = np.array([[700, 450], [1650, 380], [1820, 1320], [560, 1400]], np.float32)
 """The corners of a sheet on a photograph of this size, a quarter of it."""
+SHADOW_FROM = 0.45
 ROWS = (("Registration no.", "01841392"), ("Company type", "Private limited company"), ("Office", "Bristol BS1 5TR"))
 SIZE = (420, 300)
 """Points of the made sheet."""
@@ -65,7 +66,8 @@ def weak(sheet: Pixels) -> Pixels:
 
 
 def half_in_shadow(pixels: Pixels) -> Pixels:
-    shade = np.where(np.arange(pixels.shape[1]) > pixels.shape[1] / 2, 0.3, 1.0)
+    """The edge falls between labels and values."""
+    shade = np.where(np.arange(pixels.shape[1]) > SHADOW_FROM * pixels.shape[1], 0.3, 1.0)
     return np.asarray(pixels * shade[None, :, None], np.uint8)
 
 
@@ -125,7 +127,8 @@ class TestLight:
 
     def test_paper_becomes_as_bright_in_the_shadow_as_beside_it_and_weak_print_dark(self) -> None:
         lit = evened(half_in_shadow(weak(a_sheet())), None)
-        left, right = lit[:, : lit.shape[1] // 2 - 120], lit[:, lit.shape[1] // 2 + 120 :]
+        edge = round(SHADOW_FROM * lit.shape[1])
+        left, right = lit[:, : edge - 120], lit[:, edge + 120 :]
 
         assert np.median(left) == pytest.approx(235, abs=4)
         assert np.median(right) == pytest.approx(235, abs=4)

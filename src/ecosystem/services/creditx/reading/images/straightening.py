@@ -19,7 +19,8 @@ _LONG = 2.5
 _SKEW_MIN_DEGREES = 0.05
 _NEAR_MIN = 0.3
 """Perspective brings nothing on a sheet three times as near; beyond that is the horizon."""
-_SLOPE_GRACE = 0.001
+_UNSURE_HEIGHTS = 0.2
+"""The corners of a line are found as exactly as this, in its heights."""
 
 
 @dataclass(frozen=True)
@@ -92,18 +93,21 @@ def squared(upright: Matrix, outline: Corners, lines: Sequence[Corners]) -> Matr
     matrix: Matrix = np.asarray(cv2.getPerspectiveTransform(corners, target.astype(np.float32)), np.float64) @ upright
     if not lines or any((line @ matrix[2, :2] + matrix[2, 2] < _NEAR_MIN).any() for line in lines):
         return upright
-    return matrix if _slope(matrix, lines) <= _slope(upright, lines) + _SLOPE_GRACE else upright
+    (after, unsure), (before, _) = _slope(matrix, lines), _slope(upright, lines)
+    return matrix if after <= before + unsure else upright
 
 
-def _slope(matrix: Matrix, lines: Sequence[Corners]) -> float:
-    """How far from level long lines run through `matrix`: the mean of rise over run."""
-    slopes = [0.0]
+def _slope(matrix: Matrix, lines: Sequence[Corners]) -> tuple[float, float]:
+    """How far from level long lines run through `matrix` (the mean of rise over run), and how far that may be wrong."""
+    slopes, unsure = [0.0], [0.0]
     for line in lines:
         (x0, y0), (x1, y1) = through(matrix, line[:2].astype(np.float64))
         width, height = _sides(line)
         if width > _LONG * height and x1 != x0:
             slopes.append(abs((y1 - y0) / (x1 - x0)))
-    return sum(slopes) / max(len(slopes) - 1, 1)
+            unsure.append(_UNSURE_HEIGHTS * height / width)
+    count = max(len(slopes) - 1, 1)
+    return sum(slopes) / count, sum(unsure) / count
 
 
 def through(matrix: Matrix, points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -32,6 +32,7 @@ from ecosystem.services.creditx.reading.images.straightening import (
     upright_from,
 )
 from ecosystem.services.creditx.reading.images.tesseract import Tesseract, turned_back, turned_pixels
+from ecosystem.services.creditx.reading.images.tick_boxes import with_boxes
 
 PAGES_MAX = 4
 _LINES_MAX = 600
@@ -83,7 +84,9 @@ def _read(reader: _Reader, picture: Picture) -> dict[str, Any]:
     started = time.perf_counter()
     pixels = np.asarray(picture.image, np.uint8)
     outline = outline_of(pixels)
+    codes = barcodes_on(pixels)
     engine, rotation, lines = reader(pixels, outline)
+    lines = with_boxes(pixels, lines, [corners for _, _, corners in codes])
     skew = skew_of([line for line, _ in lines], rotation)
     upright, width, height = upright_from(picture.width, picture.height, rotation, skew)
     if outline is not None:
@@ -106,7 +109,7 @@ def _read(reader: _Reader, picture: Picture) -> dict[str, Any]:
         "lines": written,
         "barcodes": [
             {"symbology": symbology, "text": text, "box": place.box(corners)}
-            for symbology, text, corners in barcodes_on(pixels)
+            for symbology, text, corners in codes
         ],
         "seconds": round(time.perf_counter() - started, 2),
     }  # fmt: skip

@@ -110,7 +110,7 @@ class Page:
         left, right, top, bottom = x - air, edges[-1] + air, HEIGHT - y - size, HEIGHT - y + 0.35 * size
         corners = through(matrix, np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float64))
         places = [(edge - left) / (right - left) for edge in edges]
-        letters = [Letter(one, *places[at : at + 2], 0.99) for at, one in enumerate(text)]
+        letters = [Letter(one, places[at], places[at + 1], 0.99) for at, one in enumerate(text)]
         return corners.astype(np.float32), letters
 
 

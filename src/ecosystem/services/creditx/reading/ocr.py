@@ -2,7 +2,8 @@
 
 One page is `{"page", "width", "height", "unit", "engine", "rotation_degrees", "skew_degrees", "upright_width",
 "upright_height", "confidence", "lines", "barcodes", "seconds"}`, a line `{"text", "box", "upright", "confidence",
-"words"}`, a word the same without words, a barcode `{"symbology", "text", "box"}`. `unit` is `point` (PDF) or `pixel`.
+"words"}`, a word the same without words (a box to tick is the word `☐` or `☒`), a barcode
+`{"symbology", "text", "box"}`. `unit` is `point` (PDF) or `pixel`.
 A `box` is left, top, right, bottom on the page as shown. `upright` is the same on the page as it would lie if it were
 turned and straightened (`rotation_degrees` + `skew_degrees` clockwise): there, what stands in one row has one height.
 """

@@ -196,7 +196,7 @@ class TestBoxes:
 
 
 class TestWhatIsNone:
-    def unchanged(self, page: Page, dpi: int = 200, degrees: float = 0.0) -> None:
+    def expect_unchanged(self, page: Page, dpi: int = 200, degrees: float = 0.0) -> None:
         pixels, lines = page.seen(dpi, degrees)
         codes = [corners for *_, corners in barcodes_on(pixels)]
 
@@ -210,7 +210,7 @@ class TestWhatIsNone:
         for row, text in enumerate(("O D 0 B Q 8 U H E N M W", "[ ] [] I I T L # @ % &", "ODER DOB 0800 BIO HOOD")):
             page.text(30, text, 30 + 30 * row, 14, font)
 
-        self.unchanged(page, dpi, degrees)
+        self.expect_unchanged(page, dpi, degrees)
 
     def test_cells_of_a_table_and_of_a_comb_are_none(self) -> None:
         page = Page.new()
@@ -222,7 +222,7 @@ class TestWhatIsNone:
             page.canvas.rect(200 + 13 * place, 58, 10, 12)
         page.text(285, "Account", 60)
 
-        self.unchanged(page)
+        self.expect_unchanged(page)
 
     def test_letters_in_boxes_of_their_own_are_none(self) -> None:
         page = Page.new()
@@ -230,7 +230,7 @@ class TestWhatIsNone:
         page.draw(hollow, 59, 11, y=58)
         page.text(80, "Dividends")
 
-        self.unchanged(page)
+        self.expect_unchanged(page)
 
     def test_marks_of_a_list_and_rules_are_none(self) -> None:
         page = Page.new()
@@ -239,7 +239,7 @@ class TestWhatIsNone:
             page.text(52, "Salary and pension", 29 + 20 * row)
             page.canvas.line(30, 24 + 20 * row, 200, 24 + 20 * row)
 
-        self.unchanged(page)
+        self.expect_unchanged(page)
 
     @pytest.mark.parametrize("points", [40, 60, 100])
     def test_corners_of_a_code_beside_text_are_none(self, points: int) -> None:
@@ -250,7 +250,7 @@ class TestWhatIsNone:
         for row in range(4):
             page.text(40 + points + 6, "8008 Zürich", 10 + points - 8 - 12 * row)
 
-        self.unchanged(page)
+        self.expect_unchanged(page)
 
     @pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 16_000), (16_000, 3)])
     def test_the_oddest_page_has_none(self, height: int, width: int) -> None:

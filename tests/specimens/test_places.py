@@ -102,3 +102,28 @@ def test_box_follows_what_was_done_to_the_page(quality: Quality, container: Cont
         top - around + rows[-1],
     )
     assert found == pytest.approx(expected, abs=4)
+
+
+@pytest.mark.parametrize("rotated", [0, 90, 180, 270])
+def test_edges_stay_where_a_photograph_in_bad_conditions_puts_them(rotated: int) -> None:
+    """No colour tells the box from a page half in shadow: across each of its edges the light falls most just there."""
+    delivery = deliver(
+        a_page_with_a_black_box(), Quality.PHOTO_HARD, random.Random(rotated), AS_OF, rotated=rotated,
+        container=Container.JPEG,
+    )  # fmt: skip
+    page = cv2.GaussianBlur(shown(delivery), (0, 0), 2).astype(np.float32)
+    left, top, right, bottom = BLACK_BOX
+    x, y = (left + right) / 2, (top + bottom) / 2
+    steps = np.arange(-12.0, 12.25, 0.25)
+
+    for edge, (across, down) in (
+        ((left, y), (1, 0)),
+        ((right, y), (-1, 0)),
+        ((x, top), (0, 1)),
+        ((x, bottom), (0, -1)),
+    ):
+        on_page = np.array(edge) + steps[:, None] * np.array([across, down])
+        at = np.rint(cv2.perspectiveTransform(on_page[None], delivery.pictures[0].matrix)[0]).astype(int)
+        light = page[at[:, 1], at[:, 0]]
+        steepest = steps[int(np.argmin(light[4:] - light[:-4])) + 2]
+        assert steepest == pytest.approx(0, abs=1.5)

@@ -37,6 +37,13 @@ class Quality(StrEnum):
     SCAN_200 = "scan_200"
     PHOTO = "photo"
     FAX = "fax"
+    PHOTO_HARD = "photo_hard"
+    """A photograph in bad conditions: aslant, half in shadow, weak print, a sheet that does not fill the picture."""
+
+
+PHOTOGRAPHED = (Quality.PHOTO, Quality.PHOTO_HARD)
+USUAL = tuple(quality for quality in Quality if quality is not Quality.PHOTO_HARD)
+"""What most documents come in; a corpus is of these where nothing else is asked for."""
 
 
 class Outcome(StrEnum):

@@ -13,6 +13,7 @@ from specimens.model import (
     LANGUAGES,
     PAPERS,
     REFUSED,
+    USUAL,
     Fault,
     Kind,
     Quality,
@@ -67,7 +68,7 @@ def everything(seed: int, as_of: date, locale: str | None = None) -> list[Specim
     """A good document of each kind in each language as text, each kind in each other quality, each fault once."""
     rng = random.Random(f"{seed}/everything")  # noqa: S311
     plans = [_Plan(kind, language=language) for kind in KNOWN for language in LANGUAGES]
-    images = [quality for quality in Quality if quality is not Quality.TEXT]
+    images = [quality for quality in USUAL if quality is not Quality.TEXT]
     for kind in KNOWN:
         for quality in images:
             turned = rng.choice((90, 180, 270)) if rng.random() < 0.15 else 0
@@ -75,6 +76,7 @@ def everything(seed: int, as_of: date, locale: str | None = None) -> list[Specim
     plans += [_Plan(Kind.SEVERAL, language=language) for language in LANGUAGES]
     plans += [_Plan(Kind.SEVERAL, quality=Quality.SCAN_200, container=Container.TIFF)]
     plans += [_Plan(kind, fault) for fault in Fault for kind in KINDS_OF_FAULT.get(fault, (Kind.BANK_STATEMENT,))]
+    plans += [_Plan(kind, language=rng.choice(IMAGE_LANGUAGES), quality=Quality.PHOTO_HARD) for kind in KNOWN]
     return [plan.make(seed, as_of, locale) for plan in plans]
 
 
@@ -83,7 +85,7 @@ def corpus(
     count: int,
     as_of: date,
     *,
-    qualities: Sequence[Quality] = tuple(Quality),
+    qualities: Sequence[Quality] = USUAL,
     kinds: Sequence[Kind] = KNOWN,
     languages: Sequence[str] = LANGUAGES,
     locale: str | None = None,

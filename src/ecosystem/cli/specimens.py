@@ -15,6 +15,7 @@ from specimens.model import (
     LANGUAGES,
     REFUSED,
     TEXT_ONLY,
+    USUAL,
     Fault,
     Kind,
     Quality,
@@ -100,7 +101,7 @@ def _asked_for(parsed: argparse.Namespace, as_of: date) -> Iterator[Specimen]:
     kinds = (parsed.kind,) if parsed.kind else KINDS_OF_FAULT.get(parsed.fault, KNOWN)
     languages: Sequence[str] = (parsed.language,) if parsed.language else LANGUAGES
     only_text = parsed.fault in (*TEXT_ONLY, *REFUSED)
-    qualities = (parsed.quality,) if parsed.quality else (Quality.TEXT,) if only_text else tuple(Quality)
+    qualities = (parsed.quality,) if parsed.quality else (Quality.TEXT,) if only_text else USUAL
     for number in range(parsed.count or 1):
         turn = number // len(kinds)
         quality = qualities[(number + turn) % len(qualities)]

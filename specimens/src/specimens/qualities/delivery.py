@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from PIL import Image
 
-from specimens.model import Quality
+from specimens.model import PHOTOGRAPHED, Quality
 from specimens.qualities import effects
 from specimens.qualities.picture import Picture, rendered, scaling
 
@@ -39,6 +39,7 @@ _CONTAINERS = {
     Quality.SCAN_300: (Container.PDF, Container.PDF, Container.TIFF, Container.PNG, Container.JPEG),
     Quality.SCAN_200: (Container.PDF, Container.PDF, Container.TIFF, Container.PNG, Container.JPEG),
     Quality.PHOTO: (Container.JPEG, Container.JPEG, Container.JPEG, Container.PDF),
+    Quality.PHOTO_HARD: (Container.JPEG, Container.JPEG, Container.JPEG, Container.PDF),
     Quality.FAX: (Container.TIFF, Container.TIFF, Container.PDF),
 }
 
@@ -82,7 +83,7 @@ def deliver(
 
 
 def _dpi(pdf: bytes, quality: Quality) -> float:
-    if quality is not Quality.PHOTO:
+    if quality not in PHOTOGRAPHED:
         return _RENDER_DPI[quality]
     first = rendered(pdf, 8)[0]
     return _PHOTO_PAGE_PIXELS / max(first.width, first.height) * 8
@@ -90,8 +91,9 @@ def _dpi(pdf: bytes, quality: Quality) -> float:
 
 def _pictures(pages: Sequence[Picture], quality: Quality, rng: random.Random) -> list[Picture]:
     match quality:
-        case Quality.PHOTO:
-            return [replace(effects.photographed(page, rng), dpi=(_PHOTO_DPI, _PHOTO_DPI)) for page in pages]
+        case Quality.PHOTO | Quality.PHOTO_HARD:
+            hard, dpi = quality is Quality.PHOTO_HARD, (_PHOTO_DPI, _PHOTO_DPI)
+            return [replace(effects.photographed(page, rng, hard=hard), dpi=dpi) for page in pages]
         case Quality.FAX:
             return [effects.faxed(page, rng) for page in pages]
         case _:
@@ -140,8 +142,8 @@ def _jpeg(
     if image.mode == "1":
         image = image.convert("L")
     exif = Image.Exif()
-    if quality is Quality.PHOTO and rng.random() < 0.4:
+    if quality in PHOTOGRAPHED and rng.random() < 0.4:
         orientation, undo = rng.choice(_SENSORS)
         image = image.transpose(undo)
         exif[0x0112] = orientation
-    image.save(buffer, "JPEG", quality=max(strength, 75) if quality is Quality.PHOTO else strength, dpi=dpi, exif=exif)
+    image.save(buffer, "JPEG", quality=max(strength, 75) if quality in PHOTOGRAPHED else strength, dpi=dpi, exif=exif)

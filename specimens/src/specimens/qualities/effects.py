@@ -11,6 +11,22 @@ from specimens.qualities.picture import Matrix, Picture, Pixels, scaling
 _PHOTO_PIXELS = ((3264, 2448), (3264, 2448), (4032, 3024))
 """Eight and twelve megapixels."""
 _FAX_DPI = (204.0, 196.0)
+
+
+@dataclass(frozen=True)
+class _Conditions:
+    """Shares of the short side (`sway`), of the picture (`fill`), of light (`shadow`, `surroundings`); of 255."""
+
+    sway: float
+    fill: float
+    shadow: float
+    surroundings: float
+    darkest: float
+    lightest: float
+
+
+_BAD = _Conditions(sway=0.07, fill=0.75, shadow=0.6, surroundings=0.25, darkest=64, lightest=204)
+"""Each alone happens at dusk with a phone in one hand; here they come together."""
 _SHADE = (96, 96, 96)
 _WHITE = (255, 255, 255)
 
@@ -90,16 +106,19 @@ def faxed(page: Picture, rng: random.Random) -> Picture:
     return replace(page.moved(black, skew @ step), dpi=_FAX_DPI, bitonal=True)
 
 
-def photographed(page: Picture, rng: random.Random) -> Picture:
-    """On a table, from a little aside, with a shadow over it, not quite sharp."""
+def photographed(page: Picture, rng: random.Random, *, hard: bool = False) -> Picture:
+    """On a table, from a little aside, with a shadow over it, not quite sharp; `hard`: in bad conditions (`_BAD`)."""
     width, height = rng.choice(_PHOTO_PIXELS)
     if page.height >= page.width:
         width, height = height, width
-    step = _perspective(page, width, height, rng)
+    step = _aslant(page, width, height, rng) if hard else _perspective(page, width, height, rng)
     scene = _table(width, height, rng)
     # A linear filter on a page that shrinks would break its thin strokes.
     shrink = max(1.0, page.width / (width * 0.8))
     source = cv2.GaussianBlur(page.pixels, (0, 0), 0.45 * shrink) if shrink > 1.05 else page.pixels
+    if hard:
+        source = cv2.convertScaleAbs(source, alpha=(_BAD.lightest - _BAD.darkest) / 255, beta=_BAD.darkest)
+        scene = cv2.convertScaleAbs(scene, alpha=_BAD.surroundings)
     white = np.full((page.height, page.width), 255, np.uint8)
     mask = cv2.warpPerspective(white, step, (width, height), flags=cv2.INTER_LINEAR)
     cast = cv2.GaussianBlur(cv2.resize(mask, (width // 8, height // 8)), (0, 0), 5)
@@ -108,7 +127,7 @@ def photographed(page: Picture, rng: random.Random) -> Picture:
     cv2.warpPerspective(
         source, step, (width, height), dst=scene, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT
     )
-    scene = _lit(scene, rng)
+    scene = _half_in_shadow(scene, rng) if hard else _lit(scene, rng)
     scene = cv2.GaussianBlur(scene, (0, 0), rng.uniform(0.6, 1.1))
     return page.moved(_noisy(scene, rng.uniform(2, 5), rng), step)
 
@@ -157,6 +176,25 @@ def _perspective(page: Picture, width: int, height: int, rng: random.Random) -> 
     return np.asarray(cv2.getPerspectiveTransform(corners, bounded), dtype=np.float64)
 
 
+def _aslant(page: Picture, width: int, height: int, rng: random.Random) -> Matrix:
+    """From one side, so that the far edge is shorter at both its corners, and not filling the picture."""
+    scale = _BAD.fill * min(width / page.width, height / page.height)
+    half = np.array([page.width * scale / 2, page.height * scale / 2])
+    turned = _about(0, 0, rng.uniform(-2.5, 2.5))[:2, :2]
+    sway, far, across = _BAD.sway * min(width, height), rng.choice((-1, 1)), rng.random() < 0.5
+    target = []
+    for corner in np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]):
+        along, away = (1, 0) if across else (0, 1)
+        # What is near grows a little while what is far shrinks.
+        moved = sway if corner[away] == far else -0.3 * sway
+        at = turned @ (corner * half)
+        at[along] -= corner[along] * moved
+        target.append(at + np.array([width, height]) / 2)
+    corners = np.array([[0, 0], [page.width, 0], [page.width, page.height], [0, page.height]], dtype=np.float32)
+    bounded = np.clip(np.array(target, dtype=np.float32), 12, [width - 12, height - 12]).astype(np.float32)
+    return np.asarray(cv2.getPerspectiveTransform(corners, bounded), dtype=np.float64)
+
+
 def _table(width: int, height: int, rng: random.Random) -> Pixels:
     """Wood, stone or cloth: coarse noise drawn out into grain, in one colour."""
     colour = rng.choice(((120, 84, 52), (92, 92, 98), (160, 150, 136), (64, 74, 70), (148, 112, 76)))
@@ -179,3 +217,16 @@ def _lit(scene: Pixels, rng: random.Random) -> Pixels:
     lights = cv2.resize(light, (scene.shape[1], scene.shape[0]), interpolation=cv2.INTER_LINEAR)
     tones = zip(cv2.split(scene), (1.0, 0.5 + warmth / 2, warmth), strict=True)
     return cv2.merge([cv2.multiply(plane, lights, scale=tone, dtype=cv2.CV_8U) for plane, tone in tones])
+
+
+def _half_in_shadow(scene: Pixels, rng: random.Random) -> Pixels:
+    """A shadow with a soft or a hard edge over a part of the page, and light that falls off across it."""
+    size = 192
+    down, across = np.mgrid[0:size, 0:size].astype(np.float32) / size - 0.5
+    falling, casting = rng.uniform(0, 2 * np.pi), rng.uniform(0, 2 * np.pi)
+    slope = -0.5 * _BAD.shadow * (across * np.cos(falling) + down * np.sin(falling))
+    over = across * np.cos(casting) + down * np.sin(casting) - rng.uniform(-0.2, 0.2)
+    shadow = 1 - _BAD.shadow / (1 + np.exp(-over * rng.choice((12, 40, 120))))
+    light = np.clip((0.9 + slope) * shadow, 0.06, 1.0).astype(np.float32)
+    lights = cv2.resize(light, (scene.shape[1], scene.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return cv2.merge([cv2.multiply(plane, lights, dtype=cv2.CV_8U) for plane in cv2.split(scene)])

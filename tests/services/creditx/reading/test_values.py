@@ -229,7 +229,7 @@ def test_wrong_check_digits_are_never_repaired_away() -> None:
         ("☒ Ja ☐ Nein", "yes"), ("☐ Ja   Nein", "no"),
         ("Yes ☐ No ☑", "no"), ("( ) Oui (X) Non", "no"), ("☐ Sí ☒ No", "no"), ("Oui   ■ Non", "no"),
         ("No, never", "no"),
-        ("☒ Yes ☒ No", None), ("Yes No", None), ("perhaps", None),
+        ("☒ Yes ☒ No", None), ("☐ Yes", None), ("☒ No", "no"), ("Yes No", None), ("perhaps", None),
     ],
 )  # fmt: skip
 def test_a_question_is_answered_by_word_or_by_box(text: str, answer: str | None) -> None:

@@ -30,11 +30,12 @@ _SEX = {
 def read_yes_no(text: str) -> Read | None:
     """`yes` or `no`: the word alone or at the begin of an answer, or the one of both whose box is ticked."""
     text = text[:_TEXT_CHARACTERS_MAX].strip()
-    answer = _YES_NO.get(folded(text))
-    if answer:
-        return Read(answer)
     marks = [(match.lastgroup or "", match[0], match.start(), match.end()) for match in _MARK.finditer(text)]
     options = [mark for mark in marks if mark[0] == "option"]
+    answer = _YES_NO.get(folded(text))
+    if answer:
+        # A word beside an empty box was not chosen, and what was stands elsewhere.
+        return None if any(kind == "empty" for kind, *_ in marks) else Read(answer)
     if not any(kind == "ticked" for kind, *_ in marks):
         if len(options) == 2 and sum(mark[0] == "empty" for mark in marks) == 1:
             return _without_empty_box(marks)

@@ -2,7 +2,8 @@
 
 One page is `{"page", "width", "height", "unit", "engine", "rotation_degrees", "skew_degrees", "upright_width",
 "upright_height", "confidence", "lines", "barcodes", "seconds"}`, a line `{"text", "box", "upright", "confidence",
-"words"}`, a word the same without words, a barcode `{"symbology", "text", "box"}`. `unit` is `point` (PDF) or `pixel`.
+"words"}`, a word the same without words (a box to tick is the word `☐` or `☒`), a barcode
+`{"symbology", "text", "box"}`. `unit` is `point` (PDF) or `pixel`.
 A `box` is left, top, right, bottom on the page as shown. `upright` is the same on the page as it would lie if it were
 turned and straightened (`rotation_degrees` + `skew_degrees` clockwise): there, what stands in one row has one height.
 """
@@ -12,22 +13,27 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from ecosystem.services.creditx.reading.images.barcodes import barcodes_on
 from ecosystem.services.creditx.reading.images.decoding import Picture, pictures, prepare
+from ecosystem.services.creditx.reading.images.lighting import evened
+from ecosystem.services.creditx.reading.images.outline import outline_of
 from ecosystem.services.creditx.reading.images.recognition import Corners, Engine, Letter, Pixels, cut_out
 from ecosystem.services.creditx.reading.images.straightening import (
     Matrix,
     lies_on_its_side,
     skew_of,
+    squared,
     through,
     turned,
     upright_from,
 )
 from ecosystem.services.creditx.reading.images.tesseract import Tesseract, turned_back, turned_pixels
+from ecosystem.services.creditx.reading.images.tick_boxes import with_boxes
 
 PAGES_MAX = 4
 _LINES_MAX = 600
@@ -37,10 +43,13 @@ _BEFORE_HEIGHTS, _AFTER_HEIGHTS = 0.2, 0.1
 _ABOVE, _BELOW = 0.2, 0.05
 """The detector's lines have air around them, and the model sees a letter at its middle. *Measured* on scans, photos and
 faxes against the true boxes, in heights of a line."""
+_SMALL_SHEET, _AROUND_PIXELS = 0.7, 16
+"""A sheet that fills less of its photograph is looked at for itself."""
 _PROBED_LINES, _PROBE_CONFIDENCE = 6, 0.9
 _Lines = Sequence[tuple[Corners, Sequence[Letter]]]
-_Reader = Callable[[Pixels], tuple[str, int, _Lines]]
-"""From the pixels of a page to the engine's name, how far the page must be turned clockwise, and its lines."""
+_Reader = Callable[[Pixels, Corners | None], tuple[str, int, _Lines]]
+"""From the pixels of a page, and its sheet's corners where they are seen, to the engine's name, how far the page must
+be turned clockwise, and its lines."""
 _readers: dict[str, _Reader] = {}
 
 
@@ -75,9 +84,15 @@ def read_pages(payload: bytes, *, media_type: str, pages: Sequence[int], engine:
 def _read(reader: _Reader, picture: Picture) -> dict[str, Any]:
     started = time.perf_counter()
     pixels = np.asarray(picture.image, np.uint8)
-    engine, rotation, lines = reader(pixels)
+    outline = outline_of(pixels)
+    codes = barcodes_on(pixels)
+    engine, rotation, lines = reader(pixels, outline)
+    lines = with_boxes(pixels, lines, [corners for _, _, corners in codes])
     skew = skew_of([line for line, _ in lines], rotation)
     upright, width, height = upright_from(picture.width, picture.height, rotation, skew)
+    if outline is not None:
+        scale = np.float32(picture.scale)
+        upright = squared(upright, outline * scale, [line * scale for line, _ in lines])
     place = _Place(picture.scale, upright)
     written = [
         answer
@@ -95,18 +110,41 @@ def _read(reader: _Reader, picture: Picture) -> dict[str, Any]:
         "lines": written,
         "barcodes": [
             {"symbology": symbology, "text": text, "box": place.box(corners)}
-            for symbology, text, corners in barcodes_on(pixels)
+            for symbology, text, corners in codes
         ],
         "seconds": round(time.perf_counter() - started, 2),
     }  # fmt: skip
 
 
-def _by_rapidocr(engine: Engine, pixels: Pixels) -> tuple[str, int, _Lines]:
-    found = sorted(engine.detect(pixels), key=lambda line: -_length(line))[:_LINES_MAX]
+def _by_rapidocr(engine: Engine, pixels: Pixels, outline: Corners | None) -> tuple[str, int, _Lines]:
+    pixels = evened(pixels, outline)
+    found = sorted(_detected(engine, pixels, outline), key=lambda line: -_length(line))[:_LINES_MAX]
     return "rapidocr", *_read_upright(engine, pixels, found)
 
 
-def _by_tesseract(engine: Tesseract, pixels: Pixels) -> tuple[str, int, _Lines]:
+def _detected(engine: Engine, pixels: Pixels, outline: Corners | None) -> list[Corners]:
+    """The lines; those of a sheet that is small on its photograph are looked for on the sheet alone, where they are
+    larger. What was found beside it stays: an outline may be that of a stamp, and there may be two cards."""
+    found = engine.detect(pixels)
+    height, width = pixels.shape[:2]
+    if outline is None:
+        return found
+    left, top = np.maximum(outline.min(axis=0).astype(int) - _AROUND_PIXELS, 0)
+    right, bottom = outline.max(axis=0).astype(int) + _AROUND_PIXELS
+    if (right - left) * (bottom - top) > _SMALL_SHEET * width * height:
+        return found
+    nearer = engine.detect(np.ascontiguousarray(pixels[top:bottom, left:right]))
+    corner, within = np.array([left, top], np.float32), np.ascontiguousarray(outline)
+    beside = [line for line in found if not _inside(line, within)]
+    return [line + corner for line in nearer if _inside(line + corner, within)] + beside
+
+
+def _inside(line: Corners, outline: Corners) -> bool:
+    x, y = line.mean(axis=0).tolist()
+    return cv2.pointPolygonTest(outline, (x, y), measureDist=False) >= 0
+
+
+def _by_tesseract(engine: Tesseract, pixels: Pixels, _: Corners | None) -> tuple[str, int, _Lines]:
     rotation = engine.rotation(pixels)
     lines = engine.page(turned_pixels(pixels, rotation))[:_LINES_MAX]
     return "tesseract", rotation, [(turned_back(line, pixels, rotation), letters) for line, letters in lines]

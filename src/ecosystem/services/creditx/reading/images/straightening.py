@@ -4,9 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecosystem.services.creditx.reading.images.outline import clockwise
 from ecosystem.services.creditx.reading.images.recognition import Corners
 
 Matrix = NDArray[np.float64]
@@ -15,6 +17,10 @@ Matrix = NDArray[np.float64]
 _LONG = 2.5
 """A line says something about its direction if it is this much longer than high."""
 _SKEW_MIN_DEGREES = 0.05
+_NEAR_MIN = 0.3
+"""Perspective brings nothing on a sheet three times as near; beyond that is the horizon."""
+_UNSURE_HEIGHTS = 0.2
+"""The corners of a line are found as exactly as this, in its heights."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,36 @@ def upright_from(
     corners = through(matrix, np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64))
     matrix[0, 2], matrix[1, 2] = -corners[:, 0].min(), -corners[:, 1].min()
     return matrix, float(np.ptp(corners[:, 0])), float(np.ptp(corners[:, 1]))
+
+
+def squared(upright: Matrix, outline: Corners, lines: Sequence[Corners]) -> Matrix:
+    """`upright` and then the sheet made rectangular: its `outline` (corners on the page as shown) says how.
+
+    Believed only where the print agrees: `lines` (on the page as shown, begun where their text begins) must not run
+    less level than they did.
+    """
+    corners = clockwise(np.asarray(through(upright, outline.astype(np.float64)), np.float32))
+    (width, height), middle = _sides(corners), corners.mean(axis=0)
+    half = np.array([width, height], np.float32) / 2
+    target = middle + half * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float32)
+    matrix: Matrix = np.asarray(cv2.getPerspectiveTransform(corners, target.astype(np.float32)), np.float64) @ upright
+    if not lines or any((line @ matrix[2, :2] + matrix[2, 2] < _NEAR_MIN).any() for line in lines):
+        return upright
+    (after, unsure), (before, _) = _slope(matrix, lines), _slope(upright, lines)
+    return matrix if after <= before + unsure else upright
+
+
+def _slope(matrix: Matrix, lines: Sequence[Corners]) -> tuple[float, float]:
+    """How far from level long lines run through `matrix` (the mean of rise over run), and how far that may be wrong."""
+    slopes, unsure = [0.0], [0.0]
+    for line in lines:
+        (x0, y0), (x1, y1) = through(matrix, line[:2].astype(np.float64))
+        width, height = _sides(line)
+        if width > _LONG * height and x1 != x0:
+            slopes.append(abs((y1 - y0) / (x1 - x0)))
+            unsure.append(_UNSURE_HEIGHTS * height / width)
+    count = max(len(slopes) - 1, 1)
+    return sum(slopes) / count, sum(unsure) / count
 
 
 def through(matrix: Matrix, points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -113,11 +113,14 @@ class TestClearing:
         assert (twice.status_code, twice.json()["code"]) == (409, "episode_over")
 
 
+NOBODY = UUID(int=1)
+
+
 class TestRefusals:
-    READINGS = ("", "/episodes", f"/episodes/{uuid4()}", "/actions")
+    READINGS = ("", "/episodes", f"/episodes/{NOBODY}", "/actions")
     WRITINGS = (
-        "/pause", "/resume", f"/episodes/{uuid4()}/clear", f"/actions/{uuid4()}/approve",
-        f"/actions/{uuid4()}/refuse", f"/actions/{uuid4()}/undo",
+        "/pause", "/resume", f"/episodes/{NOBODY}/clear", f"/actions/{NOBODY}/approve",
+        f"/actions/{NOBODY}/refuse", f"/actions/{NOBODY}/undo",
     )  # fmt: skip
 
     @pytest.mark.parametrize("path", READINGS)

@@ -18,6 +18,7 @@ DECIDED = {
     "identity": {"pem_file", "ca_file", "revoked_file"},
     "keys": {"master_key_file"}, "objects": {"folder"}, "telemetry": {"traces_folder"},
     "runtime": {"instance_id", "home", "http_port", "grpc_port", "plain_port"}, "authn": {"first_credential_file"},
+    "resilience": {"kept_file"},
 }  # fmt: skip
 FILE = ROOT / "eco.toml"
 

@@ -20,6 +20,7 @@ DECIDED = {
     "runtime": {"instance_id", "home", "http_port", "grpc_port", "plain_port"}, "authn": {"first_credential_file"},
     "recovery": {"journal_file", "certificates_folder"},
     "monitoring": {"edge_url"},
+    "resilience": {"kept_file"},
 }  # fmt: skip
 FILE = ROOT / "eco.toml"
 

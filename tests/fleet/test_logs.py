@@ -38,6 +38,14 @@ def test_the_last_words_are_the_reason_of_an_end(tmp_path: Path, content: str, w
     assert last_words(tmp_path, "creditx-1") == words
 
 
+def test_neither_half_a_line_nor_a_warning_is_the_reason_of_an_end(tmp_path: Path) -> None:
+    long = '{"level":"info","message":"request answered","context":{"about":"' + "x" * 20_000 + '"}}'
+    warning = '{"level":"warning","message":"a circuit breaker changed"}'
+    (tmp_path / "creditx-1.log").write_text(f"{long}\n{warning}\n")
+
+    assert last_words(tmp_path, "creditx-1") == ""
+
+
 def test_words_of_a_former_life_are_no_reason(tmp_path: Path) -> None:
     log = tmp_path / "creditx-1.log"
     log.write_text(f"{LINE}\n")

@@ -157,6 +157,22 @@ class TestHealing:
         assert fleet.eco("status", "--wait", "20").returncode == 0
 
 
+class TestStoppedSupervisor:
+    def test_commands_say_so_and_what_to_do_and_end(self, fleet: Fleet) -> None:
+        pid = fleet.status()["pid"]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            status, down, scale = fleet.eco("status", "--wait"), fleet.eco("down"), fleet.eco("scale", "creditx", "2")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+        for done in (status, down, scale):
+            assert done.returncode == 1
+            assert f"(pid {pid}) is stopped" in done.stdout + done.stderr
+            assert f"kill -CONT {pid} lets it go on" in done.stdout + done.stderr
+        assert fleet.eco("status", "--wait").returncode == 0
+
+
 class TestRestart:
     def test_one_is_replaced_through_a_new_zygote_without_a_failed_request(self, fleet: Fleet) -> None:
         before = {slot: fleet.process(slot) for slot in ("authn-1", "zygote", "creditx-1")}

@@ -7,10 +7,11 @@ from pathlib import Path
 from ecosystem.cli import screen
 from ecosystem.cli.noun import guarded
 from ecosystem.cli.running import this_home
-from ecosystem.fleet.machine import examine
-from ecosystem.fleet.place import config_file
-from ecosystem.fleet.plan import with_account
+from ecosystem.fleet.machine import Finding, examine
+from ecosystem.fleet.place import config_file, policies_file
+from ecosystem.fleet.plan import refuse_wrong_policies, with_account
 from ecosystem.fleet.settings import FleetSettings
+from ecosystem.kernel.resilience.file import PolicyRefused
 from ecosystem.kernel.settings import Source
 
 SUMMARY = "Which engines, what is wrong with this machine, how to mend it; exit code 0 if the platform can start."
@@ -25,10 +26,19 @@ def main(arguments: list[str]) -> int:
     return guarded("eco doctor", lambda: _examine(parsed))
 
 
+def _policies(source: Source) -> Finding:
+    file = policies_file(source, this_home().path)
+    try:
+        refuse_wrong_policies(file)
+    except PolicyRefused as refused:
+        return Finding("policies", "wrong", refused.message, refused.next_step)
+    return Finding("policies", "good", str(file) if file.exists() else "those that come with it")
+
+
 def _examine(parsed: argparse.Namespace) -> int:
     source = Source.load(config_file(parsed.config), os.environ)
     settings = source.get(FleetSettings)
-    findings = list(examine(with_account(this_home(), settings), source, settings))
+    findings = [*examine(with_account(this_home(), settings), source, settings), _policies(source)]
     wrong = [finding for finding in findings if finding.verdict == "wrong"]
     if parsed.json:
         screen.as_json({"good": not wrong, "findings": [vars(finding) for finding in findings]})

@@ -7,8 +7,9 @@ import time
 
 from ecosystem.cli import screen
 from ecosystem.cli.noun import guarded
-from ecosystem.cli.running import CommandFailed, NothingRuns, command, this_home
+from ecosystem.cli.running import CommandFailed, NothingRuns, SupervisorSilent, command, this_home
 from ecosystem.fleet.home import Home
+from ecosystem.fleet.processes import STOPPED, run_state
 from ecosystem.kernel.errors import Unavailable
 
 SUMMARY = "Stop the platform of this home in order; its data stays."
@@ -45,9 +46,11 @@ def _ask_to_stop(home: Home) -> bool:
             screen.note(progress)
     except NothingRuns:
         return False
-    except Unavailable:
-        # It holds the home but does not listen (yet): a signal asks for the same.
+    except (Unavailable, SupervisorSilent):
+        # It holds the home but does not listen (yet): a signal asks for the same, of one that is not stopped.
         state = home.read_state()
         if state is not None:
+            if run_state(int(state["pid"])) == STOPPED:
+                raise
             os.kill(int(state["pid"]), signal.SIGTERM)
     return True

@@ -10,7 +10,7 @@ from ecosystem.fleet.control import ask
 from ecosystem.fleet.errors import FleetRefused
 from ecosystem.fleet.home import Home
 from ecosystem.fleet.place import default_home
-from ecosystem.fleet.processes import memory_of_group
+from ecosystem.fleet.processes import STOPPED, memory_of_group, run_state
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity, Unavailable
 
 CHANGE_SECONDS = 300
@@ -21,6 +21,12 @@ class NothingRuns(EcosystemError):
     code, kind, severity = "not_running", Kind.TRANSIENT, Severity.LOW
     rule = "No platform runs in this home."
     suggestion = "eco up (another home: ECO_HOME=FOLDER eco …)"
+
+
+class SupervisorSilent(FleetRefused):
+    code = "supervisor_silent"
+    rule = "The supervisor does what is asked for, and it does not answer."
+    suggestion = "eco logs supervisor"
 
 
 class CommandFailed(FleetRefused):
@@ -43,13 +49,30 @@ def last_state(home: Home) -> dict[str, Any]:
             if "state" in answer:
                 return dict(answer["state"])
     except Unavailable:
-        return kept | {"state": "unresponsive", "reason": "the supervisor does not answer"}
+        pid = int(kept["pid"])
+        is_stopped = run_state(pid) == STOPPED
+        return kept | {"state": "unresponsive", "is_stopped": is_stopped, "reason": _told(_silence(pid, is_stopped))}
     return kept
+
+
+def _told(silence: "SupervisorSilent") -> str:
+    return f"{silence.message} Next: {silence.next_step}"
+
+
+def _silence(pid: int, is_stopped: bool) -> "SupervisorSilent":
+    if is_stopped:
+        return SupervisorSilent(
+            f"The supervisor (pid {pid}) is stopped, and what is shown is what it knew before.",
+            suggestion=f"kill -CONT {pid} lets it go on; kill -9 {pid} and eco up begin anew, and nothing is lost.",
+        )
+    return SupervisorSilent(f"The supervisor (pid {pid}) does not answer, and what is shown is what it knew before.")
 
 
 def command(home: Home, **question: Any) -> Iterator[str]:
     """Ask the supervisor and hear its progress. Raises NothingRuns, CommandFailed with its reason and next step."""
     state = last_state(home)
+    if state["state"] == "unresponsive":
+        raise _silence(int(state["pid"]), bool(state["is_stopped"]))
     for answer in ask(Path(state["control"]), CHANGE_SECONDS, **question):
         if "error" in answer:
             raise CommandFailed(str(answer["error"]), suggestion=answer.get("next"))

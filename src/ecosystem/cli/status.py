@@ -49,7 +49,7 @@ def _awaited(home: Home, seconds: float) -> dict[str, Any]:
     while True:
         try:
             state = last_state(home)
-            if all_ready(state) or time.monotonic() > end:
+            if all_ready(state) or state.get("is_stopped") or time.monotonic() > end:
                 return state
         except NothingRuns:
             if time.monotonic() > end:
@@ -63,6 +63,8 @@ def _show(home: Home, state: dict[str, Any]) -> None:
     total = sum(process["memory_bytes"] or 0 for process in processes)
     waiting = [process["name"] for process in processes if process["state"] != "ready"]
     told = "all ready" if all_ready(state) else f"{state['state']}; not ready: {', '.join(waiting) or 'the edge'}"
+    if state["state"] == "unresponsive":
+        told = "unresponsive"
     screen.out(f"{told}. {state.get('reason') or ''}".rstrip())
     screen.facts((("edge", state.get("edge_url")), ("home", home.path), ("memory", _megabytes(total))))
 

@@ -86,6 +86,11 @@ class Home:
         return self.path / "traces"
 
     @property
+    def kept(self) -> Path:
+        """What services keep for others of them that start later."""
+        return self.path / "kept"
+
+    @property
     def edge(self) -> Path:
         """What gateway-service writes and Envoy watches."""
         return self.path / "edge"
@@ -121,7 +126,7 @@ class Home:
             _own(self.path / "fleet", None)
             _own(self.logs, None)
             _own(self.run, None, 0o711)
-            shared = (self.leaves, self.secrets, self.objects, self.traces, self.edge)
+            shared = (self.leaves, self.secrets, self.objects, self.traces, self.kept, self.edge)
             for folder in (*shared, self.run / "postgres", self.run / "cache", self.run / "edge"):
                 _own(folder, self.account)
             write_atomically(self.path / "format", f"{FORMAT}\n".encode())

@@ -50,7 +50,10 @@ def last_lines(folder: Path, name: str, from_byte: int = 0, lines_max: int = 5) 
     try:
         with (folder / f"{name}.log").open("rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, from_byte if from_byte <= size else 0, size - _TAIL_BYTES))
+            begins, tail = from_byte if from_byte <= size else 0, size - _TAIL_BYTES
+            file.seek(max(0, begins, tail))
+            if tail > begins:
+                file.readline()  # the rest of a line whose beginning is not looked at
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         return ()
@@ -65,7 +68,7 @@ def _said(line: str) -> str:
         return line.strip()
     if not isinstance(entry, dict):
         return line.strip()
-    if entry.get("level") not in ("warning", "error", "critical"):
+    if entry.get("level") not in ("error", "critical"):
         return ""
     error = (entry.get("context") or {}).get("error") or {}
     why = error.get("text") or error.get("type") if isinstance(error, dict) else None

@@ -104,7 +104,10 @@ class Plan:
             },
             "runtime": {"instance_id": instance_id, "home": str(self.home.path)},
             "telemetry": {"traces_folder": str(self.home.traces)},
-            "resilience": {"policies_file": str(policies_file(self.source, self.home.path))},
+            "resilience": {
+                "policies_file": str(policies_file(self.source, self.home.path)),
+                "kept_file": str(self.home.kept / "policies.toml"),
+            },
         }
         if url := self.cache.url if self.cache else self.cache_url:
             overrides["cache"] = {"url": url}
@@ -139,7 +142,7 @@ def with_login(url: str, role: str, password: str) -> str:
 def make_plan(home: Home, source: Source) -> Plan:
     """Raises SettingRefused, PolicyRefused, EngineMissing, PortBusy."""
     settings = source.get(FleetSettings)
-    _refuse_wrong_policies(policies_file(source, home.path))
+    refuse_wrong_policies(policies_file(source, home.path))
     database_url, cache_url = url_setting(source, "database"), url_setting(source, "cache")
     postgres, cache = find_postgres(database_url), find_cache(cache_url)
     return Plan(
@@ -153,8 +156,8 @@ def make_plan(home: Home, source: Source) -> Plan:
     )  # fmt: skip
 
 
-def _refuse_wrong_policies(file: Path) -> None:
-    """Told once, before anything starts, and not by every service that would refuse to."""
+def refuse_wrong_policies(file: Path) -> None:
+    """Told once, before anything starts, and not by every service that would refuse to. Raises PolicyRefused."""
     if file.exists():
         # Imported where there is a file: a start must not wait for what it does not need.
         from ecosystem.contracts.index import AGENTS

@@ -20,7 +20,8 @@ from ecosystem.kernel.errors import EcosystemError, Kind, Severity
 
 Secret = SecretStr
 PREFIX = "ECO_"
-RESERVED = frozenset({"ECO_HOME", "ECO_CONFIG"})
+RESERVED = frozenset({"ECO_HOME", "ECO_CONFIG", "ECO_URL", "ECO_CA", "ECO_CLIENT_ID", "ECO_CLIENT_SECRET"})
+"""Of the command line, and of programs that call the platform: no settings."""
 MASK = "********"
 _RULES = ("ge", "gt", "le", "lt")
 

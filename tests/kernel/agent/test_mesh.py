@@ -329,6 +329,8 @@ class TestAuthorisation:
         ("text", "told"),
         [
             ('[authorisation]\n"a -> e" = []\n', "policies.toml:2: there is no agent 'e'"),
+            ('[authorisation]\n"a-service -> b" = []\n', "policies.toml:2: a-service is a service, and agents ask."),
+            ('[authorisation]\n"* -> *" = ["guess"]\n', "policies.toml:2: * does not know guess"),
             ('[authorisation]\n"a -> b" = ["guess"]\n', "policies.toml:2: b does not know guess"),
             ('[routes."* -> e"]\nattempts = 1\n', "policies.toml:1: there is no agent or service 'e'"),
         ],

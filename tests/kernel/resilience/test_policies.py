@@ -303,3 +303,47 @@ class TestSame:
 
         assert breaker
         assert breaker.state is State.OPEN
+
+
+class TestStartedMeanwhile:
+    """A file that became wrong while all runs must not keep the next process from starting."""
+
+    RIGHT, WRONG = '[routes."* -> *"]\nattempts = 2\n', "[foo]\nx = 1\n"
+
+    def started(self, folder: Path) -> Policies:
+        return Policies(
+            folder / "policies.toml", FrozenClock(), metrics=Metrics(CollectorRegistry()), kept=folder / "kept"
+        )
+
+    def test_it_goes_on_with_the_last_right_ones(self, tmp_path: Path) -> None:
+        (tmp_path / "policies.toml").write_text(self.RIGHT)
+        self.started(tmp_path)
+        (tmp_path / "policies.toml").write_text(self.WRONG)
+        later = self.started(tmp_path)
+
+        assert later.policy("a-agent", "b-agent").rules.attempts == 2
+
+    def test_without_any_it_refuses_to_start(self, tmp_path: Path) -> None:
+        (tmp_path / "policies.toml").write_text(self.WRONG)
+        with pytest.raises(PolicyRefused):
+            self.started(tmp_path)
+
+    def test_what_was_taken_away_is_kept_no_longer(self, tmp_path: Path) -> None:
+        (tmp_path / "policies.toml").write_text(self.RIGHT)
+        self.started(tmp_path)
+        (tmp_path / "policies.toml").unlink()
+        self.started(tmp_path)
+        (tmp_path / "policies.toml").write_text(self.WRONG)
+        with pytest.raises(PolicyRefused):
+            self.started(tmp_path)
+
+
+class TestEverybody:
+    def test_a_star_is_every_agent_that_no_line_names(self, platform: Platform) -> None:
+        platform.write('[authorisation]\n"* -> b-agent" = []\n"a-agent -> b-agent" = ["*"]\n"a-agent -> *" = ["x"]\n')
+        allowed = platform.policies.tasks_allowed
+
+        assert allowed("other-agent", "b-agent") == frozenset()
+        assert allowed("a-agent", "b-agent") == {"*"}
+        assert allowed("a-agent", "c-agent") == {"x"}
+        assert allowed("other-agent", "c-agent") is None

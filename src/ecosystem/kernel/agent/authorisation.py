@@ -57,8 +57,9 @@ class Authorisation:
 
 def names_checked(cards: Mapping[str, AgentCard], services: Iterable[str]) -> Callable[[Rulebook], None]:
     """A check that all agents, services and tasks of the policies exist: a misspelt refusal would refuse nobody."""
-    agents = frozenset(cards)
-    known = agents | frozenset(services) | _OTHER_DESTINATIONS
+    agents, served = frozenset(cards), frozenset(services)
+    known = agents | served | _OTHER_DESTINATIONS
+    all_tasks = {task.request_type for card in cards.values() for task in card.tasks}
 
     def check(book: Rulebook) -> None:
         for caller, destination in book.own_routes:
@@ -69,9 +70,15 @@ def names_checked(cards: Mapping[str, AgentCard], services: Iterable[str]) -> Ca
         for (sender, target), tasks in book.authorisation.items():
             place = book.origins["authorisation", f"{sender} -> {target}"]
             # A sender may be an agent of a client: those are in nobody's cards.
-            if target not in agents:
+            if target not in agents and target != "*":
                 raise PolicyRefused(f"{place}: there is no agent {target!r}.")
-            unknown = sorted(tasks - {task.request_type for task in cards[target].tasks} - {ALL_TASKS})
+            if sender in served - agents:
+                hosted = sorted(card.id for card in cards.values() if card.service == sender)
+                raise PolicyRefused(
+                    f"{place}: {sender} is a service, and agents ask. It hosts {', '.join(hosted) or 'none'}."
+                )
+            asked = all_tasks if target == "*" else {task.request_type for task in cards[target].tasks}
+            unknown = sorted(tasks - asked - {ALL_TASKS})
             if unknown:
                 raise PolicyRefused(f"{place}: {target} does not know {', '.join(unknown)}.")
 

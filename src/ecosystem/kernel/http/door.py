@@ -93,7 +93,12 @@ class Door:
             )
             return
         if self._guards.is_revoked is not None and self._guards.is_revoked(_serial(scope)):
-            refusal = problem_of(Forbidden("The certificate of this connection is revoked."))
+            refusal = problem_of(
+                Forbidden(
+                    "The certificate of this connection is revoked.",
+                    suggestion="Connect again with the certificate that the fleet issued since; `eco identities list`.",
+                )
+            )
             # Whoever has a new certificate by now shows it on a new connection.
             refusal.headers["connection"] = "close"
             log.warning("a revoked certificate was refused", caller=_peer(scope), serial=_serial(scope))

@@ -30,7 +30,7 @@ Names = tuple[str, ...]
 class PolicyRefused(EcosystemError):
     code, status, kind, severity = "policy_refused", 422, Kind.PERMANENT, Severity.HIGH
     rule = "A policy is unknown or out of its range."
-    suggestion = "Correct the named line; `eco policies check FILE` looks again. The former policies hold meanwhile."
+    suggestion = "Correct the named line; `eco policies check FILE` looks again. The former policies go on."
 
 
 class PoliciesGone(PolicyRefused):

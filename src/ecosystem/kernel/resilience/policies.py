@@ -1,5 +1,6 @@
 """The policies of this process: which one a route has, taken up anew while it runs when their file changes."""
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -20,18 +21,20 @@ _Stamp = tuple[int, int, int]
 class Policies:
     """`path` may be a file that is not there yet. `verify` may raise PolicyRefused for names that do not exist.
 
-    A call looks at the file at most once in `LOOK_SECONDS`; there is no thread and no task. Raises PolicyRefused where
-    the file is wrong to begin with: a process that starts has no former policies to go on with.
+    A call looks at the file at most once in `LOOK_SECONDS`; there is no thread and no task. What was right is copied to
+    `kept`, which a process goes on with that finds the file wrong when it starts. Raises PolicyRefused where nothing
+    right was kept either.
     """
 
     def __init__(
         self, path: Path | None = None, clock: Clock | None = None, *, metrics: Metrics = METRICS,
-        verify: Callable[[Rulebook], None] = lambda _: None,
+        verify: Callable[[Rulebook], None] = lambda _: None, kept: Path | None = None,
     ) -> None:  # fmt: skip
         self._path, self._clock, self._metrics, self._verify = path, clock or SystemClock(), metrics, verify
+        self._kept = kept
         self._monotonic = self._clock.monotonic
         self._stamp: _Stamp | None = self._look()
-        self._book = self._read()
+        self._book = self._begin()
         self._routes: dict[tuple[str, str], Policy] = {}
         self._made: dict[tuple[str, str], Policy] = {}
         self._look_at = self._monotonic() + LOOK_SECONDS
@@ -67,10 +70,14 @@ class Policies:
         return self._routes.get((caller, destination))
 
     def tasks_allowed(self, sender: str, target: str) -> frozenset[str] | None:
-        """The tasks that the file allows this pair; None where it says nothing of it."""
+        """The tasks that the file allows this pair, its own line before one with `*`; None where it says nothing."""
         if self._monotonic() >= self._look_at:
             self.refresh()
-        return self._book.authorisation.get((sender, target))
+        allowed = self._book.authorisation
+        for pair in ((sender, target), (sender, "*"), ("*", target), ("*", "*")) if allowed else ():
+            if pair in allowed:
+                return allowed[pair]
+        return None
 
     def refresh(self) -> None:
         """Take a changed file up. One that is wrong is logged once, and what held before goes on."""
@@ -82,10 +89,10 @@ class Policies:
         try:
             book = self._read()
         except PolicyRefused as error:
-            self._metrics.policies_refused.set(1)
-            log.error("policies refused; the former ones hold", reason=error.message)
+            self._refused(error)
             return
         self._metrics.policies_refused.set(0)
+        self._keep()
         if book == self._book:
             return
         self._book, self._routes = book, {}
@@ -116,6 +123,35 @@ class Policies:
                 if rules is not None:
                     return caller, rules
         raise LookupError("the shipped policies have a route for everything")
+
+    def _begin(self) -> Rulebook:
+        try:
+            book = self._read()
+        except PolicyRefused as error:
+            if self._kept is None or not self._kept.exists():
+                raise
+            book = combine(read(self._kept))
+            self._verify(book)
+            self._refused(error)
+            return book
+        self._keep()
+        return book
+
+    def _refused(self, error: PolicyRefused) -> None:
+        self._metrics.policies_refused.set(1)
+        log.error("policies refused; the former ones hold", reason=error.message)
+
+    def _keep(self) -> None:
+        """Several processes do this: each writes a file of its own and puts it in place whole."""
+        if self._kept is None or self._path is None:
+            return
+        fresh = self._kept.with_name(f"{self._kept.name}.{os.getpid()}")
+        with suppress(OSError):
+            if self._stamp is None:
+                self._kept.unlink(missing_ok=True)
+            else:
+                fresh.write_bytes(self._path.read_bytes())
+                fresh.replace(self._kept)
 
     def _read(self) -> Rulebook:
         own = None

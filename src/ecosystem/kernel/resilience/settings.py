@@ -15,3 +15,6 @@ class ResilienceSettings(Settings):
         default=None,
         description="Policies over the shipped ones; without one, policies.toml of the home.",
     )
+    kept_file: Path | None = Field(
+        default=None, description="Where a copy of the last right ones is kept, for processes that start meanwhile."
+    )

@@ -52,8 +52,11 @@ def make_database(schema: str, source: Source, world: World) -> Database:
 
 def make_policies(source: Source, contracts: ContractIndex, world: World) -> Policies:
     """Raises PolicyRefused where the operator's file is wrong."""
-    path = source.get(ResilienceSettings).policies_file
-    return Policies(path, world.clock, verify=names_checked(contracts.agents, contracts.http_callers))
+    settings = source.get(ResilienceSettings)
+    return Policies(
+        settings.policies_file, world.clock, verify=names_checked(contracts.agents, contracts.http_callers),
+        kept=settings.kept_file,
+    )  # fmt: skip
 
 
 def make_kernel(

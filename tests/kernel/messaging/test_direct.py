@@ -55,7 +55,7 @@ class Late:
         """The consumer follows the log to its end, or as far as it may."""
         await self.runner.register()
         seen = await self.runner.round()
-        while seen.more or (seen.held and not held_back):
+        while seen.more or self.runner.is_half_way or (seen.held and not held_back):
             seen = await self.runner.round()
 
     async def look(self, after_seconds: float = 5.0) -> None:

@@ -144,6 +144,11 @@ class ConsumerRunner:
             await self._database.run(work)
         self._registered = True
 
+    @property
+    def is_half_way(self) -> bool:
+        """Whether slots of this sweep are still to come."""
+        return bool(self._slots)
+
     async def round(self) -> Round:
         """One unit of work over the next slots."""
         if not self._slots:

@@ -104,7 +104,7 @@ class ServiceHarness:
         for runner in self._runners:
             await runner.register()
             seen = await runner.round()
-            while seen.more or seen.held:
+            while seen.more or seen.held or runner.is_half_way:
                 handled += seen.handled
                 seen = await runner.round()
             handled += seen.handled

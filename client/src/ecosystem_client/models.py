@@ -295,6 +295,25 @@ class Run(Model):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Moment(Model):
+    """One recorded fact. `source`: log, journal or audit."""
+
+    at: datetime
+    source: str
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story(Model):
+    """A run or a document from its beginning. `is_whole`: nothing was left out for its size or its age."""
+
+    item_id: str
+    is_whole: bool = True
+    runs: tuple[str, ...] = ()
+    moments: tuple[Moment, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Event(Model):
     """A fact of the log. `position` is opaque: give it back as `after` to go on from here."""
 

@@ -5,9 +5,13 @@ from ecosystem.contracts.orchestrator import ORCHESTRATOR_AGENT, StartRun
 from ecosystem.kernel.agent.host import AgentHost
 from ecosystem.kernel.durable.settings import DurableSettings
 from ecosystem.kernel.durable.worker import DurableWorker
+from ecosystem.kernel.messaging.log import EventLog
 from ecosystem.kernel.runtime.service import Kernel, Service
 from ecosystem.services.orchestrator.adapters import shipped
 from ecosystem.services.orchestrator.consumers import consumers
+from ecosystem.services.orchestrator.explaining.repository import Stories
+from ecosystem.services.orchestrator.explaining.routes import router as stories_router
+from ecosystem.services.orchestrator.explaining.service import StoryService
 from ecosystem.services.orchestrator.handlers import Handlers
 from ecosystem.services.orchestrator.jobs import jobs
 from ecosystem.services.orchestrator.repository import Runs
@@ -33,9 +37,10 @@ def build(kernel: Kernel) -> Service:
         lease_seconds=settings.lease_seconds, on_failure=service.failed, durable=kernel.durable,
         settings=kernel.source.get(DurableSettings), clock=kernel.clock, ids=kernel.ids,
     )  # fmt: skip
+    stories = StoryService(kernel.database, Stories(kernel.database), service, EventLog(kernel.database), dict(AGENTS))
     return Service(
         name=kernel.service,
-        routers=(router(service),),
+        routers=(router(service), stories_router(stories)),
         agents=(AgentHost(ORCHESTRATOR_AGENT, {StartRun: Handlers(service).start_run}),),
         consumers=consumers(service, worker.take_up),
         jobs=jobs(kernel.database, settings.forget_every),

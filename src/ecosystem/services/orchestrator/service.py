@@ -150,6 +150,13 @@ class WorkflowService:
             raise RunUnknown
         return run
 
+    async def agents_of(self, digest: str) -> frozenset[str]:
+        """The agents that a definition names; none where its text is not kept any more."""
+        try:
+            return frozenset(call.agent for call in (await self._definition(digest)).calls())
+        except EcosystemError:
+            return frozenset()
+
     async def cancel(self, run_id: UUID) -> Run:
         """End a run that is under way or stays in ERROR, and start what is to follow. Raises RunUnknown, RunEnded."""
 

@@ -26,10 +26,18 @@ from ecosystem.services.orchestrator.errors import RunUnknown
 from ecosystem.services.orchestrator.explaining.repository import Stories
 from ecosystem.services.orchestrator.explaining.service import Story, StoryService
 from tests.services.orchestrator.harness import BROKEN, COMPANY, OTHER, Harness, failing, killed_at
+from tests.support.poll import eventually
+
+
+async def readable(flow: Harness) -> bool:
+    """Whether no transaction, of whatever database of the server, holds the readers of the log back any more."""
+    late = "select 1 from kernel.log where xid >= pg_snapshot_xmin(pg_current_snapshot()) limit 1"
+    return not flow.platform.rows(late)
 
 
 async def story(flow: Harness, item_id: UUID, company: UUID = COMPANY) -> Story:
     service = StoryService(flow.database, Stories(flow.database), flow.service, EventLog(flow.database), dict(AGENTS))
+    await eventually(lambda: readable(flow))
     with context.scope(company_id=company):
         return await service.tell(item_id)
 

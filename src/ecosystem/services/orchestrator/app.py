@@ -1,7 +1,7 @@
 """The composition root: the only place that picks real adapters."""
 
 from ecosystem.contracts.index import AGENTS
-from ecosystem.contracts.orchestrator import ORCHESTRATOR_AGENT, StartRun
+from ecosystem.contracts.orchestrator import ORCHESTRATOR_AGENT, RetryRun, StartRun
 from ecosystem.kernel.agent.host import AgentHost
 from ecosystem.kernel.durable.settings import DurableSettings
 from ecosystem.kernel.durable.worker import DurableWorker
@@ -37,11 +37,12 @@ def build(kernel: Kernel) -> Service:
         lease_seconds=settings.lease_seconds, on_failure=service.failed, durable=kernel.durable,
         settings=kernel.source.get(DurableSettings), clock=kernel.clock, ids=kernel.ids,
     )  # fmt: skip
+    handlers = Handlers(service)
     stories = StoryService(kernel.database, Stories(kernel.database), service, EventLog(kernel.database), dict(AGENTS))
     return Service(
         name=kernel.service,
         routers=(router(service), stories_router(stories)),
-        agents=(AgentHost(ORCHESTRATOR_AGENT, {StartRun: Handlers(service).start_run}),),
+        agents=(AgentHost(ORCHESTRATOR_AGENT, {StartRun: handlers.start_run, RetryRun: handlers.retry_run}),),
         consumers=consumers(service, worker.take_up),
         jobs=jobs(kernel.database, settings.forget_every),
         workers=(worker,),

@@ -14,7 +14,7 @@ from ecosystem.contracts.creditx import (
     DocumentProcessed,
     DocumentReviewRequested,
 )
-from ecosystem.contracts.orchestrator import ORCHESTRATOR_AGENT, RunCompleted, RunFailed
+from ecosystem.contracts.orchestrator import ORCHESTRATOR_AGENT, RunCancelled, RunCompleted, RunFailed, RunRetried
 from ecosystem.contracts.recovery import FaultCleared, FaultObserved, HelpNeeded, RepairRecorded
 from ecosystem.kernel.audit.event import AuditRecorded
 from ecosystem.kernel.messaging.event import Envelope, Event
@@ -137,6 +137,12 @@ def _run_failed(event: Envelope) -> str:
     return f"It was told that run {failed.run_id} had failed with {failed.code}."
 
 
+def _cancelled(event: Envelope) -> str:
+    cancelled = event.read(RunCancelled)
+    instead = f"; run {cancelled.instead} was started instead" if cancelled.instead else ""
+    return f"It was told that run {cancelled.run_id} had been ended by a person{instead}."
+
+
 _TOLD = {
     DocumentCreated.event_type: _created,
     DocumentProcessed.event_type: _processed,
@@ -145,6 +151,8 @@ _TOLD = {
     DocumentDecided.event_type: _decided,
     RunCompleted.event_type: _completed,
     RunFailed.event_type: _run_failed,
+    RunRetried.event_type: lambda event: f"It was told that run {event.read(RunRetried).run_id} went on.",
+    RunCancelled.event_type: _cancelled,
 }
 
 

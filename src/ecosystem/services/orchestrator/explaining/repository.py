@@ -18,7 +18,7 @@ select run_id from runs
     or (workflow in (select workflow from definitions) and key = %(key)s))
  order by created_at, run_id limit %(limit)s
 """
-# What follows a run that was cancelled or given up is named after it.
+# What follows a run that was cancelled, given up or replaced is named after it.
 _AFTER = """
 select run_id from runs
  where company_id = %(company)s and workflow in (select workflow from definitions) and key = any(%(keys)s)
@@ -47,7 +47,11 @@ class Stories:
         return [row["run_id"] for row in rows]
 
     async def followers(self, run_id: UUID, generation: int, limit: int) -> list[UUID]:
-        keys = [f"after/{run_id}", *(f"after/{run_id}/{number}" for number in range(generation + 1))]
+        keys = [
+            f"after/{run_id}",
+            f"instead/{run_id}",
+            *(f"after/{run_id}/{number}" for number in range(generation + 1)),
+        ]
         return [row["run_id"] for row in await self._all(_AFTER, keys=keys, limit=limit)]
 
     async def attempts(self, run_ids: Sequence[UUID], limit: int) -> list[Attempt]:

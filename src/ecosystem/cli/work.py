@@ -6,7 +6,7 @@ from ecosystem.cli import screen
 from ecosystem.cli.noun import Verb, company_option, pages, paging_options, run_noun, show_page
 from ecosystem.cli.operator import connect, connect_for
 from ecosystem_client import Ecosystem
-from ecosystem_client.models import WorkItem
+from ecosystem_client.stories import WorkItem
 
 SUMMARY = "Work that needs a person: list, show, claim, retry, close."
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from ecosystem_client._sync.caller import Caller
-from ecosystem_client.models import Run, Story
+from ecosystem_client.models import Run
 from ecosystem_client.reading import Page
 from ecosystem_client.request import Request
+from ecosystem_client.stories import Story
 
 
 class Runs:

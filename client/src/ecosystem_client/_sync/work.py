@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ecosystem_client._sync.caller import Caller
-from ecosystem_client.models import WorkItem
 from ecosystem_client.reading import Page
 from ecosystem_client.request import Request
+from ecosystem_client.stories import WorkItem
 
 
 class Work:

@@ -12,23 +12,25 @@ from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.db.raw import driver
 from ecosystem.services.orchestrator.explaining.model import Attempt, Wait
 
-_FIND = """
-select run_id from runs
- where company_id = %(company)s and (run_id = %(id)s
-    or (workflow in (select workflow from definitions) and key = %(key)s))
+_WORKFLOWS = "array(select workflow from definitions)"
+_FIND = f"""
+select run_id from (
+  select run_id, created_at from runs where company_id = %(company)s and run_id = %(id)s
+  union
+  select run_id, created_at from runs
+   where company_id = %(company)s and workflow = any({_WORKFLOWS}) and key = %(key)s) as found
  order by created_at, run_id limit %(limit)s
-"""
+"""  # noqa: S608 all text is ours
 # What follows a run that was cancelled, given up or replaced is named after it.
-_AFTER = """
+_AFTER = f"""
 select run_id from runs
- where company_id = %(company)s and workflow in (select workflow from definitions) and key = any(%(keys)s)
+ where company_id = %(company)s and workflow = any({_WORKFLOWS}) and key = any(%(keys)s)
  order by created_at, run_id limit %(limit)s
-"""
+"""  # noqa: S608 all text is ours
 _ATTEMPTS = """
 select coalesce(parent_id, task_id) as run_id, parent_id is not null as is_pass, attempt, worker, started_at, ended_at,
        code
-  from kernel.orchestrator_attempts where task_id = any(%(tasks)s) or parent_id = any(%(tasks)s)
- order by started_at limit %(limit)s
+  from kernel.task_attempts('orchestrator', %(tasks)s, %(limit)s)
 """
 _WAITS = """
 select s.task_id, s.name, s.at, (s.state->>'until')::double precision as until

@@ -161,8 +161,8 @@ def _of_run(run: Run, about: str) -> Iterator[Moment]:
         if number == 0:
             said = f"Run {run.run_id} of {run.workflow} {run.version} was taken into the journal."
         else:
-            step = f" at step {turn.step}" if turn.step else ""
-            said = f"{_first_up(about)} went to {turn.state}{step}{f': {turn.reason}' if turn.reason else ''}."
+            where = f" at step {turn.step}" if turn.step else ""
+            said = f"{_first_up(about)} went to {turn.state}{where}{f': {turn.reason}' if turn.reason else ''}."
         yield Moment(turn.at, Source.JOURNAL, said)
     for loop in run.loops:
         said = f"Loop {loop.name} began, {loop.passes} times {loop.each}; {loop.ended} have ended."

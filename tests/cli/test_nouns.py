@@ -179,6 +179,15 @@ class TestOthers:
         ]
         assert "Next: eco runs retry r1" in said.err
 
+    def test_a_story_is_told_line_by_line_and_says_where_it_is_cut(
+        self, logged_in: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert runs.main(["explain", "d1"]) == 0
+        said = capsys.readouterr()
+        assert said.out.startswith("2026-11-24T04:00:00.123+00:00  The run went to ERROR at step")
+        assert "\x1b" not in said.out
+        assert "Not everything was looked at" in said.err
+
     def test_events_page_tail_and_have_an_empty_state(
         self, logged_in: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -181,6 +181,12 @@ def _administration(app: FastAPI, twin: Twin) -> None:
         shown = {"run_id": run_id, "state": "ERROR", "workflow": "w", "transitions": transitions}
         return JSONResponse(shown | {"loops": loops, "steps": steps})
 
+    @app.get("/v1/runs/{item_id}/story")
+    async def story(item_id: str) -> Response:
+        said = "The run went to ERROR at step \x1b[31mvalidate."
+        moments = [{"at": "2026-11-24T04:00:00.123Z", "source": "journal", "sentence": said}]
+        return JSONResponse({"item_id": item_id, "runs": ["r1"], "is_whole": False, "moments": moments})
+
     @app.get("/v1/documents/{document_id}/result")
     async def result(document_id: str) -> Response:
         value = {

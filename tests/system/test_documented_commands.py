@@ -38,6 +38,7 @@ RUN_THERE = (
     "eco scale creditx 2",
     "eco runs list --state ERROR",
     "eco recovery episodes",
+    "eco work list",
     "eco logs cache",
     "eco logs edge",
     "eco logs postgresql",

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,6 +60,26 @@ def test_a_death_is_one_episode_with_its_cause_and_its_repair(
     assert "restart (done, attempt 1) by supervisor" in told[1]
     # The consequences of a death are no faults of their own.
     assert episodes(fleet, "cache_lost", "cache") == episodes(fleet, "database_restarted", "postgresql") == []
+
+
+def test_the_story_of_a_document_tells_what_died_meanwhile(fleet: Fleet, tmp_path: Path) -> None:
+    assert fleet.eco("company", "create", "Alder AG").returncode == 0
+    fleet.eco("specimens", "--seed", "7", "--out", str(tmp_path), "--kind", "invoice", "--count", "1")
+    sent = json.loads(fleet.eco("documents", "upload", str(next(tmp_path.glob("*.pdf"))), "--json").stdout)
+    kill(fleet, "creditx-1")
+    document_id = (sent["items"][0] if "items" in sent else sent)["document_id"]
+
+    def told() -> list[str]:
+        said = fleet.eco("runs", "explain", document_id).stdout.splitlines()
+        return said if any("instance_dead of creditx-service was over" in one for one in said) else []
+
+    story = eventually_now(told, within_seconds=60)
+    assert f"took document {document_id}" in story[0]
+    assert any(
+        "Meanwhile instance_dead of creditx-service (creditx-1) was seen: ended by SIGKILL." in one for one in story
+    )
+    assert any("Restart for instance_dead of creditx-service, attempt 1: done by supervisor." in one for one in story)
+    assert json.loads(fleet.eco("work", "list", "--json").stdout)["items"] == []
 
 
 def test_a_session_that_holds_the_horizon_is_named_and_ended_when_a_person_says_so(fleet: Fleet) -> None:

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[tuple[str, str], ...]] = {
             "recovery",
             "faults and repairs: status, episodes, actions, show, approve, undo, clear, pause",
         ),
+        ("work", "what needs a person: list, show, claim, retry, close"),
         ("config", "every setting with its value and origin"),
         ("identities", "certificates of processes: list, revoke"),
         ("policies", "how destinations are called and when they are left alone: show, check"),

@@ -8,7 +8,7 @@ from ecosystem.cli.operator import connect_for
 from ecosystem.contracts.orchestrator import RunState
 from ecosystem_client.models import Run, Step
 
-SUMMARY = "Runs: list, show, cancel, retry."
+SUMMARY = "Runs: list, show, explain, cancel, retry."
 _STYLES = {"ERROR": "red", "FINALIZING": "green"}
 
 
@@ -16,6 +16,7 @@ def main(arguments: list[str]) -> int:
     verbs = (
         Verb("list", "List the runs of a company, newest first.", _list, _list_options),
         Verb("show", "Show a run with its transitions.", _show, _one),
+        Verb("explain", "Tell the whole story of a run or of a document, in plain sentences.", _explain, _item),
         Verb("cancel", "End a run that is under way.", _cancel, _one),
         Verb("retry", "Go on with a run that stays in ERROR.", _retry, _one),
     )
@@ -31,6 +32,11 @@ def _list_options(parser: argparse.ArgumentParser) -> None:
 
 def _one(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_id", metavar="ID")
+    company_option(parser)
+
+
+def _item(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("item_id", metavar="ID", help="the id of a run or of a document")
     company_option(parser)
 
 
@@ -96,6 +102,19 @@ def _name(step: Step) -> str:
 
 def _plural(word: str) -> str:
     return f"{word}es" if word.endswith(("s", "x", "ch", "sh")) else f"{word}s"
+
+
+def _explain(parsed: argparse.Namespace) -> int:
+    with connect_for(parsed.company) as ecosystem:
+        story = ecosystem.runs.story(parsed.item_id)
+    if parsed.json:
+        screen.as_json(story.raw)
+        return 0
+    for moment in story.moments:
+        screen.out(f"{moment.at.isoformat(timespec='milliseconds')}  {screen.clean(moment.sentence)}")
+    if not story.is_whole:
+        screen.note("Not everything was looked at: the story is too long, or too far back in the log.")
+    return 0
 
 
 def _cancel(parsed: argparse.Namespace) -> int:

@@ -35,6 +35,16 @@ class StartRun(Task, request_type="start_run", result=RunStarted, effect=True):
     key: str = Field(min_length=1, max_length=200, pattern=r"^[!-~]+$")
 
 
+class RetryRun(Task, request_type="retry_run", result=RunStarted, effect=True):
+    """Let a run that stays in ERROR go on after its finished steps; with `input`, end it and start it anew with that.
+
+    The answer names the run that goes on.
+    """
+
+    run_id: UUID
+    input: dict[str, Any] | None = None
+
+
 class RunCompleted(Event, event_type="workflow_run_completed", subject="run_id"):
     run_id: UUID
     workflow: str
@@ -44,13 +54,29 @@ class RunFailed(Event, event_type="workflow_run_failed", subject="run_id"):
     run_id: UUID
     workflow: str
     code: str
+    input: dict[str, Any] = Field(default_factory=dict, description="Ids only, as the run was started with.")
+
+
+class RunRetried(Event, event_type="workflow_run_retried", subject="run_id"):
+    """A run that stayed in ERROR goes on."""
+
+    run_id: UUID
+    workflow: str
+
+
+class RunCancelled(Event, event_type="workflow_run_cancelled", subject="run_id"):
+    """A run was ended by a person; `instead` is the run that was started in its place, with another input."""
+
+    run_id: UUID
+    workflow: str
+    instead: UUID | None = None
 
 
 ORCHESTRATOR_AGENT = AgentCard(
     id="orchestrator-agent", service=SERVICE, type=AgentType.WORKFLOW,
-    purpose="Start workflows and carry each run to its end, whatever dies on the way.", tasks=(StartRun,),
+    purpose="Start workflows and carry each run to its end, whatever dies on the way.", tasks=(StartRun, RetryRun),
     prompt=Prompt(system="You are orchestrator-agent. Start workflows and carry each run to its end."),
-    limits=Limits(timeout_seconds=10), clients=True, consumers=("orchestrator-ingestion",),
+    limits=Limits(timeout_seconds=10), clients=True, callers=("recovery-agent",), consumers=("orchestrator-ingestion",),
 )  # fmt: skip
 AGENTS = (ORCHESTRATOR_AGENT,)
-EVENTS: tuple[type[Event], ...] = (RunCompleted, RunFailed)
+EVENTS: tuple[type[Event], ...] = (RunCompleted, RunFailed, RunRetried, RunCancelled)

@@ -16,7 +16,7 @@ from ecosystem.kernel.errors import Kind, Severity
 from ecosystem.kernel.messaging.event import Event
 
 SERVICE = "recovery-agent"
-PREFIXES = ("/v1/recovery",)
+PREFIXES = ("/v1/recovery", "/v1/work")
 CAUSE_LENGTH_MAX = 200
 
 

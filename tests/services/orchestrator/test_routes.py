@@ -21,6 +21,7 @@ SERVICE = "orchestrator-agent"
 ROUTES = [
     ("GET", "/v1/runs", "runs:read"),
     ("GET", "/v1/runs/{id}", "runs:read"),
+    ("GET", "/v1/runs/{id}/story", "runs:read"),
     ("POST", "/v1/runs/{id}/cancel", "runs:write"),
     ("POST", "/v1/runs/{id}/retry", "runs:write"),
     ("GET", "/v1/workflows", "runs:read"),

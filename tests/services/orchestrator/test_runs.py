@@ -91,7 +91,11 @@ class TestCancel:
         assert (await flow.ended(following.run_id)).outcome == "withdrawn"
         assert flow.agents.types() == ["validate_document", "extract_metadata", "fail_document"]
         assert flow.agents.asked[-1].payload["document_id"] == flow.agents.asked[0].payload["document_id"]
-        assert [name for name, _ in flow.events()] == ["audit_recorded", "workflow_run_completed"]
+        assert [name for name, _ in flow.events()] == [
+            "audit_recorded",
+            "workflow_run_cancelled",
+            "workflow_run_completed",
+        ]
 
     @pytest.mark.parametrize("last", ["extract_metadata", "publish_event"])
     async def test_an_answer_that_comes_after_the_cancellation_changes_nothing(self, flow: Harness, last: str) -> None:

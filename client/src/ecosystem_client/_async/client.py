@@ -20,6 +20,7 @@ from ecosystem_client._async.reviews import AsyncReviews
 from ecosystem_client._async.rule_sets import AsyncRuleSets
 from ecosystem_client._async.runs import AsyncRuns
 from ecosystem_client._async.tokens import AsyncTokens
+from ecosystem_client._async.work import AsyncWork
 from ecosystem_client.models import AgentAnswer, Client
 from ecosystem_client.request import Request
 from ecosystem_client.retry import Retries
@@ -73,6 +74,7 @@ class AsyncEcosystem:
         self.events = AsyncEvents(caller)
         self.reviews = AsyncReviews(caller)
         self.recovery = AsyncRecovery(caller)
+        self.work = AsyncWork(caller)
         self.rule_sets = AsyncRuleSets(caller)
         self.audit = AsyncAudit(caller)
         self.incidents = AsyncIncidents(caller)

@@ -7,6 +7,7 @@ from ecosystem_client._async.caller import AsyncCaller
 from ecosystem_client.models import Run
 from ecosystem_client.reading import Page
 from ecosystem_client.request import Request
+from ecosystem_client.stories import Story
 
 
 class AsyncRuns:
@@ -24,6 +25,10 @@ class AsyncRuns:
     async def retry(self, run_id: str) -> Run:
         """Go on with a run that stays in ERROR. Raises Conflict if it does not."""
         return await self._caller.one(Run, Request("POST", f"/v1/runs/{run_id}/retry"))
+
+    async def story(self, item_id: str) -> Story:
+        """What is recorded of a run, or of a document and its runs, in sentences and in the order of time."""
+        return await self._caller.one(Story, Request("GET", f"/v1/runs/{item_id}/story"))
 
     async def page(
         self,

@@ -20,6 +20,7 @@ from ecosystem_client._sync.reviews import Reviews
 from ecosystem_client._sync.rule_sets import RuleSets
 from ecosystem_client._sync.runs import Runs
 from ecosystem_client._sync.tokens import Tokens
+from ecosystem_client._sync.work import Work
 from ecosystem_client.models import AgentAnswer, Client
 from ecosystem_client.request import Request
 from ecosystem_client.retry import Retries
@@ -73,6 +74,7 @@ class Ecosystem:
         self.events = Events(caller)
         self.reviews = Reviews(caller)
         self.recovery = Recovery(caller)
+        self.work = Work(caller)
         self.rule_sets = RuleSets(caller)
         self.audit = Audit(caller)
         self.incidents = Incidents(caller)

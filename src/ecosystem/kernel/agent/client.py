@@ -69,7 +69,8 @@ class AgentClient:
         timeout_seconds: float | None = None, attempts: int = 1, request_id: str | None = None,
     ) -> dict[str, Any]:  # fmt: skip
         """`call` for whoever knows only JSON (workflows, forwarding). The agent checks the payload."""
-        content = orjson.dumps(payload)
+        # The members of what an expression made come in another order in another process; the question is the same.
+        content = orjson.dumps(payload, option=orjson.OPT_SORT_KEYS)
         answer = await self._ask(to, request_type, content, sender, timeout_seconds, attempts, request_id)
         result: dict[str, Any] = orjson.loads(answer)
         return result

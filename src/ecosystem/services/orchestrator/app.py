@@ -1,13 +1,17 @@
 """The composition root: the only place that picks real adapters."""
 
 from ecosystem.contracts.index import AGENTS
-from ecosystem.contracts.orchestrator import ORCHESTRATOR_AGENT, StartRun
+from ecosystem.contracts.orchestrator import ORCHESTRATOR_AGENT, RetryRun, StartRun
 from ecosystem.kernel.agent.host import AgentHost
 from ecosystem.kernel.durable.settings import DurableSettings
 from ecosystem.kernel.durable.worker import DurableWorker
+from ecosystem.kernel.messaging.log import EventLog
 from ecosystem.kernel.runtime.service import Kernel, Service
 from ecosystem.services.orchestrator.adapters import shipped
 from ecosystem.services.orchestrator.consumers import consumers
+from ecosystem.services.orchestrator.explaining.repository import Stories
+from ecosystem.services.orchestrator.explaining.routes import router as stories_router
+from ecosystem.services.orchestrator.explaining.service import StoryService
 from ecosystem.services.orchestrator.handlers import Handlers
 from ecosystem.services.orchestrator.jobs import jobs
 from ecosystem.services.orchestrator.repository import Runs
@@ -33,10 +37,12 @@ def build(kernel: Kernel) -> Service:
         lease_seconds=settings.lease_seconds, on_failure=service.failed, durable=kernel.durable,
         settings=kernel.source.get(DurableSettings), clock=kernel.clock, ids=kernel.ids,
     )  # fmt: skip
+    handlers = Handlers(service)
+    stories = StoryService(kernel.database, Stories(kernel.database), service, EventLog(kernel.database), dict(AGENTS))
     return Service(
         name=kernel.service,
-        routers=(router(service),),
-        agents=(AgentHost(ORCHESTRATOR_AGENT, {StartRun: Handlers(service).start_run}),),
+        routers=(router(service), stories_router(stories)),
+        agents=(AgentHost(ORCHESTRATOR_AGENT, {StartRun: handlers.start_run, RetryRun: handlers.retry_run}),),
         consumers=consumers(service, worker.take_up),
         jobs=jobs(kernel.database, settings.forget_every),
         workers=(worker,),

@@ -7,7 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
-from ecosystem.contracts.orchestrator import ORCHESTRATOR_AGENT, RunCompleted, RunFailed, RunState
+from ecosystem.contracts.orchestrator import (
+    ORCHESTRATOR_AGENT,
+    RunCancelled,
+    RunCompleted,
+    RunFailed,
+    RunRetried,
+    RunState,
+)
 from ecosystem.kernel import context
 from ecosystem.kernel.agent.card import AgentCard
 from ecosystem.kernel.audit.audit import Audit
@@ -150,6 +157,13 @@ class WorkflowService:
             raise RunUnknown
         return run
 
+    async def agents_of(self, digest: str) -> frozenset[str]:
+        """The agents that a definition names; none where its text is not kept any more."""
+        try:
+            return frozenset(call.agent for call in (await self._definition(digest)).calls())
+        except EcosystemError:
+            return frozenset()
+
     async def cancel(self, run_id: UUID) -> Run:
         """End a run that is under way or stays in ERROR, and start what is to follow. Raises RunUnknown, RunEnded."""
 
@@ -162,6 +176,7 @@ class WorkflowService:
             if not await self._runs.cancel(run_id, self._clock.now()):
                 raise RunEnded
             await self._tell("run.cancelled", before)
+            await self._parts.outbox.add(RunCancelled(run_id=run_id, workflow=before.workflow))
             if follower is not None and before.status == Status.RUNNING:
                 await self.start(follower, before.input, key=f"after/{run_id}")
 
@@ -182,9 +197,29 @@ class WorkflowService:
             if not await self._runs.retry(run_id, self._clock.now()):
                 raise RunNotFailed
             await self._tell("run.retried", before)
+            await self._parts.outbox.add(RunRetried(run_id=run_id, workflow=before.workflow))
 
         await self._database.run(again)
         return await self.show(run_id)
+
+    async def replace(self, run_id: UUID, value: dict[str, Any]) -> UUID:
+        """End a failed run and start its workflow anew with `value`, in one unit of work; the new run.
+
+        Raises RunUnknown, RunNotFailed, InputRefused.
+        """
+
+        async def anew() -> UUID:
+            before = await self._known(run_id)
+            with suppress(TaskUnknown):
+                await self._parts.durable.cancel(run_id, queue=QUEUE)
+            if before.status != Status.FAILED or not await self._runs.cancel(run_id, self._clock.now()):
+                raise RunNotFailed
+            instead = await self.start(before.workflow, value, key=f"instead/{run_id}")
+            await self._tell("run.replaced", before)
+            await self._parts.outbox.add(RunCancelled(run_id=run_id, workflow=before.workflow, instead=instead))
+            return instead
+
+        return await self._database.run(anew)
 
     async def _known(self, run_id: UUID) -> Run:
         run = await self._runs.get(run_id)
@@ -275,7 +310,9 @@ class WorkflowService:
         workflow = await self._runs.fail(failure.task_id, code, reason, self._clock.now())
         if workflow is None:
             return
-        await self._parts.outbox.add(RunFailed(run_id=failure.task_id, workflow=workflow, code=code))
+        await self._parts.outbox.add(
+            RunFailed(run_id=failure.task_id, workflow=workflow, code=code, input=failure.params["input"])
+        )
         if failure.failure.kind is not Kind.PERMANENT:
             run = await self._known(failure.task_id)
             if (follower := await self._follower(run)) is not None:

@@ -7,6 +7,7 @@ from ecosystem.kernel.runtime.service import Kernel, Service
 from ecosystem.kernel.runtime.settings import RuntimeSettings
 from ecosystem.services.recovery.adapters import CacheWatch, Disk, Leaves
 from ecosystem.services.recovery.consumers import damaged_objects
+from ecosystem.services.recovery.consumers import work as work_events
 from ecosystem.services.recovery.handlers import RecoveryHandlers
 from ecosystem.services.recovery.jobs import jobs
 from ecosystem.services.recovery.repairing.repairing import Parts, Repairing
@@ -20,6 +21,9 @@ from ecosystem.services.recovery.watching.detecting import Detecting, Detector
 from ecosystem.services.recovery.watching.episodes import Episodes
 from ecosystem.services.recovery.watching.following import Following
 from ecosystem.services.recovery.watching.journal import JournalFile
+from ecosystem.services.recovery.working.repository import Work
+from ecosystem.services.recovery.working.routes import router as work_router
+from ecosystem.services.recovery.working.service import WorkService
 
 
 def build(kernel: Kernel) -> Service:
@@ -41,11 +45,12 @@ def build(kernel: Kernel) -> Service:
     )  # fmt: skip
     service = RecoveryService(parts, repairing, kernel.audit, kernel.ids)
     handlers = RecoveryHandlers(service)
+    work = WorkService(kernel.database, Work(kernel.database), kernel.agents, kernel.audit, kernel.clock)
     return Service(
         name=SERVICE,
-        routers=(router(service),),
+        routers=(router(service), work_router(work, kernel.clock)),
         agents=(AgentHost(RECOVERY_AGENT, {ClassifyError: handlers.classify, ExplainEpisode: handlers.explain}),),
-        consumers=(damaged_objects(kernel.database, episodes),),
+        consumers=(damaged_objects(kernel.database, episodes), work_events(work)),
         jobs=jobs(following, detecting, repairing, service, settings),
     )
 

@@ -37,3 +37,33 @@ class FaultPaused(Conflict):
     code = "fault_paused"
     rule = "Nothing is done about a kind of fault that is paused."
     suggestion = "eco recovery resume KIND"
+
+
+class WorkUnknown(NotFound):
+    code = "work_unknown"
+    rule = "There is no item of work with this id."
+    suggestion = "`eco work list` shows what waits for a person."
+
+
+class WorkClosed(Conflict):
+    code = "work_closed"
+    rule = "Only an item that is open can be worked on."
+    suggestion = "`eco work show` says how it ended."
+
+
+class WorkClaimed(Conflict):
+    code = "work_claimed"
+    rule = "An item is held by one person at a time, and somebody else has it."
+    suggestion = "Wait until the claim has run out, or take another item."
+
+
+class WorkNotClaimed(Conflict):
+    code = "work_not_claimed"
+    rule = "Only who holds an item works on it."
+    suggestion = "eco work claim ITEM"
+
+
+class WorkNotRetried(Conflict):
+    code = "work_not_retried"
+    rule = "Only a run can be tried again; a fault is over when the world says so."
+    suggestion = "`eco recovery show` tells what was tried; `eco work close` ends the item."

@@ -1,0 +1,37 @@
+"""Work that no machine can finish: of the company of the token, or without one of the platform."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from ecosystem_client._async.caller import AsyncCaller
+from ecosystem_client.reading import Page
+from ecosystem_client.request import Request
+from ecosystem_client.stories import WorkItem
+
+
+class AsyncWork:
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def page(self, *, state: str = "open", limit: int | None = None, cursor: str | None = None) -> Page[WorkItem]:
+        """The oldest first."""
+        return await self._caller.page(WorkItem, "/v1/work", {"state": state, "limit": limit, "cursor": cursor})
+
+    def list(self, *, state: str = "open", limit: int | None = None) -> AsyncIterator[WorkItem]:
+        return self._caller.all(WorkItem, "/v1/work", {"state": state, "limit": limit})
+
+    async def get(self, item_id: str) -> WorkItem:
+        return await self._caller.one(WorkItem, Request("GET", f"/v1/work/{item_id}"))
+
+    async def claim(self, item_id: str) -> WorkItem:
+        """Hold it for 30 minutes. Raises Conflict where somebody else does, or it is closed."""
+        return await self._caller.one(WorkItem, Request("POST", f"/v1/work/{item_id}/claim"))
+
+    async def retry(self, item_id: str, *, value: Mapping[str, Any] | None = None) -> WorkItem:
+        """Let its run go on, or start it anew with `value` as input. Raises Conflict where it is not held."""
+        body = {"input": dict(value) if value is not None else None}
+        return await self._caller.one(WorkItem, Request("POST", f"/v1/work/{item_id}/retry", json=body))
+
+    async def close(self, item_id: str, reason: str) -> WorkItem:
+        """Raises Conflict where it is not held."""
+        return await self._caller.one(WorkItem, Request("POST", f"/v1/work/{item_id}/close", json={"reason": reason}))

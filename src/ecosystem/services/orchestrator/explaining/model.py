@@ -1,0 +1,266 @@
+"""What is recorded of one item, and the sentences it becomes. Ids, codes and measures only."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from ecosystem.contracts.creditx import (
+    DocumentCreated,
+    DocumentDecided,
+    DocumentFailed,
+    DocumentProcessed,
+    DocumentReviewRequested,
+)
+from ecosystem.contracts.orchestrator import ORCHESTRATOR_AGENT, RunCancelled, RunCompleted, RunFailed, RunRetried
+from ecosystem.contracts.recovery import FaultCleared, FaultObserved, HelpNeeded, RepairRecorded
+from ecosystem.kernel.audit.event import AuditRecorded
+from ecosystem.kernel.messaging.event import Envelope, Event
+from ecosystem.services.orchestrator.model import Run
+
+SLACK = timedelta(seconds=5)
+"""A fault is seen a moment after it began: one seen so soon after the end of a run may still have touched it."""
+_EVERYBODY_NEEDS = frozenset(
+    {ORCHESTRATOR_AGENT.service, "postgresql", "supervisor", "consumer:orchestrator-ingestion"}
+)
+
+
+class Source(StrEnum):
+    """Where a fact is recorded: the event log, the journal of a run, or the audit trail, which is in the log too."""
+
+    LOG = "log"
+    JOURNAL = "journal"
+    AUDIT = "audit"
+
+
+@dataclass(frozen=True)
+class Moment:
+    at: datetime
+    source: Source
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt of the durable task of a run, or of one pass of its loops. `code`: how it failed, if it did."""
+
+    run_id: UUID
+    is_pass: bool
+    attempt: int
+    worker: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    code: str | None
+
+
+@dataclass(frozen=True)
+class Wait:
+    """`let_in`: nobody could be asked then, because of a breaker, a limit, or no instance; else between attempts."""
+
+    run_id: UUID
+    at: datetime
+    until: datetime
+    let_in: bool
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """All that is kept of one item. `services`: those that its runs ask. `faults`: the platform's own events."""
+
+    runs: Sequence[Run]
+    attempts: Sequence[Attempt]
+    waits: Sequence[Wait]
+    events: Sequence[Envelope]
+    faults: Sequence[Envelope]
+    services: frozenset[str]
+    company_id: UUID | None
+
+
+def moments(recorded: Recorded) -> list[Moment]:
+    """What happened, in the order of time."""
+    several = len(recorded.runs) > 1
+    found = [moment for one in recorded.events for moment in _of_event(one)]
+    for run in recorded.runs:
+        about = f"run {run.run_id}" if several else "the run"
+        found += _of_run(run, about)
+        found += _of_attempts([one for one in recorded.attempts if one.run_id == run.run_id], about)
+        found += [_of_wait(one, about) for one in recorded.waits if one.run_id == run.run_id]
+    found += _of_faults(recorded)
+    return sorted(found, key=lambda moment: moment.at)
+
+
+def _of_event(event: Envelope) -> Iterator[Moment]:
+    if event.type == AuditRecorded.event_type:
+        done = event.read(AuditRecorded)
+        who = done.user_id or done.agent_id or event.source
+        yield Moment(event.time, Source.AUDIT, f"{who} is recorded for {done.action}.")
+        return
+    tell = _TOLD.get(event.type)
+    sentence = tell(event) if tell else f"{event.source} published {event.type}."
+    yield Moment(event.time, Source.LOG, sentence)
+
+
+def _created(event: Envelope) -> str:
+    document = event.read(DocumentCreated)
+    return (
+        f"{event.source} took document {document.document_id}: {document.media_type}, {document.size_bytes} bytes,"
+        f" to be judged by {document.rule_set}."
+    )
+
+
+def _processed(event: Envelope) -> str:
+    done = event.read(DocumentProcessed)
+    score = "without a score" if done.compliance_score is None else f"with a score of {done.compliance_score}"
+    rules = f"{done.rule_set} version {done.rule_set_version}"
+    return f"The outcome of the document was published: {done.outcome} {score} by {rules}, as {done.kind}."
+
+
+def _decided(event: Envelope) -> str:
+    decided = event.read(DocumentDecided)
+    rules = f"the rules had said {decided.judged_outcome}" if decided.judged_outcome else "the rules had said nothing"
+    return f"A person, {decided.decided_by}, decided the document: {decided.outcome}; {rules}."
+
+
+def _review(event: Envelope) -> str:
+    reasons = "; ".join(event.read(DocumentReviewRequested).reasons)
+    return f"The decision of a person was asked for: {reasons or 'no reason is recorded'}."
+
+
+def _completed(event: Envelope) -> str:
+    return f"It was told that run {event.read(RunCompleted).run_id} had completed."
+
+
+def _run_failed(event: Envelope) -> str:
+    failed = event.read(RunFailed)
+    return f"It was told that run {failed.run_id} had failed with {failed.code}."
+
+
+def _cancelled(event: Envelope) -> str:
+    cancelled = event.read(RunCancelled)
+    instead = f"; run {cancelled.instead} was started instead" if cancelled.instead else ""
+    return f"It was told that run {cancelled.run_id} had been ended by a person{instead}."
+
+
+_TOLD = {
+    DocumentCreated.event_type: _created,
+    DocumentProcessed.event_type: _processed,
+    DocumentFailed.event_type: lambda event: f"The document was failed with {event.read(DocumentFailed).code}.",
+    DocumentReviewRequested.event_type: _review,
+    DocumentDecided.event_type: _decided,
+    RunCompleted.event_type: _completed,
+    RunFailed.event_type: _run_failed,
+    RunRetried.event_type: lambda event: f"It was told that run {event.read(RunRetried).run_id} went on.",
+    RunCancelled.event_type: _cancelled,
+}
+
+
+def _of_run(run: Run, about: str) -> Iterator[Moment]:
+    for number, turn in enumerate(run.transitions):
+        if number == 0:
+            said = f"Run {run.run_id} of {run.workflow} {run.version} was taken into the journal."
+        else:
+            where = f" at step {turn.step}" if turn.step else ""
+            said = f"{_first_up(about)} went to {turn.state}{where}{f': {turn.reason}' if turn.reason else ''}."
+        yield Moment(turn.at, Source.JOURNAL, said)
+    for loop in run.loops:
+        said = f"Loop {loop.name} began, {loop.passes} times {loop.each}; {loop.ended} have ended."
+        yield Moment(loop.began_at, Source.JOURNAL, said)
+    for step in run.steps:
+        name = step.name if step.pass_number is None else f"{step.name} (pass {step.pass_number})"
+        seconds = (step.ended_at - step.began_at).total_seconds()
+        ended = "answered" if step.code is None else f"failed with {step.code}"
+        said = f"Step {name}, attempt {step.attempt}: {step.agent} was asked to {step.task} and {ended} after"
+        yield Moment(step.ended_at, Source.JOURNAL, f"{said} {seconds:.3f} s.")
+
+
+def _of_attempts(attempts: Iterable[Attempt], about: str) -> Iterator[Moment]:
+    for one in attempts:
+        what = f"a pass of {about}" if one.is_pass else about
+        # A pass that went through at once says nothing that its steps do not say.
+        if one.started_at is not None and not (one.is_pass and one.attempt == 1):
+            said = f"Worker {one.worker} had {what} from here, attempt {one.attempt} of its task."
+            yield Moment(one.started_at, Source.JOURNAL, said)
+        if one.ended_at is not None and one.code is not None:
+            said = f"Attempt {one.attempt} of the task of {what} ended with {one.code}."
+            yield Moment(one.ended_at, Source.JOURNAL, said)
+
+
+def _of_wait(wait: Wait, about: str) -> Moment:
+    why = "nobody could be asked" if wait.let_in else "before another attempt"
+    said = f"{_first_up(about)} began to wait until {clock_time(wait.until)}: {why}."
+    return Moment(wait.at, Source.JOURNAL, said)
+
+
+def _of_faults(recorded: Recorded) -> Iterator[Moment]:
+    """The episodes that were open while a run was under way, of what that run needs, and their repairs."""
+    touching: dict[UUID, FaultObserved] = {}
+    cleared = {
+        event.data["episode_id"]: event.read(FaultCleared)
+        for event in recorded.faults if event.type == FaultCleared.event_type
+    }  # fmt: skip
+    for seen in _read(recorded.faults, FaultObserved):
+        end = cleared.get(str(seen.episode_id))
+        if _touches(seen, end.cleared_at if end else None, recorded):
+            touching[seen.episode_id] = seen
+    for seen in touching.values():
+        where = f"{seen.component} ({seen.instance})" if seen.instance else seen.component
+        said = f"Meanwhile {seen.fault} of {where} was seen: {seen.cause}."
+        yield Moment(seen.observed_at, Source.LOG, said)
+        if (end := cleared.get(str(seen.episode_id))) is not None:
+            said = f"{seen.fault} of {seen.component} was over, after {end.repair_seconds:.1f} s."
+            yield Moment(end.cleared_at, Source.LOG, said)
+    for repair in _read(recorded.faults, RepairRecorded):
+        if (of := touching.get(repair.episode_id)) is not None:
+            about = f"{repair.action} for {of.fault} of {of.component}"
+            by = repair.by if repair.by in ("supervisor", "recovery-agent") else "a person"
+            yield Moment(
+                repair.at, Source.LOG, f"{_first_up(about)}, attempt {repair.attempt}: {repair.outcome} by {by}."
+            )
+    for event in recorded.faults:
+        if event.type == HelpNeeded.event_type:
+            of = touching.get(event.read(HelpNeeded).episode_id)
+            if of is not None:
+                yield Moment(event.time, Source.LOG, f"A person was called for {of.fault} of {of.component}.")
+
+
+def _touches(seen: FaultObserved, cleared_at: datetime | None, recorded: Recorded) -> bool:
+    if seen.companies and recorded.company_id not in seen.companies:
+        return False
+    if seen.component not in recorded.services | _EVERYBODY_NEEDS:
+        return False
+    return any(
+        (run.ended_at is None or seen.observed_at <= run.ended_at + SLACK)
+        and (cleared_at is None or cleared_at >= run.created_at)
+        for run in recorded.runs
+    )
+
+
+def _read(events: Iterable[Envelope], kind: type[Any]) -> list[Any]:
+    return [event.read(kind) for event in events if event.type == kind.event_type]
+
+
+def clock_time(moment: datetime) -> str:
+    return f"{moment:%H:%M:%S}"
+
+
+def _first_up(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+FAULT_TYPES: tuple[type[Event], ...] = (FaultObserved, RepairRecorded, FaultCleared, HelpNeeded)
+
+
+def subjects_of(runs: Sequence[Run], asked_for: UUID) -> list[str]:
+    """What the log is asked about: the item, its runs, and what they are about."""
+    named = [str(value) for run in runs for value in _ids(run.input)]
+    return list(dict.fromkeys([str(asked_for), *(str(run.run_id) for run in runs), *named]))
+
+
+def _ids(value: Mapping[str, Any]) -> Iterator[UUID]:
+    for one in value.values():
+        try:
+            yield UUID(one)
+        except (TypeError, ValueError, AttributeError):
+            continue

@@ -91,7 +91,7 @@ class TestEpisode:
         watched.happens("recovery-1", What.READY, planned=True)
         await watched.follow()
         assert watched.told("fault_observed")[0]["fault"] == "supervisor_restarted"
-        assert watched.story() == ["fault_observed", "fault_cleared"]
+        assert watched.story() == ["fault_observed", "done", "fault_cleared"]
 
 
 class TestCrashLoop:

@@ -40,11 +40,11 @@ class Injection:
 
 @dataclass
 class Recognised:
-    """`wrong`: sentences by verdict. `detection_seconds`: of each fault that was told and began an episode; `joined`
-    became part of one that was open. `unexplained`: what was told and no fault explains."""
+    """`wrong`: sentences by verdict. `detected`: each fault that began an episode, with the seconds until its incident
+    had it; `joined` were told with one that was open. `unexplained`: what was told and no fault explains."""
 
     wrong: dict[str, list[str]] = field(default_factory=lambda: {verdict: [] for verdict in INCIDENT_VERDICTS})
-    detection_seconds: list[float] = field(default_factory=list)
+    detected: list[tuple[Injection, float]] = field(default_factory=list)
     joined: int = 0
     needed: int = 0
     not_needed: dict[str, str] = field(default_factory=dict)
@@ -53,6 +53,11 @@ class Recognised:
     pages: int = 0
     incidents: int = 0
     unexplained: list[str] = field(default_factory=list)
+
+    @property
+    def detection_seconds(self) -> list[float]:
+        """In order of size."""
+        return sorted(seconds for _, seconds in self.detected)
 
     @property
     def repaired_by_itself_percent(self) -> float:
@@ -101,7 +106,7 @@ def _check(
         return
     if begun:
         seconds = writable_seconds(outages, injection.began_at, first.told_at)
-        found.detection_seconds.append(seconds)
+        found.detected.append((injection, seconds))
         if seconds > DETECTED_SECONDS_MAX:
             found.wrong["undetected"].append(f"{injection}: incident {first.incident} came after {seconds:.1f} s")
     else:

@@ -11,6 +11,7 @@ from faults.kinds import KINDS
 from faults.levels import Levels
 from faults.recognising import INCIDENT_VERDICTS, REPAIRED_PERCENT_MIN
 from faults.requests import Requests
+from faults.schedule import Fault
 
 _SHOWN_MAX = 12
 _SERVICE_KILLS = ("kill-service",)
@@ -88,6 +89,11 @@ class Summary:
             "failed": len(self.requests.failures()), "repeats": self.repeats, "dropped": self.dropped,
             "longest_unavailable_seconds": round(self.requests.longest_unavailable_seconds(), 2),
             "repair_seconds": {name: round(percentile(times, share), 2) for name, share in _SHARES},
+            "repaired": [
+                _timed(one.fault, one.repaired_at - one.began_at)
+                for one in self.injected.repairs
+                if one.repaired_at is not None
+            ],
             "service_back_seconds": _rounded(self.back_seconds()), "service_kills": len(self.service_kills()),
             "failed_while_a_service_was_killed": self.failed_while_killed(),
             "failed_directly": sum(one.via == "edge" for one in self.requests.failures()),
@@ -103,12 +109,13 @@ class Summary:
     def _told_of(self) -> dict[str, Any]:
         """What incidents told of the faults."""
         told = self.findings.recognised
-        times = sorted(told.detection_seconds)
+        times = told.detection_seconds
         return {
             **{verdict: len(told.wrong[verdict]) for verdict in INCIDENT_VERDICTS},
             "repaired_by_itself_percent": round(told.repaired_by_itself_percent, 1),
             "detection_seconds": {name: round(percentile(times, share), 2) for name, share in _SHARES},
-            "faults_with_an_incident": len(told.detection_seconds) + told.joined, "faults_that_need_one": told.needed,
+            "detected": [_timed(one.fault, seconds) for one, seconds in told.detected],
+            "faults_with_an_incident": len(told.detected) + told.joined, "faults_that_need_one": told.needed,
             "no_incident_needed": told.not_needed, "incidents": told.incidents, "pages": told.pages,
             "unexplained": told.unexplained,
         }  # fmt: skip
@@ -118,7 +125,7 @@ class Summary:
 
     def _incidents(self) -> list[str]:
         told = self.findings.recognised
-        times = sorted(told.detection_seconds)
+        times = told.detection_seconds
         lines = [
             f"incidents            {told.incidents}, of {told.needed} faults that need one; {told.joined} joined one "
             f"that was open; {told.pages} pages",
@@ -199,6 +206,10 @@ _SHARES = (("median", 0.5), ("p95", 0.95), ("p99", 0.99))
 def percentile(ordered: Sequence[float], share: float) -> float:
     """The smallest value that `share` of all do not exceed; 0 of none."""
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
+def _timed(fault: Fault, seconds: float) -> dict[str, Any]:
+    return {"kind": fault.kind, "at_seconds": fault.at_seconds, "seconds": round(seconds, 3)}
 
 
 def _rounded(value: float | None) -> float | None:

@@ -153,3 +153,11 @@ class TestKinds:
         assert compare(of=hold).not_needed.keys() == {"hold-transaction"}
         assert counts(compare(of=hold)) == CLEAN
         assert counts(compare(of=long)) == CLEAN | {"undetected": 1}
+
+    def test_a_transaction_is_a_fault_once_it_is_old(self) -> None:
+        long = Injection(Fault(1, "hold-transaction", seconds=30), began_at=1000, over_at=1030, well_at=1030)
+        told = Episode("e", "horizon_held", "postgresql", "session 7 has been writing for 12 s", 1012, 1031, 1012.5, 1)
+        found = compare(told, of=long)
+
+        assert counts(found) == CLEAN
+        assert found.detection_seconds == [2.5]

@@ -28,11 +28,13 @@ class Name:
 @dataclass(frozen=True)
 class Expected:
     """`names`: one of them is right. `none_because`: why there need be none, where it lasts less than `visible_after`
-    seconds. `stops_writing`: while it lasts nobody can write down anything, an incident neither."""
+    seconds. `begins_after`: so many seconds after its injection it begins to be a fault. `stops_writing`: while it
+    lasts nobody can write down anything, an incident neither."""
 
     names: tuple[Name, ...] = ()
     none_because: str = ""
     visible_after: float = float("inf")
+    begins_after: float = 0.0
     stops_writing: bool = False
 
     def needed(self, fault: Fault) -> bool:
@@ -52,7 +54,7 @@ _RECONNECTS = "connections are made anew within seconds; no process ended"
 _OUTSIDE = "it is between clients and edge, outside of the platform"
 _LOOKED_AT = "who waits for a NOTIFY looks by itself too"
 _SHORT_HOLD = "shorter than `recovery.horizon_seconds_max`: consumers wait and go on"
-_SEEN_HOLD_SECONDS, _SEEN_FULL_SECONDS = 18.0, 8.0
+_HOLD_SECONDS_MAX, _SEEN_HOLD_SECONDS, _SEEN_FULL_SECONDS = 10.0, 18.0, 8.0
 
 
 def _engine(name: str, word: str = "SIGKILL", *, stops_writing: bool = False) -> Expected:
@@ -98,8 +100,8 @@ EXPECTED: dict[str, Expected] = {
     "expire-certificate": Expected(
         (Name("certificate_expiring", AIMED, "ends at"),), "the fleet renews it within ten seconds, as planned"
     ),
-    "hold-transaction": Expected(_HORIZON, _SHORT_HOLD, _SEEN_HOLD_SECONDS),
-    "lock-table": Expected(_HORIZON, _SHORT_HOLD, _SEEN_HOLD_SECONDS),
+    "hold-transaction": Expected(_HORIZON, _SHORT_HOLD, _SEEN_HOLD_SECONDS, _HOLD_SECONDS_MAX),
+    "lock-table": Expected(_HORIZON, _SHORT_HOLD, _SEEN_HOLD_SECONDS, _HOLD_SECONDS_MAX),
     "skew-clock": Expected((), "it is not possible here"),
     "replay-log": Expected((), "a person asked for it"),
 }  # fmt: skip

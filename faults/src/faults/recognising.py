@@ -105,7 +105,7 @@ def _check(
         found.wrong["undetected"].append(f"{injection}: {_said(first)}, and there is no incident of it")
         return
     if begun:
-        seconds = writable_seconds(outages, injection.began_at, first.told_at)
+        seconds = writable_seconds(outages, injection.began_at + injection.expected.begins_after, first.told_at)
         found.detected.append((injection, seconds))
         if seconds > DETECTED_SECONDS_MAX:
             found.wrong["undetected"].append(f"{injection}: incident {first.incident} came after {seconds:.1f} s")

@@ -92,7 +92,7 @@ class TestIncident:
 
 class TestTime:
     def test_nobody_can_write_while_the_database_is_down(self) -> None:
-        down = Injection(Fault(10, "kill-database"), began_at=1000, over_at=1000, well_at=1030)
+        down = Injection(Fault(10, "kill-database"), began_at=1000, over_at=1000, well_at=1032, back_at=1030)
         told = Episode("e", "engine_dead", "postgresql", "ended by SIGKILL", 1000.1, 1030, 1040, 1, repaired=True)
 
         assert compare(told, of=down).detection_seconds == [pytest.approx(10)]

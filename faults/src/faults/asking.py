@@ -29,13 +29,14 @@ _LOOK_SECONDS = 1.0
 def injections(injected: Injected) -> list[Injection]:
     """What was injected, at times of the clock on the wall."""
     epoch = time.time() - time.monotonic()
+
+    def wall(reading: float | None) -> float | None:
+        return None if reading is None else reading + epoch
+
     return [
-        Injection(
-            one.fault, one.began_at + epoch, one.over_at + epoch,
-            None if one.repaired_at is None else one.repaired_at + epoch,
-        )
+        Injection(one.fault, one.began_at + epoch, one.over_at + epoch, wall(one.repaired_at), wall(one.back_at))
         for one in sorted(injected.repairs, key=lambda one: one.began_at)
-    ]  # fmt: skip
+    ]
 
 
 async def recognised(operator: AsyncEcosystem, fleet: Fleet, injected: Injected) -> Recognised:

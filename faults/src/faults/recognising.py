@@ -25,6 +25,7 @@ class Injection:
     began_at: float
     over_at: float
     well_at: float | None
+    back_at: float | None = None
 
     @property
     def last_at(self) -> float:
@@ -71,7 +72,7 @@ class Recognised:
 def recognise(injections: Sequence[Injection], told: Told) -> Recognised:
     found = Recognised(faults=len(injections), pages=len(told.pages))
     found.incidents = len({one.incident for one in told.episodes if one.incident is not None})
-    outages = [(one.began_at, one.last_at) for one in injections if one.expected.stops_writing]
+    outages = [(one.began_at, one.back_at or one.last_at) for one in injections if one.expected.stops_writing]
     called = _check_pages(told, found)
     for injection in injections:
         if injection.expected.needed(injection.fault):

@@ -50,6 +50,12 @@ class TestEpisode:
         await watched.follow()
         assert watched.story() == ["fault_observed", "done", "done", "fault_cleared"]
 
+    async def test_a_look_for_consequences_knows_their_causes(self, watched: Watched) -> None:
+        watched.happens("postgresql", What.ENDED, reason=KILLED)
+        await watched.look()
+
+        assert [one["fault"] for one in watched.told("fault_observed")] == ["engine_dead"]
+
     async def test_the_same_fault_later_is_another_episode(self, watched: Watched) -> None:
         for _ in range(2):
             watched.happens("cache", What.ENDED, reason=KILLED)

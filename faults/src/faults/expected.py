@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from faults.schedule import Fault
 
-AIMED = "{service}"
-"""Stands for the service that a fault was aimed at."""
+AIMED, ANY = "{service}", "*"
+"""A component: the service that a fault was aimed at, or whatever part."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,9 @@ class Name:
 
     def fits(self, fault: str, component: str, service: str) -> bool:
         """Whether this is said of the right part: a component is `creditx-service`, its service `creditx`."""
-        where = component.partition("-")[0] == service if self.component == AIMED else component == self.component
-        return where and fault == self.fault
+        if self.component == AIMED:
+            return fault == self.fault and component.partition("-")[0] == service
+        return fault == self.fault and self.component in (ANY, component)
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def _engine(name: str, word: str = "SIGKILL", *, stops_writing: bool = False) ->
 
 
 def _cut(reason: str = _RECONNECTS) -> Expected:
-    return Expected((Name("agent_unreachable", AIMED),), reason, stops_writing=True)
+    return Expected((Name("agent_unreachable", ANY),), reason, stops_writing=True)
 
 
 EXPECTED: dict[str, Expected] = {
@@ -74,10 +75,12 @@ EXPECTED: dict[str, Expected] = {
     "kill-cache": _engine("cache"),
     "kill-edge": _engine("edge"),
     "kill-sandbox": Expected((), "its service makes another worker and goes on with the document"),
-    "freeze-service": Expected((Name("instance_frozen", AIMED),), _WAKES),
+    "freeze-service": Expected((Name("instance_frozen", AIMED), Name("agent_unreachable", AIMED)), _WAKES),
     "freeze-supervisor": Expected((), "nothing is looked after for seconds, and then again"),
     "freeze-zygote": Expected((Name("engine_frozen", "zygote"),), _ENGINE_WAKES),
-    "freeze-database": Expected((Name("engine_frozen", "postgresql"),), _ENGINE_WAKES, stops_writing=True),
+    "freeze-database": Expected(
+        (Name("engine_frozen", "postgresql"), Name("agent_unreachable", ANY)), _ENGINE_WAKES, stops_writing=True
+    ),
     "freeze-cache": Expected((Name("engine_frozen", "cache"), Name("cache_lost", "cache")), _ENGINE_WAKES),
     "freeze-edge": Expected((Name("engine_frozen", "edge"),), _ENGINE_WAKES),
     "freeze-sandbox": Expected((), "the worker's own time limit ends it, and the document is tried again"),

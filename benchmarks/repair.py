@@ -1,6 +1,6 @@
 """Repair: single faults on a platform under light load; when each has its incident, and when all is well again.
 
-`eco chaos run` carries out a written schedule: first a minute in which nothing is done, so that whatever is told then
+`eco chaos run` carries out a written schedule: first a stretch in which nothing is done, so that whatever is told then
 is a false alarm; then seven rounds of four faults, one after the other, each kind in its turn (replicas, engines, the
 supervisor, a restart of the server), and at the end a full disk and a writing transaction that stays open. Two replicas
 of every service; targets by the seed. An incident counts from when monitoring-service has it; time in which the
@@ -25,7 +25,7 @@ from typing import Any
 from benchmarks._report import Better, closing_line, rounds_from_command_line
 from ecosystem.catalog import CATALOG
 
-SEED, QUIET_SECONDS, FAULTS_OF_ROUND = 17, 60.0, 4
+SEED, QUIET_SECONDS, FAULTS_OF_ROUND = 17, 45.0, 4
 KINDS = {
     "kill-service": 5.0, "kill-database": 9.0, "kill-cache": 5.0, "kill-replicas": 6.0, "kill-edge": 5.0,
     "restart-database": 9.0, "kill-zygote": 6.0, "kill-supervisor": 14.0,
@@ -58,7 +58,7 @@ def run(faults: list[dict[str, Any]]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "schedule.json"
         file.write_text(json.dumps({"faults": faults}))
-        minutes = faults[-1]["at_seconds"] / 60 + 0.5
+        minutes = (faults[-1]["at_seconds"] + faults[-1]["seconds"]) / 60
         command = [sys.executable, "-m", "ecosystem", "chaos", "run", "--schedule", str(file), "--seed", str(SEED),
                    "--minutes", f"{minutes:.2f}", "--rate", "0.25", "--json"]  # fmt: skip
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)

@@ -32,6 +32,7 @@ KINDS = {
 }  # fmt: skip
 """Each with the seconds until the next fault: long enough for its repair on two cores."""
 LONG = {"fill-disk": 12.0, "hold-transaction": 22.0}
+NEVER_SECONDS = 3600.0
 WRONG = ("undetected", "misnamed", "unrecorded", "paged_needlessly", "stuck")
 
 
@@ -72,7 +73,7 @@ def slowest(timed: list[dict[str, Any]], begins: list[float]) -> list[dict[str, 
     found = []
     for begin, end in itertools.pairwise([*begins, float("inf")]):
         of_round = [one["seconds"] for one in timed if begin <= one["at_seconds"] < end]
-        found.append({"ours": max(of_round, default=float("inf")), "baseline": 1.0})
+        found.append({"ours": max(of_round, default=NEVER_SECONDS), "baseline": 1.0})
     return found
 
 

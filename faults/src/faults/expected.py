@@ -59,7 +59,8 @@ _HOLD_SECONDS_MAX, _SEEN_HOLD_SECONDS, _SEEN_FULL_SECONDS = 10.0, 18.0, 8.0
 
 
 def _engine(name: str, word: str = "SIGKILL", *, stops_writing: bool = False) -> Expected:
-    return Expected((Name("engine_dead", name, word),), stops_writing=stops_writing)
+    names = (Name("engine_dead", name, word), Name("crash_loop", name, word))
+    return Expected(names, stops_writing=stops_writing)
 
 
 def _cut(reason: str = _RECONNECTS) -> Expected:

@@ -39,13 +39,23 @@ class Injection:
         return f"{self.fault.kind} {self.fault.target}".strip() + f" at {self.fault.at_seconds:.1f} s"
 
 
+@dataclass(frozen=True)
+class Detected:
+    """`seconds`: of time in which it could be written down, from when it was a fault; `elapsed_seconds`: all of them,
+    from its injection."""
+
+    fault: Fault
+    seconds: float
+    elapsed_seconds: float
+
+
 @dataclass
 class Recognised:
     """`wrong`: sentences by verdict. `detected`: each fault that began an episode, with the seconds until its incident
     had it; `joined` were told with one that was open. `unexplained`: what was told and no fault explains."""
 
     wrong: dict[str, list[str]] = field(default_factory=lambda: {verdict: [] for verdict in INCIDENT_VERDICTS})
-    detected: list[tuple[Injection, float]] = field(default_factory=list)
+    detected: list[Detected] = field(default_factory=list)
     joined: int = 0
     needed: int = 0
     not_needed: dict[str, str] = field(default_factory=dict)
@@ -58,7 +68,7 @@ class Recognised:
     @property
     def detection_seconds(self) -> list[float]:
         """In order of size."""
-        return sorted(seconds for _, seconds in self.detected)
+        return sorted(one.seconds for one in self.detected)
 
     @property
     def repaired_by_itself_percent(self) -> float:
@@ -107,7 +117,7 @@ def _check(
         return
     if begun:
         seconds = writable_seconds(outages, injection.began_at + injection.expected.begins_after, first.told_at)
-        found.detected.append((injection, seconds))
+        found.detected.append(Detected(injection.fault, seconds, first.told_at - injection.began_at))
         if seconds > DETECTED_SECONDS_MAX:
             found.wrong["undetected"].append(f"{injection}: incident {first.incident} came after {seconds:.1f} s")
     else:

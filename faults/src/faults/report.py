@@ -114,7 +114,10 @@ class Summary:
             **{verdict: len(told.wrong[verdict]) for verdict in INCIDENT_VERDICTS},
             "repaired_by_itself_percent": round(told.repaired_by_itself_percent, 1),
             "detection_seconds": {name: round(percentile(times, share), 2) for name, share in _SHARES},
-            "detected": [_timed(one.fault, seconds) for one, seconds in told.detected],
+            "detected": [
+                _timed(one.fault, one.seconds) | {"elapsed_seconds": round(one.elapsed_seconds, 3)}
+                for one in told.detected
+            ],
             "faults_with_an_incident": len(told.detected) + told.joined, "faults_that_need_one": told.needed,
             "no_incident_needed": told.not_needed, "incidents": told.incidents, "pages": told.pages,
             "unexplained": told.unexplained,

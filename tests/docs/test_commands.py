@@ -29,6 +29,9 @@ ELSEWHERE = {
         "tests/cli/test_policies.py::test_show_tells_routes_and_breakers"
     ),
     "eco bench campaign": "tests/system/test_campaign.py::test_ten_minutes_break_none",
+    "eco bench repair": (
+        "tests/faults/test_schedule.py::test_the_repair_benchmark_has_faults_that_need_an_incident_each_kind_often"
+    ),
     "eco chaos run --seed 1 --minutes 1 --plan": (
         "tests/faults/test_schedule.py::test_a_plan_is_printed_and_nothing_is_done"
     ),

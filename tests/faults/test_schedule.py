@@ -3,12 +3,15 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from benchmarks import repair
 from ecosystem.catalog import CATALOG
 from ecosystem.cli.project import tool_environment
+from faults.expected import EXPECTED
 from faults.kinds import KINDS, SERVICE, SLOT
 from faults.schedule import as_json, read, schedule
 
@@ -89,3 +92,15 @@ def test_a_plan_is_printed_and_nothing_is_done() -> None:
 
     assert done.stdout.splitlines() == [str(fault) for fault in schedule(1, 1, services)]
     assert done.stderr == ""
+
+
+def test_the_repair_benchmark_has_faults_that_need_an_incident_each_kind_often(tmp_path: Path) -> None:
+    planned, begins = repair.schedule(7)
+    (tmp_path / "schedule").write_text(json.dumps({"faults": planned}))
+    faults = read(tmp_path / "schedule")
+    often = Counter(fault.kind for fault in faults)
+
+    assert [fault for fault in faults if not EXPECTED[fault.kind].needed(fault)] == []
+    assert min(often[kind] for kind in repair.KINDS) >= 3
+    assert len(begins) == 7
+    assert faults[0].at_seconds >= repair.QUIET_SECONDS

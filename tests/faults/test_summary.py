@@ -10,6 +10,7 @@ from faults.checker import Findings
 from faults.injecting import Injected, Repair
 from faults.journal import Journal
 from faults.levels import Levels
+from faults.recognising import INCIDENT_VERDICTS
 from faults.report import Summary, percentile
 from faults.requests import Requests, Seen, longest_unavailable_seconds
 from faults.schedule import Fault
@@ -89,6 +90,22 @@ class TestHeld:
         assert not told.held
         assert told.as_json()[verdict] == 1
         assert "  document 1" in told.lines()
+
+    @pytest.mark.parametrize("verdict", INCIDENT_VERDICTS)
+    def test_a_fault_that_is_not_told_rightly_is_enough(self, verdict: str) -> None:
+        told = summary(injected=Injected(Counter({"kill-edge": 1})))
+        told.findings.recognised.wrong[verdict].append("kill-edge at 3 s: no incident tells of it")
+
+        assert not told.held
+        assert told.as_json()[verdict] == 1
+        assert "  kill-edge at 3 s: no incident tells of it" in told.lines()
+
+    def test_so_is_one_fault_of_two_that_needs_a_person(self) -> None:
+        told = summary(injected=Injected(Counter({"kill-edge": 2})))
+        told.findings.recognised.faults, told.findings.recognised.repaired_by_itself = 2, 1
+
+        assert not told.held
+        assert "repaired by itself   1 of 2 faults (50 %, at least 95)" in told.lines()
 
     def test_memory_above_its_level_breaks_it(self) -> None:
         told = summary(after=Levels(2 * 10**9, 1000, 50, 90))

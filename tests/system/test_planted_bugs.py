@@ -127,10 +127,36 @@ BREAKER_NEVER_CLOSES = Planted(
     "stuck", "is still", minutes=0.25, uploads_per_second=6.0, replicas=("creditx",),
 )  # fmt: skip
 
+_TWO_DEATHS = [
+    {"at_seconds": 2, "kind": "kill-service", "target": "creditx-1"}, {"at_seconds": 5, "kind": "kill-cache"}
+]  # fmt: skip
+
+FAULTS_WITHOUT_INCIDENT = Planted(
+    "a monitoring-service that does not hear of faults",
+    [Change("src/ecosystem/services/monitoring/consumers.py", "FaultObserved: incidents.observed,", "")],
+    _TWO_DEATHS, "undetected", "kill-service creditx-1",
+)  # fmt: skip
+
+WRONG_CAUSE = Planted(
+    "a recovery-agent that takes a death for a freeze",
+    [Change(
+        "src/ecosystem/services/recovery/watching/journal.py",
+        "FaultKind.INSTANCE_DEAD if is_service else FaultKind.ENGINE_DEAD",
+        "FaultKind.INSTANCE_FROZEN if is_service else FaultKind.ENGINE_FROZEN",
+    )],
+    _TWO_DEATHS, "misnamed", "told as instance_frozen of creditx-service",
+)  # fmt: skip
+
+REPAIR_NOT_TOLD = Planted(
+    "an incident that tells of no repair",
+    [Change("src/ecosystem/services/monitoring/consumers.py", "RepairRecorded: incidents.repaired,", "")],
+    _TWO_DEATHS, "unrecorded", "tells of no repair",
+)  # fmt: skip
+
 CHEAPEST = (CURSOR_OF_THE_WRONG_COMPANY,)
 OTHERS = (
     ACKNOWLEDGED_BEFORE_COMMIT, CURSOR_WITHOUT_HORIZON, CONSUMER_WITHOUT_INBOX, THAWED_WORKER_WRITES, NO_POLL,
-    ANSWER_FORGOTTEN, BREAKER_NEVER_CLOSES,
+    ANSWER_FORGOTTEN, BREAKER_NEVER_CLOSES, FAULTS_WITHOUT_INCIDENT, WRONG_CAUSE, REPAIR_NOT_TOLD,
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from ecosystem_client import AsyncEcosystem, claim_first_administrator_async
 from faults import fleet as fleets
 from faults.actions import Ground
+from faults.asking import recognised
 from faults.checker import Checker
 from faults.database_wire import DatabaseWire
 from faults.disk import mount_own, unmount
@@ -148,6 +149,7 @@ class Campaign:
             await checker.settled(self.settle_seconds)
             self.tell("checking")
             findings = await checker.check()
+            findings.recognised = await recognised(ground.administrator, ground.fleet, injector.injected)
             after = await come_down(ground.fleet, before, _LEVELS_SECONDS)
             return Summary(
                 self.seed, seconds, injector.injected, load.requests, load.repeats, load.dropped, findings,

@@ -19,6 +19,7 @@ from faults import questions
 from faults.fleet import Fleet
 from faults.journal import Promised, Promises
 from faults.load import Customer
+from faults.recognising import Recognised
 
 _LOOK_SECONDS = 0.25
 _AT_ONCE = 8
@@ -34,6 +35,7 @@ class Findings:
     events: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     unexpected: list[str] = field(default_factory=list)
+    recognised: Recognised = field(default_factory=Recognised)
 
     def add(self, verdict: str, what: str) -> None:
         if what not in self.wrong[verdict]:

@@ -9,7 +9,9 @@ from faults.checker import VERDICTS, Findings
 from faults.injecting import REPAIR_SECONDS_MAX, Injected, Repair
 from faults.kinds import KINDS
 from faults.levels import Levels
+from faults.recognising import INCIDENT_VERDICTS, REPAIRED_PERCENT_MIN
 from faults.requests import Requests
+from faults.schedule import Fault
 
 _SHOWN_MAX = 12
 _SERVICE_KILLS = ("kill-service",)
@@ -42,7 +44,7 @@ class Summary:
 
     @property
     def broken(self) -> bool:
-        return any(self.findings.wrong.values()) or bool(self.above)
+        return any(self.findings.wrong.values()) or bool(self.above) or self.findings.recognised.broken
 
     @property
     def held(self) -> bool:
@@ -87,18 +89,59 @@ class Summary:
             "failed": len(self.requests.failures()), "repeats": self.repeats, "dropped": self.dropped,
             "longest_unavailable_seconds": round(self.requests.longest_unavailable_seconds(), 2),
             "repair_seconds": {name: round(percentile(times, share), 2) for name, share in _SHARES},
+            "repaired": [
+                _timed(one.fault, one.repaired_at - one.began_at)
+                for one in self.injected.repairs
+                if one.repaired_at is not None
+            ],
             "service_back_seconds": _rounded(self.back_seconds()), "service_kills": len(self.service_kills()),
             "failed_while_a_service_was_killed": self.failed_while_killed(),
             "failed_directly": sum(one.via == "edge" for one in self.requests.failures()),
             "documents": self.findings.documents, "events": self.findings.events,
             "outcomes": dict(self.findings.outcomes), "unexpected": self.findings.unexpected,
             **{verdict: len(self.findings.wrong[verdict]) for verdict in VERDICTS},
-            "wrong": self.findings.wrong, "levels": {"before": asdict(self.before), "after": asdict(self.after)},
+            **self._told_of(),
+            "wrong": self.findings.wrong | self.findings.recognised.wrong,
+            "levels": {"before": asdict(self.before), "after": asdict(self.after)},
             "above": self.above,
         }  # fmt: skip
 
+    def _told_of(self) -> dict[str, Any]:
+        """What incidents told of the faults."""
+        told = self.findings.recognised
+        times = told.detection_seconds
+        return {
+            **{verdict: len(told.wrong[verdict]) for verdict in INCIDENT_VERDICTS},
+            "repaired_by_itself_percent": round(told.repaired_by_itself_percent, 1),
+            "detection_seconds": {name: round(percentile(times, share), 2) for name, share in _SHARES},
+            "detected": [
+                _timed(one.fault, one.seconds) | {"elapsed_seconds": round(one.elapsed_seconds, 3)}
+                for one in told.detected
+            ],
+            "faults_with_an_incident": len(told.detected) + told.joined, "faults_that_need_one": told.needed,
+            "no_incident_needed": told.not_needed, "incidents": told.incidents, "pages": told.pages,
+            "unexplained": told.unexplained,
+        }  # fmt: skip
+
     def lines(self) -> list[str]:
-        return [*self._faults(), "", *self._clients(), "", *self._promises()]
+        return [*self._faults(), "", *self._clients(), "", *self._incidents(), "", *self._promises()]
+
+    def _incidents(self) -> list[str]:
+        told = self.findings.recognised
+        times = told.detection_seconds
+        lines = [
+            f"incidents            {told.incidents}, of {told.needed} faults that need one; {told.joined} joined one "
+            f"that was open; {told.pages} pages",
+            "detected after       " + ", ".join(f"{n} {percentile(times, share):.2f} s" for n, share in _SHARES),
+            f"repaired by itself   {told.repaired_by_itself} of {told.faults} faults "
+            f"({told.repaired_by_itself_percent:.0f} %, at least {REPAIRED_PERCENT_MIN:.0f})",
+            *(f"  {kind} needs none: {reason}" for kind, reason in sorted(told.not_needed.items())),
+            *(f"  not of a fault of the campaign: {what}" for what in told.unexplained[:_SHOWN_MAX]),
+        ]
+        for verdict in INCIDENT_VERDICTS:
+            lines.append(f"{_WORDS[verdict]:<20} {len(told.wrong[verdict])}")
+            lines += [f"  {what}" for what in told.wrong[verdict][:_SHOWN_MAX]]
+        return lines
 
     def _faults(self) -> list[str]:
         lines = [f"{self.faults} faults in {self.seconds:.0f} s, seed {self.seed}:"]
@@ -156,12 +199,20 @@ class Summary:
         return "every promise was kept"
 
 
+_WORDS = {
+    "undetected": "without an incident", "misnamed": "wrongly named", "unrecorded": "repair not told",
+    "paged_needlessly": "paged needlessly",
+}  # fmt: skip
 _SHARES = (("median", 0.5), ("p95", 0.95), ("p99", 0.99))
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
     """The smallest value that `share` of all do not exceed; 0 of none."""
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
+def _timed(fault: Fault, seconds: float) -> dict[str, Any]:
+    return {"kind": fault.kind, "at_seconds": fault.at_seconds, "seconds": round(seconds, 3)}
 
 
 def _rounded(value: float | None) -> float | None:

@@ -13,6 +13,8 @@ SERVICE = "monitoring-service"
 PREFIXES = ("/v1/audit", "/v1/incidents", "/v1/status", "/v1/oncall", "/v1/oncall/link", "/v1/notifications")
 """`/v1/oncall/link` needs no token: the link in a page carries its own proof."""
 
+INCIDENTS_CONSUMER = "monitoring-incidents"
+
 
 class Priority(StrEnum):
     """How soon somebody answers: within 5 min, 15 min, 1 h, and by the next business day."""
@@ -202,6 +204,8 @@ MONITORING_AGENT = AgentCard(
         constraints=("Answer only from what is measured and recorded.",),
     ),
     limits=Limits(timeout_seconds=10), callers=(*_ASKERS, "logging-agent"), clients=True,
+    # A session that holds the log back is a fault whose incident would wait for its own end.
+    consumers=(INCIDENTS_CONSUMER,),
 )  # fmt: skip
 NOTIFICATION_AGENT = AgentCard(
     id="notification-agent", service=SERVICE, type=AgentType.UTILITY,

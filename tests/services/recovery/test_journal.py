@@ -3,6 +3,8 @@ the service on a real database, by one replica or two."""
 
 from pathlib import Path
 
+import pytest
+
 from ecosystem.fleet.journal import SUPERVISOR, Journal, What
 from ecosystem.services.recovery.app import build
 from ecosystem.services.recovery.watching.journal import JournalFile
@@ -50,6 +52,12 @@ class TestEpisode:
         await watched.follow()
         assert watched.story() == ["fault_observed", "done", "done", "fault_cleared"]
 
+    async def test_a_look_for_consequences_knows_their_causes(self, watched: Watched) -> None:
+        watched.happens("postgresql", What.ENDED, reason=KILLED)
+        await watched.look()
+
+        assert [one["fault"] for one in watched.told("fault_observed")] == ["engine_dead"]
+
     async def test_the_same_fault_later_is_another_episode(self, watched: Watched) -> None:
         for _ in range(2):
             watched.happens("cache", What.ENDED, reason=KILLED)
@@ -91,7 +99,7 @@ class TestEpisode:
         watched.happens("recovery-1", What.READY, planned=True)
         await watched.follow()
         assert watched.told("fault_observed")[0]["fault"] == "supervisor_restarted"
-        assert watched.story() == ["fault_observed", "fault_cleared"]
+        assert watched.story() == ["fault_observed", "done", "fault_cleared"]
 
 
 class TestCrashLoop:
@@ -107,6 +115,19 @@ class TestCrashLoop:
         watched.clock.advance(35)
         await watched.look()
         assert len(watched.told("fault_cleared")) == 2
+
+    @pytest.mark.parametrize("settings", [{"calm_seconds": 600}])
+    async def test_nobody_is_called_while_it_only_waits_whether_it_stays_well(self, watched: Watched) -> None:
+        watched.happens("creditx-1", What.HELD_BACK, reason="exited with code 3; ended 3 times within a minute")
+        watched.happens("creditx-1", What.READY)
+        await watched.follow()
+        watched.clock.advance(120)
+        await watched.look()
+        assert watched.told("help_needed") == []
+
+        watched.happens("creditx-1", What.HELD_BACK, reason="exited with code 3; ended 4 times within a minute")
+        await watched.look()
+        assert len(watched.told("help_needed")) == 1
 
     async def test_one_that_is_stopped_calls_for_help_once_with_its_last_lines(self, watched: Watched) -> None:
         for _ in range(2):

@@ -137,6 +137,29 @@ async def _has_help(watched: Watched) -> bool:
     return bool(watched.told("help_needed"))
 
 
+class TestWhatCannotBeWrittenDown:
+    async def test_it_is_told_as_soon_as_it_can_be_though_it_is_over(self, watched: Watched) -> None:
+        with psycopg.connect(watched.platform.admin_url, autocommit=True) as admin:
+            admin.execute("revoke insert on recovery.episodes from eco_recovery")
+            with writing(watched):
+                await eventually(lambda: _could_not_write(watched))
+            admin.execute("grant insert on recovery.episodes to eco_recovery")
+        await watched.look()
+        await watched.look()
+
+        assert watched.story()[0] == "fault_observed"
+        assert watched.story()[-1] == "fault_cleared"
+        assert watched.told("fault_observed")[0]["fault"] == "horizon_held"
+
+
+async def _could_not_write(watched: Watched) -> bool:
+    try:
+        await watched.look()
+    except Exception:
+        return True
+    return False
+
+
 class TestPoisonedEvents:
     async def bury(self, watched: Watched) -> None:
         """A dead letter of a consumer that is far from home."""

@@ -1,5 +1,6 @@
 """The door for events: deeds for the audit trail, faults for incidents."""
 
+from ecosystem.contracts.monitoring import INCIDENTS_CONSUMER
 from ecosystem.contracts.recovery import FaultCleared, FaultObserved, HelpNeeded, RepairRecorded
 from ecosystem.kernel.audit.event import AuditRecorded
 from ecosystem.kernel.messaging.consumer import Consumer
@@ -12,7 +13,7 @@ def consumers(audit: AuditService, incidents: IncidentService) -> tuple[Consumer
         # The log has the deed already: the trail may follow in bulk.
         Consumer(CONSUMER, {AuditRecorded: audit.append}, at_once=False),
         Consumer(
-            "monitoring-incidents",
+            INCIDENTS_CONSUMER,
             {
                 FaultObserved: incidents.observed,
                 RepairRecorded: incidents.repaired,

@@ -20,6 +20,8 @@ def jobs(
         await following.follow()
 
     async def look() -> None:
+        # Causes before their consequences: a server that started anew is no fault of its own when its end is known.
+        await following.follow()
         await following.end_calm()
         await repairing.repair(await detecting.look())
 

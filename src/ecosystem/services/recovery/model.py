@@ -45,7 +45,7 @@ END_SESSION, REDELIVER, TAKE_RUN = "end_session", "redeliver", "take_run_from_wo
 POLICIES: dict[FaultKind, Policy] = {
     FaultKind.INSTANCE_DEAD: Policy(Severity.MEDIUM, _DOWN),
     FaultKind.INSTANCE_FROZEN: Policy(Severity.MEDIUM, _DOWN),
-    FaultKind.CRASH_LOOP: Policy(Severity.HIGH, _DOWN),
+    FaultKind.CRASH_LOOP: Policy(Severity.MEDIUM, _DOWN),
     FaultKind.ENGINE_DEAD: Policy(Severity.HIGH, _DATABASE),
     FaultKind.ENGINE_FROZEN: Policy(Severity.HIGH, _DATABASE),
     FaultKind.SUPERVISOR_RESTARTED: Policy(Severity.HIGH, _DOWN),
@@ -112,8 +112,9 @@ class Episode:
         return POLICIES[self.fault]
 
     def needs_help(self, now: datetime, after_seconds: float) -> bool:
-        """Whether a person should be called now; nobody is called twice for one episode."""
-        if self.help_at is not None or self.cleared_at is not None:
+        """Whether a person should be called now; nobody is called twice for one episode, nor for one that only waits
+        whether its process stays well."""
+        if self.help_at is not None or self.cleared_at is not None or self.quiet_since is not None:
             return False
         return self.policy.help_at_once or now - self.observed_at >= timedelta(seconds=after_seconds)
 

@@ -43,6 +43,7 @@ class Detecting:
     ) -> None:
         self._database, self._recovery, self._episodes = database, recovery, episodes
         self._detectors, self._clock = detectors, clock
+        self._untold: dict[tuple[FaultKind, str], Sighting] = {}
 
     async def look(self) -> dict[tuple[FaultKind, str], Sighting]:
         """One look of every detector; one that cannot tell changes nothing. What is wrong now, by fault and component.
@@ -59,11 +60,14 @@ class Detecting:
                 continue
             told |= detector.faults
             seen |= {sighting.key: sighting for sighting in found}
+        # While a disk is full nobody can write down what is seen: it is told as soon as somebody can, over or not.
+        self._untold = seen | self._untold
         open_ones = {(one.fault, one.component): one for one in await self._database.read(self._recovery.open_episodes)}
         over = [one for key, one in open_ones.items() if one.fault in told and key not in seen]
-        new = [sighting for key, sighting in seen.items() if key not in open_ones]
+        new = [sighting for key, sighting in self._untold.items() if key not in open_ones]
         if new or over:
             await self._database.run(lambda: self._change(new, over))
+        self._untold = {}
         return seen
 
     async def _change(self, new: list[Sighting], over: list[Episode]) -> None:

@@ -86,7 +86,7 @@ class Following:
             # Ready is what it was before each of its ends: only calm ends a crash loop.
             await self._recovery.keep_waiting(episode.episode_id, episode.waiting, back.at)
             return
-        if not back.gone and episode.fault is not FaultKind.SUPERVISOR_RESTARTED:
+        if not back.gone:
             reason = f"{instance} is ready again after: {episode.cause}"
             await self._episodes.restarted(episode, back.at, instance, done=True, reason=reason)
         await self._recovery.keep_waiting(episode.episode_id, waiting, None)

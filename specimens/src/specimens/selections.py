@@ -1,7 +1,7 @@
 """Which specimens belong together: those of the demonstration, one of everything, a balanced mix to measure on."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -64,8 +64,13 @@ def demonstration(seed: int, as_of: date, locale: str | None = None) -> list[Spe
     return [plan.make(seed, as_of, locale) for plan in plans]
 
 
-def everything(seed: int, as_of: date, locale: str | None = None) -> list[Specimen]:
-    """A good document of each kind in each language as text, each kind in each other quality, each fault once."""
+def everything(
+    seed: int, as_of: date, locale: str | None = None, *, qualities: Collection[Quality] = tuple(Quality)
+) -> list[Specimen]:
+    """A good document of each kind in each language as text, each kind in each other quality, each fault once.
+
+    Only those of `qualities` are made; they are the same as without it.
+    """
     rng = random.Random(f"{seed}/everything")  # noqa: S311
     plans = [_Plan(kind, language=language) for kind in KNOWN for language in LANGUAGES]
     images = [quality for quality in USUAL if quality is not Quality.TEXT]
@@ -77,7 +82,7 @@ def everything(seed: int, as_of: date, locale: str | None = None) -> list[Specim
     plans += [_Plan(Kind.SEVERAL, quality=Quality.SCAN_200, container=Container.TIFF)]
     plans += [_Plan(kind, fault) for fault in Fault for kind in KINDS_OF_FAULT.get(fault, (Kind.BANK_STATEMENT,))]
     plans += [_Plan(kind, language=rng.choice(IMAGE_LANGUAGES), quality=Quality.PHOTO_HARD) for kind in KNOWN]
-    return [plan.make(seed, as_of, locale) for plan in plans]
+    return [plan.make(seed, as_of, locale) for plan in plans if plan.quality in qualities]
 
 
 def corpus(

@@ -38,9 +38,7 @@ async def recomputed(creditx: Creditx, judgement: dict[str, Any]) -> list[str]:
 
 async def test_every_stored_decision_recomputes_to_the_same(creditx: Creditx) -> None:
     specimens = [
-        one
-        for one in everything(5, AS_OF, None)
-        if one.truth.outcome is not Outcome.REFUSED and one.truth.quality is Quality.TEXT
+        one for one in everything(5, AS_OF, qualities=[Quality.TEXT]) if one.truth.outcome is not Outcome.REFUSED
     ]
     for number, specimen in enumerate(specimens):
         document_id = await creditx.ingest(specimen.content, specimen.name)

@@ -275,8 +275,14 @@ def with_a_choice(first_seed: int, quality: Quality, language: str) -> Specimen:
 @pytest.mark.parametrize(
     ("first_seed", "quality", "language"),
     [
-        (100, Quality.SCAN_200, "en"), (200, Quality.SCAN_300, "de"), (300, Quality.FAX, "en"),
-        (400, Quality.PHOTO, "de"), (500, Quality.SCAN_200, "de"), (600, Quality.PHOTO, "en"),
+        (100, Quality.SCAN_200, "en"),
+        *(
+            pytest.param(*asked, marks=pytest.mark.long)
+            for asked in (
+                (200, Quality.SCAN_300, "de"), (300, Quality.FAX, "en"), (400, Quality.PHOTO, "de"),
+                (500, Quality.SCAN_200, "de"), (600, Quality.PHOTO, "en"),
+            )
+        ),
     ],
 )  # fmt: skip
 async def test_the_answer_of_a_questionnaire_is_the_box_that_is_ticked(

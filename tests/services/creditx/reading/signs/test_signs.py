@@ -22,6 +22,7 @@ from ecosystem.services.creditx.reading.mrz.values import values_of
 from ecosystem.services.creditx.reading.mrz.zones import find_mrz
 from ecosystem.services.creditx.reading.signs.balances import Movement, breaks
 from ecosystem.services.creditx.reading.signs.finding import signs_of
+from specimens.model import Quality
 from specimens.selections import everything
 from tests.services.creditx.conftest import AS_OF
 from tests.services.creditx.reading.mrz.writer import a_paper, as_lines, written
@@ -69,10 +70,14 @@ def a_value(name: str, value: str, **more: Any) -> dict[str, Any]:
 
 
 class TestHonestDocuments:
-    def test_specimens_have_no_signs(self) -> None:
+    @pytest.mark.parametrize(
+        "qualities",
+        [[Quality.TEXT], pytest.param([one for one in Quality if one is not Quality.TEXT], marks=pytest.mark.long)],
+    )
+    def test_specimens_have_no_signs(self, qualities: list[Quality]) -> None:
         found = {
             specimen.name: signs(specimen.content)
-            for specimen in everything(seed=3, as_of=AS_OF)
+            for specimen in everything(seed=3, as_of=AS_OF, qualities=qualities)
             if specimen.content.startswith(b"%PDF") and not specimen.truth.fault and b"/Encrypt" not in specimen.content
         }
 

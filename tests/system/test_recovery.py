@@ -82,6 +82,7 @@ def test_the_story_of_a_document_tells_what_died_meanwhile(fleet: Fleet, tmp_pat
     assert json.loads(fleet.eco("work", "list", "--json").stdout)["items"] == []
 
 
+@pytest.mark.long
 def test_a_session_that_holds_the_horizon_is_named_and_ended_when_a_person_says_so(fleet: Fleet) -> None:
     with writing(fleet) as session:
         (episode,) = eventually_now(lambda: episodes(fleet, "horizon_held", "postgresql"), within_seconds=30)
@@ -111,6 +112,7 @@ def writing(fleet: Fleet) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([fleet.python, "-c", program, str(fleet.home)], env=fleet.environ, stderr=subprocess.PIPE)
 
 
+@pytest.mark.long
 def test_a_supervisor_that_was_killed_is_told_by_the_next(fleet: Fleet) -> None:
     os.kill(fleet.status()["pid"], signal.SIGKILL)
     assert fleet.eco("up").returncode == 0

@@ -132,6 +132,7 @@ def test_service_unavailable(fleet: Fleet, hook: WebHook) -> None:
     assert upload(fleet, 1) == 0
 
 
+@pytest.mark.long
 def test_high_error_rate(fleet: Fleet, hook: WebHook) -> None:
     paged(fleet, "high_error_rate", hook)
     folder = Path(fleet.home / "objects")
@@ -152,6 +153,7 @@ def test_high_error_rate(fleet: Fleet, hook: WebHook) -> None:
     assert upload(fleet, 3) == 0
 
 
+@pytest.mark.long
 def test_database_connection_failures(fleet: Fleet, hook: WebHook) -> None:
     paged(fleet, "database_connection_failures", hook)
     with ExitStack() as held:

@@ -39,9 +39,9 @@ def home_in(said: str) -> Path:
 
 def test_a_minute_of_faults_breaks_no_promise_and_leaves_nothing() -> None:
     done = chaos("--minutes", "1", "--seed", "1", "--json", timeout_seconds=200)
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     summary = json.loads(done.stdout)
 
-    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     assert {verdict: summary[verdict] for verdict in VERDICTS} == dict.fromkeys(VERDICTS, 0)
     assert summary["faults"] + sum(summary["missed"].values()) + len(summary["impossible"]) >= 12
     assert summary["documents"] > 20
@@ -54,9 +54,9 @@ def test_a_minute_of_faults_breaks_no_promise_and_leaves_nothing() -> None:
 @pytest.mark.parametrize("seed", [101, 102])
 def test_ten_minutes_break_none(seed: int) -> None:
     done = chaos("--minutes", "10", "--seed", str(seed), "--json", timeout_seconds=900)
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     summary = json.loads(done.stdout)
 
-    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     assert summary["faults"] >= 100
 
 

@@ -42,9 +42,10 @@ def kill(fleet: Fleet, slot: str) -> None:
 @pytest.mark.parametrize(
     ("slot", "fault", "component"),
     [
-        ("creditx-1", "instance_dead", "creditx-service"), ("recovery-1", "instance_dead", "recovery-agent"),
-        ("cache", "engine_dead", "cache"), ("postgresql", "engine_dead", "postgresql"),
-        ("edge", "engine_dead", "edge"),
+        ("creditx-1", "instance_dead", "creditx-service"), ("postgresql", "engine_dead", "postgresql"),
+        pytest.param("recovery-1", "instance_dead", "recovery-agent", marks=pytest.mark.long),
+        pytest.param("cache", "engine_dead", "cache", marks=pytest.mark.long),
+        pytest.param("edge", "engine_dead", "edge", marks=pytest.mark.long),
     ],
 )  # fmt: skip
 def test_a_death_is_one_episode_with_its_cause_and_its_repair(

@@ -112,6 +112,7 @@ def connections(home: Home) -> Iterator[psycopg.Connection[Any]]:
             return
 
 
+@pytest.mark.long
 def test_service_unavailable(fleet: Fleet, hook: WebHook) -> None:
     paged(fleet, "service_unavailable", hook)
     for _ in range(4):
@@ -168,6 +169,7 @@ def test_database_connection_failures(fleet: Fleet, hook: WebHook) -> None:
     assert upload(fleet, 4) == 0
 
 
+@pytest.mark.long
 def test_the_guide_on_call(fleet: Fleet, hook: WebHook) -> None:
     """Its rota and its commands as they stand there; the addresses are those of this machine."""
     text = (ROOT / GUIDE).read_text()

@@ -68,8 +68,8 @@ async def killed_after(platform: Platform, folder: Path, request_type: str) -> N
 @pytest.mark.parametrize(
     ("request_type", "agent", "schema", "event"),
     [
-        ("extract_metadata", "metadata-extraction-agent", "creditx", None),
-        ("store_document", "storage-agent", "creditx", None),
+        pytest.param("extract_metadata", "metadata-extraction-agent", "creditx", None, marks=pytest.mark.long),
+        pytest.param("store_document", "storage-agent", "creditx", None, marks=pytest.mark.long),
         ("publish_event", "event-bus-agent", "events", "compliance_document_processed"),
     ],
 )

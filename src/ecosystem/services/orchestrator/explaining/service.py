@@ -49,6 +49,8 @@ class StoryService:
         events, all_events = await self._events(subjects_of(runs, item_id))
         if not runs and not events:
             raise RunUnknown
+        # Read again: of what the log tells by now, the journal must have the steps.
+        runs = await self._runs(item_id)
         faults, all_faults = await self._faults(min(run.created_at for run in runs)) if runs else ([], True)
         ids = [run.run_id for run in runs]
         attempts = await self._database.read(lambda: self._stories.attempts(ids, _ROWS_MAX))

@@ -15,7 +15,7 @@ class SandboxSettings(Settings):
         default=512 << 20, ge=16 << 20, le=8 << 30, description="What one job may allocate beside its payload."
     )
     output_bytes_max: int = Field(default=8 << 20, ge=1024, le=256 << 20, description="Size of one answer.")
-    workers_warm: int = Field(default=3, ge=0, le=16, description="Workers that wait for a job.")
+    workers_warm: int = Field(default=2, ge=0, le=16, description="Workers that wait for a job.")
     reserve_pause_seconds: float = Field(
         default=0.05, ge=0, le=10, description="How long after a job others may be forked; at once where none waits."
     )

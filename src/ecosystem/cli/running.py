@@ -49,18 +49,21 @@ def last_state(home: Home) -> dict[str, Any]:
             if "state" in answer:
                 return dict(answer["state"])
     except Unavailable:
-        pid = int(kept["pid"])
-        is_stopped = run_state(pid) == STOPPED
-        return kept | {"state": "unresponsive", "is_stopped": is_stopped, "reason": _told(_silence(pid, is_stopped))}
+        silence = _silence(kept)
+        return kept | {
+            "state": "unresponsive", "is_stopped": _is_stopped(kept),
+            "reason": f"{silence.message} Next: {silence.next_step}",
+        }  # fmt: skip
     return kept
 
 
-def _told(silence: "SupervisorSilent") -> str:
-    return f"{silence.message} Next: {silence.next_step}"
+def _is_stopped(state: dict[str, Any]) -> bool:
+    return run_state(int(state["pid"])) == STOPPED
 
 
-def _silence(pid: int, is_stopped: bool) -> "SupervisorSilent":
-    if is_stopped:
+def _silence(state: dict[str, Any]) -> SupervisorSilent:
+    pid = state["pid"]
+    if _is_stopped(state):
         return SupervisorSilent(
             f"The supervisor (pid {pid}) is stopped, and what is shown is what it knew before.",
             suggestion=f"kill -CONT {pid} lets it go on; kill -9 {pid} and eco up begin anew, and nothing is lost.",
@@ -69,10 +72,13 @@ def _silence(pid: int, is_stopped: bool) -> "SupervisorSilent":
 
 
 def command(home: Home, **question: Any) -> Iterator[str]:
-    """Ask the supervisor and hear its progress. Raises NothingRuns, CommandFailed with its reason and next step."""
+    """Ask the supervisor and hear its progress.
+
+    Raises NothingRuns, SupervisorSilent, CommandFailed with its reason and next step.
+    """
     state = last_state(home)
     if state["state"] == "unresponsive":
-        raise _silence(int(state["pid"]), bool(state["is_stopped"]))
+        raise _silence(state)
     for answer in ask(Path(state["control"]), CHANGE_SECONDS, **question):
         if "error" in answer:
             raise CommandFailed(str(answer["error"]), suggestion=answer.get("next"))

@@ -14,6 +14,7 @@ import orjson
 from ecosystem import __version__
 from ecosystem.catalog import CATALOG, Entry, find
 from ecosystem.fleet.control import ControlServer
+from ecosystem.fleet.edge_reach import unreached
 from ecosystem.fleet.errors import FleetRefused, NotStarted
 from ecosystem.fleet.first import Begun
 from ecosystem.fleet.home import FORMAT, write_atomically
@@ -173,20 +174,17 @@ class Supervisor:
             raise NotStarted("; ".join(late)) from None
 
     async def _until_edge_answers(self) -> None:
-        """Envoy takes its files in its own time: a connection says that its listener is there."""
-        host, port = self._plan.settings.edge_host, self._plan.edge_port
+        """Until the edge sends to every service: before, what is asked first of it is refused."""
         end = asyncio.get_running_loop().time() + _EDGE_ANSWER_SECONDS
+        host, port = self._plan.settings.edge_host, self._plan.edge_port
         while True:
-            try:
-                _, writer = await asyncio.open_connection(host, port)
-                writer.close()
+            instances = [(one.seen.name, one.seen.ports.get("http_port")) for one in self._all_services()]
+            missing = await unreached(self._plan.home.edge, host, port, instances)
+            if missing is None:
                 return
-            except OSError:
-                if asyncio.get_running_loop().time() > end:
-                    raise NotStarted(
-                        f"The edge does not listen on {host}:{port}.", suggestion="eco logs edge; eco logs gateway"
-                    ) from None
-                await asyncio.sleep(0.01)
+            if asyncio.get_running_loop().time() > end:
+                raise NotStarted(missing, suggestion="eco logs edge; eco logs gateway")
+            await asyncio.sleep(0.01)
 
     async def scale(self, service: str, replicas: int, tell: Tell) -> None:
         """Raises NotFound, FleetRefused; waits until new replicas are ready and old ones have drained."""

@@ -1,11 +1,12 @@
 """Goal: everyone knows who is here, also while the database is away. Method: real registries, killed connections."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import exc
 
@@ -22,6 +23,19 @@ def an_instance(service: str = CREDITX, **changes: Any) -> Instance:
     now = datetime.now(UTC)
     instance = Instance(SystemIds().uuid(), service, "127.0.0.1", 1, 2, 3, 4, "0.1", "starting", 100, now, now)
     return replace(instance, **changes)
+
+
+class InterruptedLook(Registry):
+    """Once, something happens after a look was taken, and its NOTIFY arrives with an answer of the same connection."""
+
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    async def _look(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        await super()._look(connection)
+        if self.meanwhile:
+            happens, self.meanwhile = self.meanwhile, None
+            await happens()
+            await connection.execute("select 1")
 
 
 @pytest.fixture
@@ -79,6 +93,21 @@ class TestAnnouncing:
 
             await creditx.withdraw()
             await until(gateway, [])
+        finally:
+            await gateway.close()
+
+    async def test_change_that_is_told_with_the_answer_of_a_look_is_seen(
+        self, registry_of: Callable[[str], Registry], platform: Platform
+    ) -> None:
+        creditx, gateway = registry_of("creditx"), InterruptedLook(platform.database("gateway"), poll_seconds=60)
+        try:
+            await creditx.announce(an_instance(state="ready"))
+            await gateway.open()
+            gateway.meanwhile = lambda: creditx.set_state("draining")
+
+            await gateway.refresh()
+
+            await until(gateway, ["draining"])
         finally:
             await gateway.close()
 

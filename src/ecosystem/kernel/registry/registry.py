@@ -198,8 +198,9 @@ class Registry:
     async def _connect(self) -> psycopg.AsyncConnection[Any]:
         connection = await self._db.connection()
         try:
-            # What they say does not matter: each wakes us, and we look.
-            connection.add_notify_handler(lambda _: None)
+            # What they say does not matter: each wakes us, and we look. Also what comes in with the answer of a look,
+            # which may have been taken before.
+            connection.add_notify_handler(lambda _: self._wake.set())
             await connection.execute("listen eco_registry")
             await self._hold(connection)
             await self._look(connection)

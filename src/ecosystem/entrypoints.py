@@ -48,7 +48,7 @@ PRELOAD = (
 )
 
 # What libraries import when it is there and do without when it is not; no process of the fleet uses it.
-UNWANTED = ("pydantic.v1", "rich")
+UNWANTED = ("httpx._main", "opentelemetry.sdk.metrics", "psutil", "pydantic.v1", "pygments", "rich")
 
 
 def resolve(dotted: str) -> Any:
@@ -61,6 +61,8 @@ def load(name: str) -> Run:
     """A service (or `migrate`) by its registered name, imported: a function of settings and a descriptor."""
     if name == MIGRATE:
         return _load_migrate()
+    for module in PRELOAD:
+        importlib.import_module(module)
     from ecosystem.contracts import index
     from ecosystem.kernel.runtime.contracts import ContractIndex
     from ecosystem.kernel.runtime.serve import serve
@@ -114,9 +116,9 @@ def run(word: str, arguments: list[str], zygote: Begun | None = None) -> int:
     if word == "zygote":
         parser.add_argument("--control-fd", type=int, required=True)
         control = socket.socket(fileno=parser.parse_args(arguments).control_fd)
-        for module in PRELOAD:
-            importlib.import_module(module)
-        return run_zygote(control, load, (MIGRATE, *(entry.name for entry in CATALOG)))
+        names = [entry.name for entry in CATALOG]
+        half = len(names) // 2
+        return run_zygote(control, load, ((MIGRATE,), names[:half], names[half:]))
     if word == "supervise":
         parser.add_argument("--status-fd", type=int)
         parser.add_argument("--config", type=Path)

@@ -103,15 +103,12 @@ class ZygoteStarter:
             os.close(log)
 
     async def ready(self, process: Process) -> None:
-        answer = await self._receive()
-        if "error" in answer:
-            process.show("degraded", str(answer["error"]))
-            return
+        await self._receive()
         self._is_ready.set()
         process.show("ready")
 
     async def fork(self, order: Order, ready: int, log: int) -> int:
-        """The pid of a new child. Raises NotStarted when the zygote ends meanwhile."""
+        """The pid of a new child, once its import is done. Raises NotStarted when the zygote ends or refuses."""
         await self._is_ready.wait()
         async with self._one_at_a_time:
             control = self._control
@@ -122,7 +119,10 @@ class ZygoteStarter:
             except OSError as error:
                 self._is_ready.clear()
                 raise NotStarted("The zygote is gone.") from error
-            return int((await self._receive())["pid"])
+            answer = await self._receive()
+        if "error" in answer:
+            raise NotStarted(str(answer["error"]))
+        return int(answer["pid"])
 
     async def _receive(self) -> dict[str, Any]:
         control = self._control

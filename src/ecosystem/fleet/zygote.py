@@ -1,18 +1,20 @@
 """The zygote: imports everything once, stays free of threads, loops and connections, and forks on command.
 
-Each command is one SEQPACKET message with the child's descriptors. The zygote forks a middle process, which forks
-the child and exits, so that the supervisor (a subreaper) adopts the child: children survive the zygote, which can
-be replaced at any time.
+It imports in groups and forks in between: the services of one start while those of the next are imported. Each command
+is one SEQPACKET message with the child's descriptors. The zygote forks a middle process, which forks the child and
+exits, so that the supervisor (a subreaper) adopts the child: children survive the zygote, which can be replaced at any
+time.
 """
 
 import gc
 import json
 import os
+import select
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -54,30 +56,49 @@ class Order:
         return cls(**json.loads(message))
 
 
-def run(control: socket.socket, load: Load, names: tuple[str, ...]) -> int:
-    """Import what `names` need, say so, then fork until the supervisor closes its end. Returns the exit code."""
+def run(control: socket.socket, load: Load, groups: Sequence[Sequence[str]]) -> int:
+    """Import what each of `groups` needs, in their order, and fork what is asked for in between; the exit code.
+
+    It ends when the supervisor closes its end. Each order is answered with {"pid"} or {"error"}. Children of one group
+    share nearly all memory; what the import of later groups changes is there twice.
+    """
     die_with_parent(signal.SIGKILL)
     name_process("eco zygote")
-    runs = {name: load(name) for name in names}
-    # What was imported is shared by every child and stays as it is: no collector looks at it again.
-    gc.freeze()
-    gc.enable()
-    if (count := threads()) != 1:
-        control.send(json.dumps({"error": f"an import started {count - 1} threads: forking would be unsafe"}).encode())
-        return 1
+    runs: dict[str, Run] = {}
+    left = list(reversed(groups))
     control.send(b'{"ready": true}')
     while True:
+        if left and not _asked(control):
+            runs |= {name: load(name) for name in left.pop()}
+            continue
         message, descriptors, _, _ = socket.recv_fds(control, _MESSAGE_BYTES_MAX, 4)
         if not message:
             return 0
+        order = Order.decode(message)
+        while left and order.name not in runs:
+            runs |= {name: load(name) for name in left.pop()}
         try:
-            control.send(json.dumps({"pid": _fork_twice(control, runs, message, descriptors)}).encode())
+            control.send(json.dumps(_answer(control, runs, order, descriptors)).encode())
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
 
 
-def _fork_twice(control: socket.socket, runs: Mapping[str, Run], message: bytes, descriptors: list[int]) -> int:
+def _asked(control: socket.socket) -> bool:
+    return bool(select.select([control], [], [], 0)[0])
+
+
+def _answer(
+    control: socket.socket, runs: Mapping[str, Run], order: Order, descriptors: list[int]
+) -> dict[str, int | str]:
+    if (count := threads()) != 1:
+        return {"error": f"an import started {count - 1} threads: forking would be unsafe"}
+    # What was imported is shared by every child and stays as it is: no collector looks at it again.
+    gc.freeze()
+    return {"pid": _fork_twice(control, runs, order, descriptors)}
+
+
+def _fork_twice(control: socket.socket, runs: Mapping[str, Run], order: Order, descriptors: list[int]) -> int:
     """The pid of the grandchild, as the middle process wrote it before it ended."""
     reading, writing = os.pipe()
     middle = os.fork()
@@ -89,7 +110,8 @@ def _fork_twice(control: socket.socket, runs: Mapping[str, Run], message: bytes,
         os.close(reading)
         os.close(writing)
         control.close()
-        _become_child(runs, Order.decode(message), descriptors)
+        gc.enable()
+        _become_child(runs, order, descriptors)
     os.close(writing)
     os.waitpid(middle, 0)
     with os.fdopen(reading, "rb") as pipe:

@@ -96,6 +96,16 @@ class TestAnnouncing:
         finally:
             await gateway.close()
 
+    async def test_change_before_a_watcher_waits_is_not_missed(self, registry_of: Callable[[str], Registry]) -> None:
+        creditx, gateway = registry_of("creditx"), registry_of("gateway")
+        await gateway.open()
+        changes = gateway.watch()
+
+        await creditx.announce(an_instance(state="ready"))
+        await until(gateway, ["ready"])
+
+        await asyncio.wait_for(anext(changes), 5)
+
     async def test_change_that_is_told_with_the_answer_of_a_look_is_seen(
         self, registry_of: Callable[[str], Registry], platform: Platform
     ) -> None:

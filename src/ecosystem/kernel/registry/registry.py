@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
+from weakref import WeakSet
 
 import psycopg
 from sqlalchemy import text
@@ -59,7 +60,7 @@ class Registry:
         self._wake = asyncio.Event()
         self._tried, self._held = asyncio.Event(), False
         self._waiting: list[asyncio.Event] = []
-        self._watchers: set[asyncio.Event] = set()
+        self._watchers: WeakSet[asyncio.Event] = WeakSet()
         self._follower: asyncio.Task[None] | None = None
         self._absent = False
         self._patient_until = 0.0
@@ -138,17 +139,18 @@ class Registry:
         """Those of a service that take work."""
         return tuple(instance for instance in self.instances(service) if instance.state == State.READY)
 
-    async def watch(self) -> AsyncGenerator[None, None]:
-        """Yields whenever the snapshot differs from the one before; changes in between are one."""
+    def watch(self) -> AsyncGenerator[None, None]:
+        """Yields whenever the snapshot differs from what it was at this call; changes in between are one."""
         changed = asyncio.Event()
         self._watchers.add(changed)
-        try:
-            while True:
-                await changed.wait()
-                changed.clear()
-                yield
-        finally:
-            self._watchers.discard(changed)
+        return self._changes(changed)
+
+    @staticmethod
+    async def _changes(changed: asyncio.Event) -> AsyncGenerator[None, None]:
+        while True:
+            await changed.wait()
+            changed.clear()
+            yield
 
     async def refresh(self) -> None:
         """Return after a look that began after this call, or after a second where the database is absent."""

@@ -62,7 +62,7 @@ class EdgeService:
 
     async def follow(self, stop: asyncio.Event) -> None:
         """Until `stop`: write at once when the registry changes, look at keys and Envoy in between."""
-        watching = asyncio.create_task(self._follow_registry())
+        watching = asyncio.create_task(self._follow_registry(self._registry.watch()))
         try:
             while not stop.is_set():
                 await self.look()
@@ -101,8 +101,8 @@ class EdgeService:
             self.state.problem = None
             log.info("edge configured", files=replaced)
 
-    async def _follow_registry(self) -> None:
-        async for _ in self._registry.watch():
+    async def _follow_registry(self, changes: AsyncIterator[None]) -> None:
+        async for _ in changes:
             self.write()
 
     async def _renew_keys(self) -> None:

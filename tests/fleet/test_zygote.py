@@ -1,0 +1,87 @@
+"""Goal: who is imported is forked, though others are not yet. Method: a real zygote with two groups and a gate."""
+
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ecosystem.fleet.zygote import Order
+
+ZYGOTE = """
+import os, socket, sys
+from ecosystem.fleet.zygote import run
+
+def load(name):
+    if name == "broken":
+        import threading
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+    if name == "late":
+        os.read(int(sys.argv[2]), 1)
+    return lambda source, ready: 0
+
+sys.exit(run(socket.socket(fileno=int(sys.argv[1])), load, [names.split(",") for names in sys.argv[3:]]))
+"""
+
+
+@dataclass
+class Zygote:
+    process: "subprocess.Popen[bytes]"
+    control: socket.socket
+    gate: int
+
+    def order(self, name: str) -> None:
+        with open(os.devnull, "wb") as nothing:
+            order = Order(name, "1", os.getpid(), None, {}, {})
+            socket.send_fds(self.control, [order.encode()], [nothing.fileno(), nothing.fileno()])
+
+    def answer(self) -> dict[str, object]:
+        said: dict[str, object] = json.loads(self.control.recv(65536))
+        return said
+
+    @property
+    def has_answered(self) -> bool:
+        return bool(select.select([self.control], [], [], 0)[0])
+
+
+@contextmanager
+def zygote(*groups: str) -> Iterator[Zygote]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    gate, opener = os.pipe()
+    command = [sys.executable, "-c", ZYGOTE, str(theirs.fileno()), str(gate), *groups]
+    with ours, subprocess.Popen(command, pass_fds=[theirs.fileno(), gate]) as process:
+        theirs.close()
+        os.close(gate)
+        ours.settimeout(30)
+        try:
+            made = Zygote(process, ours, opener)
+            assert made.answer() == {"ready": True}
+            yield made
+        finally:
+            os.close(opener)
+            ours.shutdown(socket.SHUT_RDWR)
+            assert process.wait(30) == 0
+
+
+def test_child_of_an_imported_group_does_not_wait_for_the_next_one() -> None:
+    with zygote("early", "late,later") as made:
+        made.order("early")
+        first = made.answer()
+        made.order("later")
+        waited = not made.has_answered
+        os.write(made.gate, b".")
+
+        assert isinstance(first["pid"], int)
+        assert waited
+        assert isinstance(made.answer()["pid"], int)
+
+
+def test_an_import_that_starts_a_thread_is_told_to_who_asks_for_a_child() -> None:
+    with zygote("broken") as made:
+        made.order("broken")
+
+        assert made.answer() == {"error": "an import started 1 threads: forking would be unsafe"}

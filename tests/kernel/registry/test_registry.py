@@ -104,7 +104,7 @@ class TestAnnouncing:
         await creditx.announce(an_instance(state="ready"))
         await until(gateway, ["ready"])
 
-        await asyncio.wait_for(anext(changes), 5)
+        assert await asyncio.wait_for(anext(changes), 5) is None
 
     async def test_change_that_is_told_with_the_answer_of_a_look_is_seen(
         self, registry_of: Callable[[str], Registry], platform: Platform

@@ -103,8 +103,9 @@ class TestAnnouncing:
 
         await creditx.announce(an_instance(state="ready"))
         await until(gateway, ["ready"])
+        await asyncio.wait_for(anext(changes), 5)
 
-        assert await asyncio.wait_for(anext(changes), 5) is None
+        assert states(gateway) == ["ready"]
 
     async def test_change_that_is_told_with_the_answer_of_a_look_is_seen(
         self, registry_of: Callable[[str], Registry], platform: Platform
@@ -116,8 +117,9 @@ class TestAnnouncing:
             gateway.meanwhile = lambda: creditx.set_state("draining")
 
             await gateway.refresh()
-
             await until(gateway, ["draining"])
+
+            assert gateway.meanwhile is None
         finally:
             await gateway.close()
 

@@ -2,7 +2,8 @@
 
 Baseline, on the same machine in the same rounds: 5 bare grpc.aio calls with mTLS, one after the other, 12 INSERT+COMMIT
 of a 700-byte row on the platform's own PostgreSQL, and one bare upload of the same PDF to uvicorn over mTLS. Then,
-without a bar: where the time goes inside a run, and documents a second with 8 clients.
+without a bar: how long the reading alone takes (the baseline reads nothing), where the time goes inside a run, and
+documents a second with 8 clients.
 """
 
 import json
@@ -25,12 +26,15 @@ from typing import Any, cast
 import grpc
 import httpx
 import psycopg
+import pypdfium2
 
 from benchmarks._bare import METHOD
 from benchmarks._report import closing_line, rounds_from_command_line
 from ecosystem.cli.login import first_administrator
 from ecosystem.cli.operator import Platform, platform
 from ecosystem.kernel.identity.authority import Authority
+from ecosystem.services.creditx.reading import arrival
+from ecosystem.services.creditx.settings import ServiceSettings
 from ecosystem_client import Ecosystem
 from specimens.maker import make
 from specimens.model import Kind
@@ -123,7 +127,19 @@ def pdfs() -> Iterator[bytes]:
     seed = 0
     while True:
         seed += 1
-        yield make(Kind.BANK_STATEMENT, seed=seed, as_of=datetime.now(UTC).date()).content
+        pdf = make(Kind.BANK_STATEMENT, seed=seed, as_of=datetime.now(UTC).date()).content
+        if len(pypdfium2.PdfDocument(pdf)) == 1:
+            yield pdf
+
+
+def read(pdf: bytes) -> None:
+    """What the sandbox does for one document, without a platform around it: inspect, then extract."""
+    limits = ServiceSettings()
+    inspect = {"file_name": "document.pdf", "pages_max": limits.pages_max}
+    inspect |= {"inflated_bytes_max": limits.inflated_bytes_max}
+    habits = {"date_order": "DMY", "country": "CH"}
+    answers = list(arrival.arrive(pdf, inspect=inspect, habits=habits, extracted_pages_max=1))
+    assert len(answers) == 2, "the document was not read"
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -171,24 +187,30 @@ def main() -> None:
         def connect() -> Ecosystem:
             return Ecosystem(running.edge_url, client.client_id, str(client.client_secret), ca=running.edge_ca)
 
-        documents, figures = pdfs(), []
+        documents, figures, readings = pdfs(), [], []
+        arrival.prepare_sandbox()
         with connect() as ecosystem:
             for _ in range(3):
                 to_outcome(ecosystem, next(documents))
                 baseline.document(next(documents))
+                read(next(documents))
             for _ in range(rounds):
                 ours, theirs = [], []
                 for _ in range(DOCUMENTS_PER_ROUND):
                     pdf = next(documents)
                     theirs.append(timed(lambda pdf=pdf: baseline.document(pdf)))  # type: ignore[misc]
                     ours.append(to_outcome(ecosystem, pdf))
+                    readings.append(timed(lambda pdf=pdf: read(pdf)))  # type: ignore[misc]
                 figures.append({"ours": statistics.median(ours) * 1000, "baseline": statistics.median(theirs) * 1000})
             print("where the time of the last document's run went:")
             breakdown(ecosystem)
         rate = throughput(connect, documents)
         print(f"{rate:.1f} documents a second with {CLIENTS} clients")
         settings = {"fsync": "on", "synchronous_commit": "on", "mtls": True, "documents_per_round": DOCUMENTS_PER_ROUND}
-        closing_line("document", "latency", "ms", "lower", figures, BAR, settings, documents_per_second=round(rate, 1))
+        closing_line(
+            "document", "latency", "ms", "lower", figures, BAR, settings, documents_per_second=round(rate, 1),
+            reading_alone_ms=round(statistics.median(readings) * 1000, 1),
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from ecosystem.catalog import CATALOG
+from ecosystem.catalog import DEPLOYMENTS
 from ecosystem.fleet.engines.found import Found, find_cache, find_edge, find_postgres
 from ecosystem.fleet.home import FORMAT, Home
 from ecosystem.fleet.plan import free_door, url_setting
@@ -180,7 +180,7 @@ def _port(home: Home, settings: FleetSettings) -> Finding:
 
 
 def _connections(settings: FleetSettings) -> Finding:
-    processes = sum(settings.replicas.get(entry.short_name, entry.replicas) for entry in CATALOG)
+    processes = sum(settings.replicas.get(entry.short_name, entry.replicas) for entry in DEPLOYMENTS)
     needed, limit = processes * CONNECTIONS_PER_PROCESS + _CONNECTIONS_APART, settings.database_connections_max
     fact = f"{processes} processes take at most {needed} of {limit}"
     if needed <= limit:

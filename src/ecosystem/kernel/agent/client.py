@@ -1,6 +1,8 @@
 """Asking an agent: by its id, with a deadline and a number of attempts, wherever it runs."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 import orjson
@@ -16,6 +18,7 @@ from ecosystem.kernel.agent.message import (
     Status,
     UnknownAgent,
 )
+from ecosystem.kernel.agent.metrics import BACKUP_ANSWERS
 from ecosystem.kernel.errors import EcosystemError, Failure, Kind, Severity, Unavailable
 from ecosystem.kernel.ids import Ids, SystemIds
 from ecosystem.kernel.resilience.errors import NotTried
@@ -27,6 +30,18 @@ from ecosystem.kernel.telemetry.metrics import METRICS, Metrics
 from ecosystem.kernel.telemetry.tracing import SpanKind, mark_failed, span
 
 _MOVES_MAX = 2
+_HEARD: ContextVar[list[str] | None] = ContextVar("heard", default=None)
+
+
+@contextmanager
+def backups_heard() -> Iterator[list[str]]:
+    """The backups that answer calls made inside, for whoever keeps a history of them."""
+    heard: list[str] = []
+    token = _HEARD.set(heard)
+    try:
+        yield heard
+    finally:
+        _HEARD.reset(token)
 
 
 class Transport(Protocol):
@@ -50,7 +65,7 @@ class AgentClient:
     ) -> None:  # fmt: skip
         self._cards, self._transport = cards, transport
         self._ids, self._policies = ids or SystemIds(), policies or Policies(metrics=metrics)
-        self._metrics, self._counted = metrics, metrics.agent_calls_total
+        self._counted = metrics.agent_calls_total
         self._counts: dict[tuple[str, str, str], Counter] = {}
 
     async def call(
@@ -110,7 +125,9 @@ class AgentClient:
         except (NotTried, NoInstance):
             # Nobody was asked there: what the first deployment said is the answer.
             raise failed from None
-        self._metrics.agent_backup_answers_total.labels(card.id, backup).inc()
+        BACKUP_ANSWERS.labels(card.id, backup).inc()
+        if (heard := _HEARD.get()) is not None:
+            heard.append(backup)
         log.warning("a backup answered", agent=card.id, backup=backup, code=failed.code)
         return answer
 

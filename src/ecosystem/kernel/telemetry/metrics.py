@@ -40,10 +40,6 @@ class Metrics:
             "agent_calls_total", "Calls made to agents, by outcome.", ("agent", "request_type", "code"),
             registry=registry,
         )  # fmt: skip
-        self.agent_backup_answers_total = Counter(
-            "agent_backup_answers_total", "Calls that a backup deployment answered.", ("agent", "backup"),
-            registry=registry,
-        )  # fmt: skip
         self.circuit_breaker_state_changes = Counter(
             "circuit_breaker_state_changes", "Changes of a breaker's state.", ("breaker", "state"), registry=registry
         )

@@ -40,6 +40,7 @@ class FaultKind(StrEnum):
     HORIZON_HELD = "horizon_held"
     LOG_LATE = "log_late"
     AGENT_UNREACHABLE = "agent_unreachable"
+    CALLS_WAITING = "calls_waiting"
     ERROR_RATE_HIGH = "error_rate_high"
 
 
@@ -53,8 +54,8 @@ class RepairOutcome(StrEnum):
 
 
 class FaultObserved(Event, event_type="fault_observed", subject="episode_id"):
-    """A fault was seen, once for an episode. `component` is a service, an engine or `consumer:NAME`; `instance` a
-    process of it (`creditx-1`); `cause` is coded, without personal values: "ended by SIGKILL"."""
+    """A fault was seen, once for an episode. `component` is a service, an engine, `consumer:NAME` or `queue:AGENT`;
+    `instance` a process of it (`creditx-1`); `cause` is coded, without personal values: "ended by SIGKILL"."""
 
     episode_id: UUID
     fault: FaultKind

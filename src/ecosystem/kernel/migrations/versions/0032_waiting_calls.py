@@ -155,36 +155,32 @@ begin
    order by w.waiting_since, w.call_id limit p_max;
 end $$;
 
-create function kernel.hurry_waiting_call(p_call uuid) returns text
+create function kernel.hurry_waiting_calls(p_call uuid, p_agent text) returns table (queue text)
 language plpgsql security definer set search_path = kernel, pg_temp as $$
-declare
-  v_queue text;
 begin
   perform kernel.only_recovery();
-  update kernel.waiting_calls w set due_at = clock_timestamp(), failures = 0 where w.call_id = p_call
-    returning w.queue into v_queue;
-  return v_queue;
+  return query update kernel.waiting_calls w set due_at = clock_timestamp(), failures = 0
+   where w.call_id = p_call or w.agent_id = p_agent returning w.queue;
 end $$;
 
-create function kernel.give_up_waiting_call(p_call uuid, p_answer jsonb) returns text
+create function kernel.give_up_waiting_call(p_call uuid, p_answer jsonb) returns table (queue text)
 language plpgsql security definer set search_path = kernel, pg_temp as $$
 declare
   v kernel.waiting_calls;
 begin
   perform kernel.only_recovery();
   delete from kernel.waiting_calls w where w.call_id = p_call returning * into v;
-  if v.call_id is null then
-    return null;
+  if v.call_id is not null then
+    perform absurd.emit_event(v.queue, v.company_id || '/answer/' || v.call_id, jsonb_build_object('value', p_answer));
+    return query select v.queue;
   end if;
-  perform absurd.emit_event(v.queue, v.company_id || '/answer/' || v.call_id, jsonb_build_object('value', p_answer));
-  return v.queue;
 end $$;
 """
 
 RIGHTS = """
 grant execute on function kernel.add_waiting_call, kernel.remove_waiting_calls, kernel.waiting_calls_of,
   kernel.claim_waiting_calls, kernel.put_back_waiting_call, kernel.waiting_lines, kernel.list_waiting_calls,
-  kernel.hurry_waiting_call, kernel.give_up_waiting_call to eco_service;
+  kernel.hurry_waiting_calls, kernel.give_up_waiting_call to eco_service;
 """
 
 

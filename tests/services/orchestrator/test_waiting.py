@@ -19,12 +19,14 @@ from ecosystem.kernel.caching.settings import CacheSettings
 from ecosystem.kernel.errors import EcosystemError, Unavailable
 from ecosystem.services.orchestrator.errors import RunUnknown
 from tests.kernel.db.fixtures import Platform
-from tests.services.orchestrator.harness import ANSWERS, COMPANY, FIVE, OTHER, Harness, a_harness
+from tests.services.orchestrator.definitions import a_definition, call
+from tests.services.orchestrator.harness import ANSWERS, COMPANY, FIVE, OTHER, Harness, a_harness, a_scan
 from tests.support.engines import CacheEngine
 from tests.support.poll import eventually
 from tests.tidy.tree import ROOT
 
 KEY = "calls:-:waiting"
+BRIEF = a_definition("brief", f"timeout: {{after: {{seconds: 2}}}}\ndo:\n- first:\n{call('validate_document')}\n")
 
 
 def nobody() -> NoInstance:
@@ -117,6 +119,19 @@ class TestOrder:
         assert [one.attempt for one in asked] == [1, 2, 3, 4]
         assert len({one.request_id for one in asked}) == 1
 
+    async def test_passes_of_a_loop_wait_each_for_itself(self, flow: Harness) -> None:
+        flow.agents.behave["validate_document"] = a_scan(3)
+        agent = Away(flow, "read_pages")
+        (run_id,) = await started(flow, 1)
+        await waiting(flow, run_id)
+        agent.back()
+        flow.bring()
+
+        run = await flow.ended(run_id)
+        assert run.status == "completed"
+        assert sorted(step.pass_number or 0 for step in run.steps if step.task == "read_pages") == [1, 2, 3]
+        assert {step.code for step in run.steps} == {None}
+
 
 class TestOnce:
     async def test_replicas_share_the_calls_and_ask_each_once(self, flow: Harness) -> None:
@@ -197,6 +212,17 @@ class TestBounds:
         assert (await flow.ended(sound)).status == "completed"
         failed = await flow.ended(poisoned)
         assert (failed.status, failed.code) == ("failed", "unavailable")
+
+    async def test_who_waits_past_the_time_of_its_workflow_leaves_the_queue(
+        self, platform: Platform, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("ecosystem.workflow.run.REFUSALS_MAX", 0)
+        async with a_harness(platform, [BRIEF], waiting_calls_max=10) as flow:
+            flow.work()
+            Away(flow, "validate_document")
+            run = await flow.ended(await flow.begin("brief", {}))
+
+            assert (run.status, run.code, run.waiting) == ("failed", "workflow_timeout", ())
 
 
 class TestAnnounced:

@@ -11,7 +11,7 @@ import pytest
 
 from ecosystem.kernel import context
 from ecosystem.kernel.agent.balance import Balancer
-from ecosystem.kernel.agent.card import Fallback, Task
+from ecosystem.kernel.agent.card import Fallback, Limits, Task
 from ecosystem.kernel.agent.client import AgentClient
 from ecosystem.kernel.agent.codec import decode_request, decode_response, encode_request, encode_response
 from ecosystem.kernel.agent.handling import Handling
@@ -308,6 +308,21 @@ class TestClient:
             await self.backed(transport).call(Measure(text_id="four"), to="small-agent", sender="asking-agent")
 
         assert transport.services == [NAME, "small-backup"]
+
+    async def test_each_agent_has_its_own_time_at_one_backup(self) -> None:
+        chain = Fallback(backup="small-backup")
+        quick, slow = (
+            SMALL.model_copy(update={"id": name, "fallback": chain, "limits": Limits(timeout_seconds=seconds)})
+            for name, seconds in (("quick-agent", 1), ("slow-agent", 60))
+        )
+        transport = _Flaky(Unavailable(), Unavailable(), Unavailable(), Unavailable())
+        client = AgentClient(AGENTS | {card.id: card for card in (quick, slow)}, transport, policies=self.policies)
+        for name in ("quick-agent", "slow-agent"):
+            with pytest.raises(Unavailable):
+                await client.call(Measure(text_id="four"), to=name, sender="asking-agent")
+
+        assert transport.services == [NAME, "small-backup"] * 2
+        assert [request.timeout_ms > 1000 for request in transport.requests] == [False, False, True, True]
 
     async def test_a_broken_rule_is_no_matter_for_the_backup(self) -> None:
         transport = _Flaky()

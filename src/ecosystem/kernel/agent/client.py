@@ -136,8 +136,8 @@ class AgentClient:
         timeout_seconds: float | None, request_id: str,
     ) -> bytes:  # fmt: skip
         # A backup has a breaker of its own: that of the first deployment may be the reason why it is asked.
-        destination = card.id if service == card.service else service
-        policy = self._policies.known(sender, destination) or self._policy(sender, card, destination)
+        destination = card.id if service == card.service else f"{card.id}@{service}"
+        policy = self._policies.known(sender, destination) or self._policy(sender, card, destination, service)
         rules = policy.rules
         limit = rules.timeout_seconds or card.limits.timeout_seconds
         attempts = 1 if context.current().answering else min(attempts, card.limits.retries, rules.attempts)
@@ -159,10 +159,10 @@ class AgentClient:
         with context.deadline_within(min(limit, timeout_seconds or limit)):
             return await policy.run(work, attempts)
 
-    def _policy(self, sender: str, card: AgentCard, destination: str) -> Policy:
+    def _policy(self, sender: str, card: AgentCard, destination: str, service: str) -> Policy:
         host = self._cards.get(sender)
         return self._policies.policy(
-            sender, destination, callers=(host.service,) if host else (), destinations=(card.id, card.service),
+            sender, destination, callers=(host.service,) if host else (), destinations=(service, card.id, card.service),
             timeout_seconds=card.limits.timeout_seconds,
         )  # fmt: skip
 

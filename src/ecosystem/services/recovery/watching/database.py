@@ -138,7 +138,8 @@ class Waiting:
 
     def _cause(self, line: Line) -> str:
         full = ", and the queue is full" if line.calls >= self._calls_max else ""
-        return f"{line.calls} calls wait for {line.agent_id}, the oldest for {line.seconds:.0f} s{full}"
+        wait = "call waits" if line.calls == 1 else "calls wait"
+        return f"{line.calls} {wait} for {line.agent_id}, the oldest for {line.seconds:.0f} s{full}"
 
 
 class Server:

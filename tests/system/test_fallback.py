@@ -79,6 +79,8 @@ def test_documents_wait_for_an_agent_that_is_away_and_are_published_in_their_ord
         assert {one["agent_id"] for one in waiting} == {"event-bus-agent"}
         run = json.loads(fleet.eco("runs", "show", waiting[0]["run_id"], "--json").stdout)
         assert (run["status"], run["waiting"][0]["step"]) == ("running", "publish")
+        # Whoever would bring the calls dies: they wait in the database.
+        os.kill(fleet.process("orchestrator-1")["pid"], signal.SIGKILL)
 
     assert eventually_now(lambda: [one for one in [published(ecosystem)] if len(one) == 4], within_seconds=60)
     assert published(ecosystem) == documents

@@ -17,6 +17,7 @@ from ecosystem.kernel.agent.message import NoInstance
 from ecosystem.kernel.caching.cache import Cache
 from ecosystem.kernel.caching.settings import CacheSettings
 from ecosystem.kernel.errors import EcosystemError, Unavailable
+from ecosystem.kernel.telemetry.metrics import METRICS
 from ecosystem.services.orchestrator.errors import RunUnknown
 from tests.kernel.db.fixtures import Platform
 from tests.services.orchestrator.definitions import a_definition, call
@@ -242,6 +243,8 @@ class TestAnnounced:
                 assert orjson.loads(said or b"")["event-bus-agent"]["calls"] == 2
                 assert 0 < await cache.client.pttl(KEY) <= 10_000
                 await cache.client.flushdb()
+            shown = METRICS.registry.get_sample_value("agent_waiting_calls", {"agent": "event-bus-agent"})
+            assert shown == 2
         finally:
             await cache.client.flushdb()
             await cache.close()

@@ -80,7 +80,7 @@ def _shown(parsed: argparse.Namespace, run: Run) -> int:
         screen.out(f"{loop.name}: {loop.ended} of {loop.passes} {_plural(loop.each)}")
     for place in run.waiting:
         screen.out()
-        before = f"behind {place.before} others" if place.before else "as the next"
+        before = f"{place.before} before it" if place.before else "as the next"
         screen.out(f"{place.step} waits for {place.agent_id} since {screen.when(place.waiting_since)}, {before}.")
     if run.steps:
         screen.out()

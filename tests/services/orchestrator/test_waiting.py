@@ -12,13 +12,17 @@ from uuid import UUID
 import orjson
 import pytest
 
+from ecosystem.contracts.index import AGENTS
 from ecosystem.kernel import context
 from ecosystem.kernel.agent.message import NoInstance
 from ecosystem.kernel.caching.cache import Cache
 from ecosystem.kernel.caching.settings import CacheSettings
 from ecosystem.kernel.errors import EcosystemError, Unavailable
+from ecosystem.kernel.messaging.log import EventLog
 from ecosystem.kernel.telemetry.metrics import METRICS
 from ecosystem.services.orchestrator.errors import RunUnknown
+from ecosystem.services.orchestrator.explaining.repository import Stories
+from ecosystem.services.orchestrator.explaining.service import StoryService
 from tests.kernel.db.fixtures import Platform
 from tests.services.orchestrator.definitions import a_definition, call
 from tests.services.orchestrator.harness import ANSWERS, COMPANY, FIVE, OTHER, Harness, a_harness, a_scan
@@ -104,6 +108,22 @@ class TestOrder:
         assert place.code == "unavailable"
         with context.scope(company_id=OTHER), pytest.raises(RunUnknown):
             await flow.service.show(runs[1])
+
+    async def test_the_story_of_a_run_tells_the_queue_also_of_its_passes(self, flow: Harness) -> None:
+        flow.agents.behave["validate_document"] = a_scan(1)
+        Away(flow, "read_pages")
+        runs = await started(flow, 2)
+        await waiting(flow, *runs)
+        stories = StoryService(
+            flow.database, Stories(flow.database), flow.service, EventLog(flow.database), dict(AGENTS)
+        )
+        with context.scope(company_id=COMPANY):
+            told = [moment.sentence for moment in (await stories.tell(runs[1])).moments]
+
+        assert any("Step read went into the queue of ocr-agent, which was away (unavailable)" in one for one in told), (
+            told
+        )
+        assert "Since then the run waits for ocr-agent to answer read, with 1 before it." in told
 
     async def test_an_agent_that_fails_all_attempts_has_the_call_waiting_and_the_same_question_is_asked(
         self, flow: Harness

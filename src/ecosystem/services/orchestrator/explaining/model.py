@@ -221,9 +221,9 @@ def _of_fallback(one: Fallback, about: str) -> Moment:
 
 
 def _of_place(place: Place, about: str) -> Moment:
-    before = f"behind {place.before} others" if place.before else "as the next"
+    before = f"with {place.before} before it" if place.before else "as the next"
     tried = f" It was brought {place.failures} times in vain, at last with {place.code}." if place.failures else ""
-    said = f"Since then {about} is in the queue of {place.agent_id} with {place.step}, {before}.{tried}"
+    said = f"Since then {about} waits for {place.agent_id} to answer {place.step}, {before}.{tried}"
     return Moment(place.waiting_since, Source.JOURNAL, said)
 
 

@@ -31,6 +31,9 @@ create table kernel.waiting_calls (
 ) with (fillfactor = 70);
 create index waiting_calls_lane on kernel.waiting_calls (company_id, agent_id, began_at, call_id);
 create index waiting_calls_run on kernel.waiting_calls (company_id, run_id);
+alter table kernel.waiting_calls enable row level security, force row level security;
+-- For the functions below alone: no login has a right on the table.
+create policy owner on kernel.waiting_calls to eco_owner using (true) with check (true);
 """
 
 CALLERS = """

@@ -18,6 +18,8 @@ from ecosystem.kernel.messaging.event import Event
 SERVICE = "recovery-agent"
 PREFIXES = ("/v1/recovery", "/v1/work")
 CAUSE_LENGTH_MAX = 200
+QUEUE_OF = "queue:"
+"""Before the name of an agent: the component of a fault that is the queue of its calls."""
 
 
 class FaultKind(StrEnum):

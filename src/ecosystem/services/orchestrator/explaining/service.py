@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from ecosystem.contracts.recovery import QUEUE_OF
 from ecosystem.kernel import context
 from ecosystem.kernel.agent.card import AgentCard
 from ecosystem.kernel.db.database import Database
@@ -105,5 +106,5 @@ class StoryService:
         """Those whose agents the run asks, or could, and the queues of these agents."""
         asked = {step.agent for step in run.steps} | await self._workflows.agents_of(run.digest)
         return {self._cards[agent].service for agent in asked if agent in self._cards} | {
-            f"queue:{one}" for one in asked
+            f"{QUEUE_OF}{one}" for one in asked
         }

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-COMPONENT = "queue:"
-"""Before the name of an agent: the component of a fault that is its queue."""
+from ecosystem.contracts.recovery import QUEUE_OF
 
 
 @dataclass(frozen=True)
@@ -26,4 +25,4 @@ class Waiting:
 
 def agent_of(component: str) -> str | None:
     """The agent whose queue this component of a fault is."""
-    return component.removeprefix(COMPONENT) if component.startswith(COMPONENT) else None
+    return component.removeprefix(QUEUE_OF) if component.startswith(QUEUE_OF) else None

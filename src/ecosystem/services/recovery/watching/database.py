@@ -6,14 +6,13 @@ from typing import Any
 
 from sqlalchemy import text
 
-from ecosystem.contracts.recovery import FaultKind
+from ecosystem.contracts.recovery import QUEUE_OF, FaultKind
 from ecosystem.kernel.agent.waiting import Line
 from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.messaging.log import ConsumerState, EventLog
 from ecosystem.kernel.registry.registry import STALE_SECONDS
 from ecosystem.services.recovery.model import Sighting
-from ecosystem.services.recovery.queueing.model import COMPONENT
 from ecosystem.services.recovery.queueing.repository import Queues
 
 DATABASE, RUNS = "postgresql", "orchestrator-agent"
@@ -129,7 +128,7 @@ class Waiting:
     async def look(self) -> list[Sighting]:
         return [
             Sighting(
-                FaultKind.CALLS_WAITING, f"{COMPONENT}{line.agent_id}", self._cause(line), self._clock.now(),
+                FaultKind.CALLS_WAITING, f"{QUEUE_OF}{line.agent_id}", self._cause(line), self._clock.now(),
                 companies=tuple(line.companies), detail={"calls": line.calls, "failures": line.failures},
             )
             for line in await self._database.read(self._queues.lines)

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import psycopg
 import pytest
 
 from ecosystem.contracts.index import AGENTS
@@ -152,6 +153,25 @@ class TestOrder:
         assert run.status == "completed"
         assert sorted(step.pass_number or 0 for step in run.steps if step.task == "read_pages") == [1, 2, 3]
         assert {step.code for step in run.steps} == {None}
+
+    async def test_another_company_sees_and_takes_out_nothing(self, flow: Harness, platform: Platform) -> None:
+        Away(flow, "validate_document")
+        (run_id,) = await started(flow, 1)
+        await waiting(flow, run_id)
+        queue = flow.waiting
+        assert queue is not None
+        with context.scope(company_id=OTHER):
+            assert await flow.database.read(lambda: queue.of_run(run_id)) == []
+            assert await flow.database.run(lambda: queue.leave(run_id=run_id)) == 0
+
+        assert len((await flow.show(run_id)).waiting) == 1
+        with psycopg.connect(platform.url("eco_orchestrator")) as session:
+            for statement in (
+                "select * from kernel.waiting_calls", "select * from kernel.list_waiting_calls(null, null, null, 10)",
+            ):  # fmt: skip
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    session.execute(statement)
+                session.rollback()
 
 
 class TestOnce:

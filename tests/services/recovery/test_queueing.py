@@ -28,6 +28,11 @@ def settings() -> dict[str, Any]:
 
 
 @pytest.fixture
+def limits() -> dict[str, Any]:
+    return {"waiting_calls_max": 10}
+
+
+@pytest.fixture
 def wait(watched: Watched) -> Wait:
     """Put a call into the queue; its id."""
     database = watched.platform.database("orchestrator")
@@ -62,6 +67,20 @@ async def test_a_call_that_waits_too_long_is_told_and_calls_a_person_once(watche
     (seen,) = watched.told("fault_observed")
     assert (seen["fault"], seen["component"]) == ("calls_waiting", "queue:storage-agent")
     assert seen["cause"].startswith("2 calls wait for storage-agent, the oldest for 60")
+
+
+async def test_a_company_of_which_no_more_may_wait_is_told_before_any_call_is_old(watched: Watched, wait: Wait) -> None:
+    for number in range(8):
+        await wait(company=AMY if number < 3 else BOB)
+    await watched.look()
+    assert watched.story() == []
+    for _ in range(5):
+        await wait(company=BOB)
+    await watched.look()
+
+    (seen,) = watched.told("fault_observed")
+    assert seen["cause"].startswith("13 calls wait for storage-agent")
+    assert seen["cause"].endswith("and no more of a company may wait")
 
 
 async def test_operators_page_through_the_queue(watched: Watched, wait: Wait) -> None:

@@ -16,7 +16,10 @@ class AgentSettings(Settings):
     )
     calls_max: int = Field(default=512, ge=1, le=10_000, description="Calls handled at once by one process.")
     waiting_calls_max: int = Field(
-        default=1000, ge=1, le=100_000, description="Calls in the queue of one absent agent; more fail as without it."
+        default=1000,
+        ge=1,
+        le=100_000,
+        description="Calls of one company that may wait for one absent agent; more fail as without a queue.",
     )
     redeliveries_at_once_max: int = Field(
         default=8, ge=1, le=64, description="Calls of the queue that one process brings again at once."

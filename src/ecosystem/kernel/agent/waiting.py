@@ -66,10 +66,11 @@ class Claimed:
 
 @dataclass(frozen=True)
 class Line:
-    """The queue of one agent: `seconds` that its oldest call has waited, and how often its calls have failed there."""
+    """The queue of one agent: `longest` are the calls of the company that has most, `seconds` has the oldest waited."""
 
     agent_id: str
     calls: int
+    longest: int
     since: datetime
     seconds: float
     failures: int
@@ -91,7 +92,7 @@ class Place:
 
 
 class WaitingCalls:
-    """The tasks of `database`'s own queue. `calls_max`: of one agent, of all companies."""
+    """The tasks of `database`'s own queue. `calls_max`: to one agent, of one company."""
 
     def __init__(self, database: Database, durable: Durable, cards: Mapping[str, AgentCard], calls_max: int) -> None:
         self._database, self._durable = database, durable

@@ -44,7 +44,8 @@ create function kernel.add_waiting_call(
 language plpgsql security definer set search_path = kernel, pg_temp as $$
 begin
   perform kernel.check_queue(p_queue);
-  if (select count(*) from (select from kernel.waiting_calls w where w.agent_id = p_agent limit p_max) n) >= p_max then
+  if (select count(*) from (select from kernel.waiting_calls w where w.company_id = kernel.company_text()::uuid
+                             and w.agent_id = p_agent limit p_max) n) >= p_max then
     return false;
   end if;
   insert into kernel.waiting_calls (company_id, call_id, queue, task_id, run_id, began_at, agent_id, request_type,
@@ -127,17 +128,21 @@ begin
 end $$;
 
 create function kernel.waiting_lines() returns table (
-  agent_id text, calls integer, since timestamptz, seconds double precision, failures integer, companies uuid[]
+  agent_id text, calls integer, longest integer, since timestamptz, seconds double precision, failures integer,
+  companies uuid[]
 )
 language plpgsql stable security definer set search_path = kernel, pg_temp as $$
 begin
   if session_user <> 'eco_recovery' then
     perform kernel.check_queue('orchestrator');
   end if;
-  return query select w.agent_id, count(*)::integer, min(w.waiting_since),
-      extract(epoch from clock_timestamp() - min(w.waiting_since))::double precision, sum(w.failures)::integer,
-      (array_agg(distinct w.company_id))[1:100]
-    from kernel.waiting_calls w group by w.agent_id order by w.agent_id;
+  return query select l.agent_id, sum(l.calls)::integer, max(l.calls)::integer, min(l.since),
+      extract(epoch from clock_timestamp() - min(l.since))::double precision, sum(l.failures)::integer,
+      (array_agg(l.company_id order by l.company_id))[1:100]
+    from (select w.agent_id, w.company_id, count(*) as calls, min(w.waiting_since) as since,
+                 sum(w.failures) as failures
+            from kernel.waiting_calls w group by w.agent_id, w.company_id) l
+   group by l.agent_id order by l.agent_id;
 end $$;
 """
 

@@ -117,7 +117,7 @@ class Runs:
 
 
 class Waiting:
-    """Calls that wait too long for an agent that is away, and a queue that takes no more."""
+    """Calls that wait too long for an agent that is away, and a company of which no more may wait."""
 
     faults = frozenset({FaultKind.CALLS_WAITING})
 
@@ -132,11 +132,11 @@ class Waiting:
                 companies=tuple(line.companies), detail={"calls": line.calls, "failures": line.failures},
             )
             for line in await self._database.read(self._queues.lines)
-            if line.seconds > self._seconds_max or line.calls >= self._calls_max
+            if line.seconds > self._seconds_max or line.longest >= self._calls_max
         ]  # fmt: skip
 
     def _cause(self, line: Line) -> str:
-        full = ", and the queue is full" if line.calls >= self._calls_max else ""
+        full = ", and no more of a company may wait" if line.longest >= self._calls_max else ""
         wait = "call waits" if line.calls == 1 else "calls wait"
         return f"{line.calls} {wait} for {line.agent_id}, the oldest for {line.seconds:.0f} s{full}"
 

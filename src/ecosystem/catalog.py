@@ -12,6 +12,7 @@ class Entry:
 
     `needs` are the parts that readiness depends on. `sandboxes`: how many of the kernel's it uses (its
     parsers of customers' bytes, its courier); their guardians start before its process gives up its privileges.
+    `backup_of`: the service of which this is a second deployment, for its agents alone (see `Fallback` of a card).
     """
 
     name: str
@@ -20,6 +21,7 @@ class Entry:
     replicas: int = 1
     needs: tuple[str, ...] = ("database",)
     sandboxes: int = 0
+    backup_of: str | None = None
 
     @property
     def short_name(self) -> str:
@@ -55,7 +57,27 @@ CATALOG: tuple[Entry, ...] = (
     Entry("gateway-service", f"{_SERVICES}.gateway", "gateway"),
 )
 
+BACKUPS: tuple[Entry, ...] = (
+    Entry(
+        "creditx-backup", f"{_SERVICES}.creditx", "creditx", replicas=0, needs=("database", "objects"), sandboxes=2,
+        backup_of="creditx-service",
+    ),
+)  # fmt: skip
+"""Second deployments of services, that cards name. None runs until `eco scale` or `fleet.replicas` says so."""
+
+DEPLOYMENTS = (*CATALOG, *BACKUPS)
+
+
+def backups_of(service: str) -> tuple[str, ...]:
+    """The names under which second deployments of `service` are registered."""
+    return tuple(entry.name for entry in BACKUPS if entry.backup_of == service)
+
+
+def backups() -> dict[str, str]:
+    """Each second deployment, and whose it is."""
+    return {entry.name: entry.backup_of for entry in BACKUPS if entry.backup_of}
+
 
 def find(name: str) -> Entry | None:
     """The entry with this registered or short name."""
-    return next((entry for entry in CATALOG if name in (entry.name, entry.short_name)), None)
+    return next((entry for entry in DEPLOYMENTS if name in (entry.name, entry.short_name)), None)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ecosystem import kernel
-from ecosystem.catalog import CATALOG, find
+from ecosystem.catalog import CATALOG, DEPLOYMENTS, backups, backups_of, find
 from ecosystem.fleet.first import Begun
 from ecosystem.fleet.home import Home, end_former
 from ecosystem.fleet.place import default_home
@@ -71,7 +71,7 @@ def load(name: str) -> Run:
     if entry is None:
         raise KeyError(name)
     build = resolve(entry.build)
-    contracts = ContractIndex(index.AGENTS, index.EVENTS, frozenset(one.name for one in CATALOG))
+    contracts = ContractIndex(index.AGENTS, index.EVENTS, frozenset(one.name for one in DEPLOYMENTS), backups())
     return lambda source, ready_fd: serve(entry, build, source, contracts=contracts, ready_fd=ready_fd)
 
 
@@ -90,7 +90,7 @@ def settings_classes() -> list[type[Settings]]:
 def _load_migrate() -> Run:
     from ecosystem.kernel.db.migrate import MigrationSet, migrate
 
-    sets = [MigrationSet(entry.name, entry.schema, entry.migrations) for entry in CATALOG]
+    sets = [MigrationSet(one.name, one.schema, one.migrations, backups_of(one.name)) for one in CATALOG]
 
     kinds = settings_classes()
 
@@ -118,13 +118,15 @@ def run(word: str, arguments: list[str], zygote: Begun | None = None) -> int:
         control = socket.socket(fileno=parser.parse_args(arguments).control_fd)
         names = [entry.name for entry in CATALOG]
         half = len(names) // 2
-        return run_zygote(control, load, ((MIGRATE,), names[:half], names[half:]))
+        # A backup is of the modules of its service, which are all there by then.
+        last = [*names[half:], *backups()]
+        return run_zygote(control, load, ((MIGRATE,), names[:half], last))
     if word == "supervise":
         parser.add_argument("--status-fd", type=int)
         parser.add_argument("--config", type=Path)
         parsed = parser.parse_args(arguments)
         return supervise(parsed.config, parsed.status_fd, zygote)
-    parser.add_argument("name", choices=[entry.name for entry in CATALOG])
+    parser.add_argument("name", choices=[entry.name for entry in DEPLOYMENTS])
     parser.add_argument("--config", type=Path)
     parsed = parser.parse_args(arguments)
     return load(parsed.name)(Source.load(parsed.config, os.environ), -1)

@@ -88,6 +88,15 @@ class TestDoctor:
         (tmp_path / "eco.toml").write_text("[database]\nurl = 'postgresql://eco@db/eco'\n")
         assert verdict() == "good"
 
+    def test_it_says_how_many_processes_a_backup_will_have(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        eco("doctor")
+        assert "replicas of creditx-backup: 0" in capsys.readouterr().out
+        (tmp_path / "eco.toml").write_text("[fleet]\nreplicas = {creditx-backup = 2}\n")
+        eco("doctor")
+        assert "replicas of creditx-backup: 2" in capsys.readouterr().out
+
     def test_too_many_replicas_are_wrong_and_it_says_how_to_mend_it(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

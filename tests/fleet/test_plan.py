@@ -88,7 +88,8 @@ class TestDatabaseByUrl:
     ("replicas", "said"),
     [
         ("{nope = 2}", "there is no service nope; there are authn"),
-        ("{creditx = 0}", "greater than or equal to 1"),
+        ("{creditx = 0}", "creditx has at least 1 process; only a backup has none"),
+        ("{creditx-backup = -1}", "greater than or equal to 0"),
         ("{creditx = 99}", "less than or equal to 32"),
     ],
 )

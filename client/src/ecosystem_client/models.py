@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from ecosystem_client.reading import Model
+from ecosystem_client.stories import WaitingCall
 
 FINISHED = frozenset({"completed", "failed"})
 """The states of a document in which nothing more happens by itself."""
@@ -292,6 +293,7 @@ class Run(Model):
     transitions: tuple[Transition, ...] = ()
     steps: tuple[Step, ...] = ()
     loops: tuple[Loop, ...] = ()
+    waiting: tuple[WaitingCall, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,3 +45,20 @@ class WorkItem(Model):
     closed_at: datetime | None = None
     closed_by: str | None = None
     closed_reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitingCall(Model):
+    """A call of a run that waits for an agent that is away. `code`: why; `before`: so many are before it."""
+
+    call_id: str
+    agent_id: str
+    request_type: str
+    step: str
+    code: str
+    waiting_since: datetime
+    failures: int = 0
+    company_id: str | None = None
+    run_id: str | None = None
+    before: int | None = None
+    is_asked: bool = False

@@ -5,7 +5,7 @@ import os
 import time
 from pathlib import Path
 
-from ecosystem.catalog import CATALOG, find
+from ecosystem.catalog import DEPLOYMENTS, find
 from ecosystem.cli import screen
 from ecosystem.cli.noun import Verb, run_noun
 from ecosystem.cli.running import this_home
@@ -75,7 +75,7 @@ def _revoke(parsed: argparse.Namespace) -> int:
 
 
 def _names() -> list[str]:
-    return [EDGE, *(entry.name for entry in CATALOG)]
+    return [EDGE, *(entry.name for entry in DEPLOYMENTS)]
 
 
 def _name_of(given: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ecosystem.catalog import CATALOG
+from ecosystem.catalog import DEPLOYMENTS
 from ecosystem.cli import screen
 from ecosystem.cli.noun import Verb, run_noun
 from ecosystem.contracts.index import AGENTS
@@ -94,7 +94,7 @@ def _file(parsed: argparse.Namespace) -> Path:
 
 def _rulebook(file: Path | None) -> Rulebook:
     book = combine(read(file) if file is not None else None)
-    names_checked(AGENTS, (entry.name for entry in CATALOG))(book)
+    names_checked(AGENTS, (entry.name for entry in DEPLOYMENTS))(book)
     return book
 
 

@@ -10,7 +10,7 @@ from ecosystem.contracts.recovery import RepairOutcome
 from ecosystem_client import Ecosystem
 from ecosystem_client.models import Episode, Repair
 
-SUMMARY = "Faults and repairs: status, episodes, actions, show, approve, refuse, undo, clear, pause, resume."
+SUMMARY = "Faults, repairs, and calls that wait for an agent."
 _STYLES = {"failed": "red", "proposed": "yellow", "done": "green", "paused": "yellow"}
 
 
@@ -20,6 +20,9 @@ def main(arguments: list[str]) -> int:
         Verb("episodes", "Every fault that was seen, newest first.", _episodes, _episodes_options),
         Verb("actions", "What was done, tried or proposed, newest first.", _actions, _actions_options),
         Verb("show", "The story of one fault episode.", _show, _episode),
+        Verb("queue", "Calls that wait for an agent that is away, the oldest first.", _queue, _queue_options),
+        Verb("ask-again", "Bring a waiting call as soon as it is its turn, with all its attempts again.", _ask, _call),
+        Verb("give-up", "End the wait of a call: its run goes on as after a failure.", _give_up, _call_and_reason),
         Verb("approve", "Have done what is proposed.", _approve, _action),
         Verb("refuse", "Leave undone what is proposed.", _refuse, _action_and_reason),
         Verb("undo", "Take back a pause or a resume.", _undo, _action),
@@ -55,6 +58,20 @@ def _action(parser: argparse.ArgumentParser) -> None:
 
 def _action_and_reason(parser: argparse.ArgumentParser) -> None:
     _action(parser)
+    _reason(parser)
+
+
+def _queue_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--agent", help="only calls to this agent")
+    paging_options(parser)
+
+
+def _call(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("call_id", metavar="CALL")
+
+
+def _call_and_reason(parser: argparse.ArgumentParser) -> None:
+    _call(parser)
     _reason(parser)
 
 
@@ -169,3 +186,39 @@ def _pause(parsed: argparse.Namespace) -> int:
 
 def _resume(parsed: argparse.Namespace) -> int:
     return _decided(parsed, lambda ecosystem: ecosystem.recovery.resume(parsed.fault, reason=parsed.reason))
+
+
+def _queue(parsed: argparse.Namespace) -> int:
+    with connect() as ecosystem:
+        page = pages(
+            parsed,
+            lambda cursor: ecosystem.recovery.queue_page(agent=parsed.agent, limit=parsed.limit, cursor=cursor),
+        )
+    return show_page(
+        parsed,
+        page,
+        ("call", "agent", "task", "since", "failures", "why", "run", "company"),
+        lambda one: (one.call_id, one.agent_id, one.request_type, screen.when(one.waiting_since), one.failures,
+                     "being asked" if one.is_asked else one.code, one.run_id, one.company_id),
+        empty="No call waits for an agent.",
+    )  # fmt: skip
+
+
+def _ask(parsed: argparse.Namespace) -> int:
+    with connect() as ecosystem:
+        ecosystem.recovery.retry_call(parsed.call_id)
+    return _said(parsed, "It is brought as soon as it is its turn.")
+
+
+def _give_up(parsed: argparse.Namespace) -> int:
+    with connect() as ecosystem:
+        ecosystem.recovery.give_up_call(parsed.call_id, reason=parsed.reason)
+    return _said(parsed, "Its run goes on as after a failure of the agent.")
+
+
+def _said(parsed: argparse.Namespace, sentence: str) -> int:
+    if parsed.json:
+        screen.as_json({"call_id": parsed.call_id, "done": sentence})
+    else:
+        screen.out(sentence)
+    return 0

@@ -78,6 +78,10 @@ def _shown(parsed: argparse.Namespace, run: Run) -> int:
     for loop in run.loops:
         screen.out()
         screen.out(f"{loop.name}: {loop.ended} of {loop.passes} {_plural(loop.each)}")
+    for place in run.waiting:
+        screen.out()
+        before = f"{place.before} before it" if place.before else "as the next"
+        screen.out(f"{place.step} waits for {place.agent_id} since {screen.when(place.waiting_since)}, {before}.")
     if run.steps:
         screen.out()
         calls = [

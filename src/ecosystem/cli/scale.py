@@ -13,8 +13,8 @@ def main(arguments: list[str]) -> int:
         prog="eco scale", description=SUMMARY,
         epilog="It lasts until the next `eco up`; `replicas` under [fleet] in eco.toml stays.",
     )  # fmt: skip
-    parser.add_argument("service", metavar="SERVICE", help="its name, long or short: creditx")
-    parser.add_argument("replicas", type=int, metavar="N", help="1 to 32")
+    parser.add_argument("service", metavar="SERVICE", help="its name, long or short: creditx, creditx-backup")
+    parser.add_argument("replicas", type=int, metavar="N", help="1 to 32; 0 for a backup")
     parser.add_argument("--json", action="store_true", help="print the state as JSON afterwards")
     parsed = parser.parse_args(arguments)
     return guarded(

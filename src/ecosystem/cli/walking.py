@@ -27,6 +27,7 @@ _LOOKS = frozenset({
     ("engines", "objects"), ("engines", "edge"), ("incidents", "list"), ("incidents", "show"), ("incidents", "status"),
     ("incidents", "postmortem"), ("oncall", "show"), ("runs", "list"), ("runs", "show"), ("events", "list"),
     ("events", "consumers"), ("notifications", "list"), ("audit", "list"), ("identities", "list"),
+    ("recovery", "queue"),
 })  # fmt: skip
 _WRITING_OPTIONS = frozenset({"--write", "--redeliver"})
 

@@ -8,10 +8,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ecosystem.kernel.agent.card import AgentCard, AgentType, Limits, OnTimeout, Prompt, Result, Task
+from ecosystem.kernel.agent.card import AgentCard, AgentType, Fallback, Limits, OnTimeout, Prompt, Result, Task
 from ecosystem.kernel.messaging.event import Event
 
 SERVICE = "creditx-service"
+BACKUP = "creditx-backup"
 PREFIXES = ("/v1/documents", "/v1/reviews", "/v1/rule-sets")
 WORKFLOW = "compliance_document_ingestion"
 PAGES_MAX = 500
@@ -245,7 +246,7 @@ def _card(
         id=agent_id, service=SERVICE, type=AgentType.DOMAIN, purpose=purpose, tasks=task,
         prompt=Prompt(system=f"You are {agent_id}. {purpose}", constraints=("Answer only from the document.",)),
         limits=Limits(timeout_seconds=seconds), on_timeout=timeout, callers=("orchestrator-agent",), clients=clients,
-        consumers=consumers,
+        consumers=consumers, fallback=Fallback(backup=BACKUP, queue=True),
     )  # fmt: skip
 
 

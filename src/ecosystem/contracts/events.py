@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from ecosystem.kernel.agent.card import AgentCard, AgentType, Limits, Prompt, Result, Task
+from ecosystem.kernel.agent.card import AgentCard, AgentType, Fallback, Limits, Prompt, Result, Task
 from ecosystem.kernel.messaging.event import Event
 
 SERVICE = "events-service"
@@ -26,7 +26,7 @@ EVENT_BUS_AGENT = AgentCard(
     id="event-bus-agent", service=SERVICE, type=AgentType.SYSTEM,
     purpose="Publish facts on behalf of workflows, once for each request.", tasks=(PublishEvent,),
     prompt=Prompt(system="You are event-bus-agent. Publish facts, once for each request."),
-    limits=Limits(timeout_seconds=5), callers=("orchestrator-agent",),
+    limits=Limits(timeout_seconds=5), callers=("orchestrator-agent",), fallback=Fallback(queue=True),
 )  # fmt: skip
 AGENTS = (EVENT_BUS_AGENT,)
 EVENTS: tuple[type[Event], ...] = ()

@@ -18,6 +18,8 @@ from ecosystem.kernel.messaging.event import Event
 SERVICE = "recovery-agent"
 PREFIXES = ("/v1/recovery", "/v1/work")
 CAUSE_LENGTH_MAX = 200
+QUEUE_OF = "queue:"
+"""Before the name of an agent: the component of a fault that is the queue of its calls."""
 
 
 class FaultKind(StrEnum):
@@ -40,6 +42,7 @@ class FaultKind(StrEnum):
     HORIZON_HELD = "horizon_held"
     LOG_LATE = "log_late"
     AGENT_UNREACHABLE = "agent_unreachable"
+    CALLS_WAITING = "calls_waiting"
     ERROR_RATE_HIGH = "error_rate_high"
 
 
@@ -53,8 +56,8 @@ class RepairOutcome(StrEnum):
 
 
 class FaultObserved(Event, event_type="fault_observed", subject="episode_id"):
-    """A fault was seen, once for an episode. `component` is a service, an engine or `consumer:NAME`; `instance` a
-    process of it (`creditx-1`); `cause` is coded, without personal values: "ended by SIGKILL"."""
+    """A fault was seen, once for an episode. `component` is a service, an engine, `consumer:NAME` or `queue:AGENT`;
+    `instance` a process of it (`creditx-1`); `cause` is coded, without personal values: "ended by SIGKILL"."""
 
     episode_id: UUID
     fault: FaultKind

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from ecosystem.catalog import CATALOG
+from ecosystem.catalog import BACKUPS, DEPLOYMENTS
 from ecosystem.fleet.engines.found import Found, find_cache, find_edge, find_postgres
 from ecosystem.fleet.home import FORMAT, Home
 from ecosystem.fleet.plan import free_door, url_setting
@@ -55,6 +55,7 @@ def examine(home: Home, source: Source, settings: FleetSettings) -> Iterator[Fin
     yield from _kernel_features()
     yield _port(home, settings)
     yield _connections(settings)
+    yield _backups(settings)
 
 
 def _engines(source: Source) -> Iterator[Finding]:
@@ -180,12 +181,17 @@ def _port(home: Home, settings: FleetSettings) -> Finding:
 
 
 def _connections(settings: FleetSettings) -> Finding:
-    processes = sum(settings.replicas.get(entry.short_name, entry.replicas) for entry in CATALOG)
+    processes = sum(settings.replicas.get(entry.short_name, entry.replicas) for entry in DEPLOYMENTS)
     needed, limit = processes * CONNECTIONS_PER_PROCESS + _CONNECTIONS_APART, settings.database_connections_max
     fact = f"{processes} processes take at most {needed} of {limit}"
     if needed <= limit:
         return Finding("connections", "good", fact)
     return Finding("connections", "wrong", fact, "Fewer replicas, or a higher fleet.database_connections_max.")
+
+
+def _backups(settings: FleetSettings) -> Finding:
+    planned = {entry.name: settings.replicas.get(entry.short_name, entry.replicas) for entry in BACKUPS}
+    return Finding("backups", "good", ", ".join(f"replicas of {name}: {number}" for name, number in planned.items()))
 
 
 def _grade(value: float, good: float, least: float) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ecosystem.catalog import CATALOG, Entry
+from ecosystem.catalog import DEPLOYMENTS, Entry
 from ecosystem.fleet.certificates import EDGE, Certificates
 from ecosystem.fleet.engines.cache import Cache
 from ecosystem.fleet.engines.edge import Edge
@@ -69,7 +69,7 @@ class Plan:
         return self.settings.replicas.get(entry.short_name, entry.replicas)
 
     def names(self) -> list[str]:
-        return [EDGE, *(entry.name for entry in CATALOG)]
+        return [EDGE, *(entry.name for entry in DEPLOYMENTS)]
 
     def migrate_order(self) -> Order:
         overrides = {"database": {"url": self.admin_url()}, "runtime": {"home": str(self.home.path)}}
@@ -164,7 +164,7 @@ def refuse_wrong_policies(file: Path) -> None:
         from ecosystem.kernel.agent.authorisation import names_checked
         from ecosystem.kernel.resilience.file import combine, read
 
-        names_checked(AGENTS, (entry.name for entry in CATALOG))(combine(read(file)))
+        names_checked(AGENTS, (entry.name for entry in DEPLOYMENTS))(combine(read(file)))
 
 
 @dataclass(frozen=True)

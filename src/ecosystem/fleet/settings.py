@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
-from ecosystem.catalog import CATALOG
+from ecosystem.catalog import DEPLOYMENTS, find
 from ecosystem.kernel.settings import Settings
 
 DEFAULT_EDGE_PORT = 8443
@@ -19,7 +19,7 @@ class FleetSettings(Settings):
         None, ge=1, le=65535, description="Port of the edge; without one, 8443 or the next free one."
     )
     account: str | None = Field(None, description="Account of engines and services when root starts the platform.")
-    replicas: dict[str, Annotated[int, Field(ge=1, le=REPLICAS_MAX)]] = Field(
+    replicas: dict[str, Annotated[int, Field(ge=0, le=REPLICAS_MAX)]] = Field(
         default_factory=dict, description="Processes of a service, by its short name."
     )
     certificate_hours: float = Field(24, gt=0, le=24 * 90, description="Life of a process's certificate.")
@@ -44,7 +44,11 @@ class FleetSettings(Settings):
     @field_validator("replicas")
     @classmethod
     def _known(cls, replicas: dict[str, int]) -> dict[str, int]:
-        known = sorted(entry.short_name for entry in CATALOG)
+        known = sorted(entry.short_name for entry in DEPLOYMENTS)
         if unknown := sorted(set(replicas) - set(known)):
             raise ValueError(f"there is no service {', '.join(unknown)}; there are {', '.join(known)}")
+        for name, number in replicas.items():
+            entry = find(name)
+            if number == 0 and entry is not None and entry.backup_of is None:
+                raise ValueError(f"{name} has at least 1 process; only a backup has none")
         return replicas

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from ecosystem import __version__
-from ecosystem.catalog import CATALOG, Entry, find
+from ecosystem.catalog import CATALOG, DEPLOYMENTS, Entry, find
 from ecosystem.fleet.control import ControlServer
 from ecosystem.fleet.edge_reach import unreached
 from ecosystem.fleet.errors import FleetRefused, NotStarted
@@ -35,6 +35,11 @@ _SAVE_AGAIN_SECONDS = 0.5
 Tell = Callable[[str], None]
 
 
+def _unknown(service: str | None) -> NotFound:
+    known = ", ".join(entry.short_name for entry in DEPLOYMENTS)
+    return NotFound(f"There is no service {service!r}.", suggestion=f"one of: {known}")
+
+
 class Supervisor:
     """`tell` hears the progress of a start in plain words. `zygote`: one that was begun before us."""
 
@@ -42,7 +47,7 @@ class Supervisor:
         self._plan, self._tell = plan, tell
         self._zygote = ZygoteStarter(plan.home, zygote)
         self._engines: dict[str, Process] = {}
-        self._services: dict[str, dict[int, Process]] = {entry.name: {} for entry in CATALOG}
+        self._services: dict[str, dict[int, Process]] = {entry.name: {} for entry in DEPLOYMENTS}
         self._state, self._stop = "starting", asyncio.Event()
         self._saving: asyncio.Handle | None = None
         self._changing = asyncio.Lock()
@@ -116,7 +121,7 @@ class Supervisor:
         self._tell("migrating the database")
         await run_once(plan.home, self._zygote, plan.migrate_order())
         self._tell("starting services")
-        for entry in CATALOG:
+        for entry in DEPLOYMENTS:
             for slot in range(1, plan.replicas(entry) + 1):
                 self._add(entry, slot)
         await self._until_ready(self._all(), timeout)
@@ -178,7 +183,11 @@ class Supervisor:
         end = asyncio.get_running_loop().time() + _EDGE_ANSWER_SECONDS
         host, port = self._plan.settings.edge_host, self._plan.edge_port
         while True:
-            instances = [(one.seen.name, one.seen.ports.get("http_port")) for one in self._all_services()]
+            instances = [
+                (entry.name, one.seen.ports.get("http_port"))
+                for entry in CATALOG
+                for one in self._services[entry.name].values()
+            ]
             missing = await unreached(self._plan.home.edge, host, port, instances)
             if missing is None:
                 return
@@ -190,11 +199,12 @@ class Supervisor:
         """Raises NotFound, FleetRefused; waits until new replicas are ready and old ones have drained."""
         entry = find(service)
         if entry is None:
-            raise NotFound(
-                f"There is no service {service!r}.", suggestion=f"one of: {', '.join(e.short_name for e in CATALOG)}"
+            raise _unknown(service)
+        least = 0 if entry.backup_of else 1
+        if not least <= replicas <= REPLICAS_MAX:
+            raise FleetRefused(
+                f"{entry.name} has {least} to {REPLICAS_MAX} replicas.", suggestion="Choose another number."
             )
-        if not 1 <= replicas <= REPLICAS_MAX:
-            raise FleetRefused(f"A service has 1 to {REPLICAS_MAX} replicas.", suggestion="Choose another number.")
         async with self._changing:
             slots = self._services[entry.name]
             fresh = [self._add(entry, slot) for slot in range(1, replicas + 1) if slot not in slots]
@@ -208,11 +218,9 @@ class Supervisor:
 
     async def restart(self, service: str | None, tell: Tell) -> None:
         """Replace replicas one after the other: the new one is ready before the old one drains."""
-        entries = [find(service)] if service else list(CATALOG)
+        entries = [find(service)] if service else list(DEPLOYMENTS)
         if entries[0] is None:
-            raise NotFound(
-                f"There is no service {service!r}.", suggestion=f"one of: {', '.join(e.short_name for e in CATALOG)}"
-            )
+            raise _unknown(service)
         async with self._changing:
             # The new zygote imports the code as it is now; what runs is not touched by its coming or failing.
             tell("importing services")

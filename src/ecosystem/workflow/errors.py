@@ -88,3 +88,9 @@ def fault(kind: str, code: str, detail: str, instance: str, *, status: int = 400
     """A fault of the run itself; repeating it changes nothing."""
     error = ErrorValue(kind, status, code.replace("_", " ").capitalize(), detail, instance, code)
     return Fault(error, catchable=catchable)
+
+
+def late(instance: str) -> Fault:
+    """The run is past the timeout of its workflow."""
+    detail = "The run did not end within the timeout of its workflow."
+    return fault(TIMEOUT, "workflow_timeout", detail, instance, status=408, catchable=False)

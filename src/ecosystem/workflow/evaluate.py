@@ -81,6 +81,7 @@ class _Place:
     identity: str = ""
     attempt: int = 1
     variables: Mapping[str, Any] | None = None
+    is_last: bool = True
 
     def down(self, token: str) -> "_Place":
         return replace(self, key=f"{self.key}/{token}", identity=f"{self.identity}/{token}")
@@ -183,7 +184,7 @@ class _Walk:
         answer = await self._port.call(
             Step(
                 place.key, place.identity, task.name, task.path, task.agent, task.request_type, arguments,
-                task.timeout_seconds, place.attempt, task.metadata,
+                task.timeout_seconds, place.attempt, task.metadata, place.is_last,
             )
         )  # fmt: skip
         return _bounded(answer, task.path, "answer_too_large")
@@ -235,6 +236,8 @@ class _Walk:
         context, attempt = self._context, 1
         while True:
             here = place.down("try").again(attempt)
+            if task.catch.retry is not None:
+                here = replace(here, is_last=attempt >= task.catch.retry.attempts_max)
             try:
                 return await self._list(task.tasks, here, value)
             except Fault as caught:

@@ -13,7 +13,7 @@ class Step:
 
     `key` names this very attempt: the JSON pointer of the task, with `#n` for the n-th time in a loop, `@n` for the
     n-th attempt of a `try`, `~n` for a `catch` after the n-th retry of the run. `identity` leaves the attempts out:
-    asking again is the same question.
+    asking again is the same question. `is_last`: when this attempt fails, no `try` around it makes another.
     """
 
     key: str
@@ -26,6 +26,7 @@ class Step:
     timeout_seconds: float
     attempt: int
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    is_last: bool = True
 
 
 @dataclass(frozen=True)

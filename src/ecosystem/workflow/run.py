@@ -15,12 +15,14 @@ from typing import Any, Protocol, TypeVar
 from uuid import UUID, uuid5
 
 from ecosystem.kernel import context
+from ecosystem.kernel.agent.client import backups_heard
 from ecosystem.kernel.agent.message import NoInstance
 from ecosystem.kernel.clock import Clock
-from ecosystem.kernel.errors import EcosystemError, describe
+from ecosystem.kernel.errors import EcosystemError, Kind, describe
 from ecosystem.kernel.resilience.errors import NotTried
-from ecosystem.workflow.errors import TIMEOUT, ErrorValue, Fault, fault, fault_of
+from ecosystem.workflow.errors import ErrorValue, Fault, fault_of, late
 from ecosystem.workflow.lanes import Lanes
+from ecosystem.workflow.line import REFUSALS_MAX, Answered, Line, Queue
 from ecosystem.workflow.passes import Passes
 from ecosystem.workflow.port import Loop, Step
 
@@ -54,6 +56,9 @@ class Tasks(Protocol):
     """The part of kernel/durable's TaskContext that is used here."""
 
     @property
+    def task_id(self) -> UUID: ...
+
+    @property
     def attempt(self) -> int: ...
 
     def known(self, name: str) -> Any | None:
@@ -66,6 +71,8 @@ class Tasks(Protocol):
         """Do `work` in the transaction that completes the task."""
 
     async def sleep(self, name: str, seconds: float) -> None: ...
+
+    async def wait_for(self, event_name: str, timeout_seconds: float | None = None) -> Any | None: ...
 
     async def child(self, name: str, task: str, params: dict[str, Any]) -> UUID:
         """Start a task of its own, once."""
@@ -85,13 +92,15 @@ class DurablePort:
     """The port of one run, or of one pass of a loop, in one process.
 
     `deadline` is the end of the workflow's own timeout, `about` what a pass must know about its run.
-    `is_repeatable`: whether the agent, asked again, gives the same answer to this step.
+    `is_repeatable`: whether the agent, asked again, gives the same answer to this step. `queue`: where questions to
+    absent agents wait, each in the place that `began_at` of its run gives it.
     """
 
     def __init__(
         self, run_id: UUID, generation: int, tasks: Tasks, agents: Agents, journal: Journal, clock: Clock, *,
         sender: str, deadline: datetime | None = None, about: Mapping[str, Any] | None = None,
-        is_repeatable: Callable[[Step], bool] = lambda _: False,
+        is_repeatable: Callable[[Step], bool] = lambda _: False, queue: Queue | None = None,
+        began_at: datetime | None = None,
     ) -> None:  # fmt: skip
         self._is_repeatable = is_repeatable
         self._run_id, self._generation, self._tasks = run_id, generation, tasks
@@ -99,6 +108,7 @@ class DurablePort:
         self._sender, self._deadline = sender, deadline
         self._passes = Passes(tasks, generation, about or {})
         self._lanes = Lanes(tasks.sleep)
+        self._line = Line(queue, tasks, run_id, generation, began_at or clock.now())
         self._kept: list[tuple[Done, str, dict[str, Any]]] = []
         self._writing = asyncio.Lock()
 
@@ -108,33 +118,50 @@ class DurablePort:
             return answered["answer"]
         if (before := self._tasks.known(failed)) is not None:
             raise Fault(ErrorValue(**before["error"]))
-        caught: Fault | None = None
-        answer: Any = None
-        refused = 0
-        while True:
-            asking, began = await self._begin(step, self._seconds_left(step))
-            try:
-                answer = await asking
-            except (NotTried, NoInstance) as refusal:
-                # Nobody was asked, so no attempt is spent: the run sleeps until asking may help.
-                refused, least = refused + 1, refusal.retry_after_seconds
-                await self.wait(f"{step.key}/let-in~{self._generation}~{refused}", least, least + 1)
-                continue
-            except EcosystemError as error:
-                caught = fault_of(describe(error), step.path)
-            break
-        done = Done(step, began, self._clock.now(), caught.error if caught else None)
+        answered = None if self._line.has(step) else await self._asked(step)
+        if answered is None:
+            await self.keep(None)
+            answered = await self._line.answer(step, self._seconds_to_deadline())
+        caught = answered.fault
+        done = Done(step, answered.began_at, self._clock.now(), caught.error if caught else None)
         if caught is None:
-            self._kept.append((done, step.key, {"answer": answer}))
+            told = {"via": answered.via, "step": step.name, "agent": step.agent} if answered.via else {}
+            self._kept.append((done, step.key, {"answer": answered.answer, **told}))
         else:
             self._kept.append((done, failed, {"error": caught.error.as_json()}))
         if not self._lanes.alone:
             await self.keep(None)
         if caught is not None:
             raise caught
-        return answer
+        return answered.answer
 
-    async def _begin(self, step: Step, seconds: float) -> tuple[Awaitable[dict[str, Any]], datetime]:
+    async def _asked(self, step: Step) -> Answered | None:
+        """What came of asking; None where the question went into the queue of an absent agent."""
+        refused = 0
+        while True:
+            asking, began = await self._begin(step, self._seconds_left(step))
+            try:
+                answer, via = await asking
+                return Answered(began, answer, None, via)
+            except (NotTried, NoInstance) as refusal:
+                # Nobody was asked, so no attempt is spent: the run sleeps until asking may help.
+                refused, least = refused + 1, refusal.retry_after_seconds
+                if refused > REFUSALS_MAX and await self._queued(step, refusal):
+                    return None
+                await self.wait(f"{step.key}/let-in~{self._generation}~{refused}", least, least + 1)
+            except EcosystemError as error:
+                if error.kind is Kind.TRANSIENT and step.is_last and await self._queued(step, error):
+                    return None
+                return Answered(began, None, fault_of(describe(error), step.path))
+
+    async def _queued(self, step: Step, error: EcosystemError) -> bool:
+        """Whether the question waits in the queue now. Beside other branches none does: only a whole run may wait."""
+        if not self._lanes.alone:
+            return False
+        await self.keep(None)
+        return await self._line.enter(step, self._request_id(step), self._sender, error, self._clock.now())
+
+    async def _begin(self, step: Step, seconds: float) -> tuple[Awaitable[tuple[Any, str | None]], datetime]:
         """Keep what was answered, and ask: at the same time where the answers in hand can be had again."""
         repeatable = all(done.error is None and self._is_repeatable(done.step) for done, *_ in self._kept)
         if not (self._kept and repeatable and self._lanes.alone):
@@ -195,21 +222,27 @@ class DurablePort:
         done = [done for done, *_ in self._kept]
         self._tasks.at_end(lambda: self._journal.finish(done, output))
 
-    async def _ask(self, step: Step, seconds: float) -> dict[str, Any]:
-        # The question keeps its id over attempts, crashes and retries, so that an effect happens once.
-        request_id = str(uuid5(self._run_id, step.identity))
+    async def _ask(self, step: Step, seconds: float) -> tuple[Any, str | None]:
+        """The answer, and the backup that gave it, if one did."""
         attempt = step.attempt + self._tasks.attempt - 1 + self._generation
-        with context.scope(attempt=attempt):
-            return await self._agents.call_raw(
+        with context.scope(attempt=attempt), backups_heard() as heard:
+            answer = await self._agents.call_raw(
                 step.agent, step.request_type, step.arguments, sender=self._sender, timeout_seconds=seconds,
-                request_id=request_id,
+                request_id=self._request_id(step),
             )  # fmt: skip
+        return answer, heard[-1] if heard else None
+
+    def _request_id(self, step: Step) -> str:
+        """The question keeps its id over attempts, crashes and retries, so that an effect happens once."""
+        return str(uuid5(self._run_id, step.identity))
 
     def _seconds_left(self, step: Step) -> float:
-        if self._deadline is None:
+        left = self._seconds_to_deadline()
+        if left is None:
             return step.timeout_seconds
-        left = (self._deadline - self._clock.now()).total_seconds()
         if left <= 0:
-            detail = "The run did not end within the timeout of its workflow."
-            raise fault(TIMEOUT, "workflow_timeout", detail, step.path, status=408, catchable=False)
+            raise late(step.path)
         return min(left, step.timeout_seconds)
+
+    def _seconds_to_deadline(self) -> float | None:
+        return None if self._deadline is None else (self._deadline - self._clock.now()).total_seconds()

@@ -11,13 +11,21 @@ import pytest
 
 from ecosystem.kernel import context
 from ecosystem.kernel.agent.balance import Balancer
-from ecosystem.kernel.agent.card import Task
+from ecosystem.kernel.agent.card import Fallback, Limits, Task
 from ecosystem.kernel.agent.client import AgentClient
 from ecosystem.kernel.agent.codec import decode_request, decode_response, encode_request, encode_response
 from ecosystem.kernel.agent.handling import Handling
 from ecosystem.kernel.agent.host import AgentHost
 from ecosystem.kernel.agent.local import LocalTransport
-from ecosystem.kernel.agent.message import AgentFailed, AgentRequest, AgentResponse, Caller, RequestInvalid, Status
+from ecosystem.kernel.agent.message import (
+    AgentFailed,
+    AgentRequest,
+    AgentResponse,
+    Caller,
+    NoInstance,
+    RequestInvalid,
+    Status,
+)
 from ecosystem.kernel.agent.settings import AgentSettings
 from ecosystem.kernel.agent.wire import agent_pb2
 from ecosystem.kernel.errors import DeadlineExceeded, Kind, Unavailable
@@ -105,6 +113,16 @@ async def test_a_bad_request_is_refused_by_name(changes: dict[str, Any], code: s
 
 
 class TestPolicy:
+    async def test_a_backup_speaks_as_the_agents_of_its_service_and_as_no_other(self) -> None:
+        asking = AGENTS["asking-agent"].model_copy(update={"fallback": Fallback(backup="postgres-backup")})
+        handling = Handling([AgentHost(SMALL, {Measure: measure, Note: measure})], AGENTS | {"asking-agent": asking})
+        first, backup, other = [
+            (await handling.handle(a_request(), Caller(service=name))).status
+            for name in ("postgres-service", "postgres-backup", "creditx-backup")
+        ]
+
+        assert (first, backup, other) == (Status.SUCCESS, Status.SUCCESS, Status.FAILURE)
+
     async def test_another_service_may_not_speak_as_the_agent(self) -> None:
         assert await code_of(a_request(), Caller(service="creditx-service")) == "call_refused"
 
@@ -205,13 +223,14 @@ class _Flaky:
     """A transport that fails as told, then answers."""
 
     def __init__(self, *errors: Exception) -> None:
-        self.errors, self.requests = list(errors), list[AgentRequest]()
+        self.errors, self.requests, self.services = list(errors), list[AgentRequest](), list[str]()
 
     async def send(self, service: str, request: AgentRequest, seconds: float, *_: Any) -> AgentResponse:
         self.requests.append(request)
+        self.services.append(service)
         if self.errors:
             raise self.errors.pop(0)
-        return await LocalTransport("postgres-service", {NAME: a_handling()}).send(service, request, seconds)
+        return await LocalTransport("postgres-service", {service: a_handling()}).send(service, request, seconds)
 
 
 class TestClient:
@@ -271,19 +290,47 @@ class TestClient:
 
         assert len(transport.requests) == 1
 
-    async def test_the_agent_that_stands_in_is_asked_once_when_all_attempts_failed(self) -> None:
-        stand_in = card("stand-in-agent", NAME, Measure)
-        first = SMALL.model_copy(update={"fallback": ("nobody", "stand-in-agent")})
+    def backed(self, transport: Any) -> AgentClient:
+        first = SMALL.model_copy(update={"fallback": Fallback(backup="small-backup")})
+        return AgentClient(AGENTS | {"small-agent": first}, transport, policies=self.policies)
+
+    async def test_the_backup_is_asked_once_for_the_same_request_when_all_attempts_failed(self) -> None:
         transport = _Flaky(Unavailable(), Unavailable())
-        agents = AGENTS | {"small-agent": first, "stand-in-agent": stand_in}
-        client = AgentClient(agents, transport, policies=self.policies)
+        question = {"to": "small-agent", "sender": "asking-agent", "attempts": 2}
 
+        assert await self.backed(transport).call(Measure(text_id="four"), **question) == Measured(length=4)
+        assert transport.services == [NAME, NAME, "small-backup"]
+        assert len({(request.to_agent_id, request.request_id) for request in transport.requests}) == 1
+
+    async def test_a_backup_of_which_nothing_runs_changes_no_error(self) -> None:
+        transport = _Flaky(DeadlineExceeded(), NoInstance())
+        with pytest.raises(DeadlineExceeded):
+            await self.backed(transport).call(Measure(text_id="four"), to="small-agent", sender="asking-agent")
+
+        assert transport.services == [NAME, "small-backup"]
+
+    async def test_each_agent_has_its_own_time_at_one_backup(self) -> None:
+        chain = Fallback(backup="small-backup")
+        quick, slow = (
+            SMALL.model_copy(update={"id": name, "fallback": chain, "limits": Limits(timeout_seconds=seconds)})
+            for name, seconds in (("quick-agent", 1), ("slow-agent", 60))
+        )
+        transport = _Flaky(Unavailable(), Unavailable(), Unavailable(), Unavailable())
+        client = AgentClient(AGENTS | {card.id: card for card in (quick, slow)}, transport, policies=self.policies)
+        for name in ("quick-agent", "slow-agent"):
+            with pytest.raises(Unavailable):
+                await client.call(Measure(text_id="four"), to=name, sender="asking-agent")
+
+        assert transport.services == [NAME, "small-backup"] * 2
+        assert [request.timeout_ms > 1000 for request in transport.requests] == [False, False, True, True]
+
+    async def test_a_broken_rule_is_no_matter_for_the_backup(self) -> None:
+        transport = _Flaky()
         with pytest.raises(AgentFailed) as refused:
-            await client.call(Measure(text_id="x"), to="small-agent", sender="asking-agent", attempts=2)
+            await self.backed(transport).call_raw("small-agent", "measure", {}, sender="asking-agent")
 
-        # The handling behind knows small-agent alone; what counts is who was asked.
-        assert refused.value.code == "unknown_agent"
-        assert [request.to_agent_id for request in transport.requests] == [*["small-agent"] * 2, "stand-in-agent"]
+        assert refused.value.code == "payload_invalid"
+        assert transport.services == [NAME]
 
     async def test_nothing_outlives_the_deadline(self) -> None:
         with pytest.raises(AgentFailed) as late:

@@ -75,3 +75,11 @@ def test_only_what_is_felt_outside_is_told_there() -> None:
 
     assert (found.status, found.since) == (How.OUTAGE, MONDAY + timedelta(hours=1))
     assert {part for part, how in found.parts.items() if how != How.OPERATIONAL} == {"documents"}
+
+
+def test_calls_that_wait_for_an_agent_delay_documents() -> None:
+    found = status_of([("P2", "queue:event-bus-agent", MONDAY)], MONDAY + timedelta(minutes=1))
+
+    assert (found.status, found.parts["documents"], found.parts["events"]) == (
+        How.DEGRADED, How.DEGRADED, How.OPERATIONAL,
+    )  # fmt: skip

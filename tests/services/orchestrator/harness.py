@@ -12,7 +12,11 @@ from uuid import UUID, uuid4
 from ecosystem.contracts.index import AGENTS
 from ecosystem.kernel import context
 from ecosystem.kernel.agent.message import AgentFailed
+from ecosystem.kernel.agent.redelivery import Redelivery
+from ecosystem.kernel.agent.waiting import WaitingCalls
 from ecosystem.kernel.audit.audit import Audit
+from ecosystem.kernel.caching.cache import Cache
+from ecosystem.kernel.caching.settings import CacheSettings
 from ecosystem.kernel.clock import SystemClock
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.durable.durable import Durable
@@ -120,6 +124,7 @@ class Harness:
     database: Database
     service: WorkflowService
     agents: Agents
+    waiting: WaitingCalls | None = None
     workers: list[tuple[asyncio.Event, asyncio.Task[None]]] = field(default_factory=list)
 
     def work(self) -> tuple[asyncio.Event, asyncio.Task[None]]:
@@ -133,6 +138,16 @@ class Harness:
         pair = (stop, asyncio.create_task(worker.run(stop)))
         self.workers.append(pair)
         return pair
+
+    def bring(self, cache: Cache | None = None) -> Redelivery:
+        """Start to bring waiting calls again, as one more replica would; it ends with the harness."""
+        assert self.waiting is not None
+        redelivery = Redelivery(
+            self.database, self.waiting, self.agents, dict(AGENTS), cache or Cache(CacheSettings()), lambda _: True
+        )  # type: ignore[arg-type]  # what it needs of a client
+        stop = asyncio.Event()
+        self.workers.append((stop, asyncio.create_task(redelivery.run(stop))))
+        return redelivery
 
     async def start(self, document_id: UUID | None = None, *, key: str | None = None) -> UUID:
         value = {"document_id": str(document_id or uuid4()), "rule_set": "kyc_aml_v2"}
@@ -202,13 +217,21 @@ async def killed_at(
 
 
 @asynccontextmanager
-async def a_harness(platform: Platform, definitions: Sequence[Definition] = ()) -> Any:
-    """The shipped definitions and `definitions`, kept as at the start of the service."""
+async def a_harness(
+    platform: Platform, definitions: Sequence[Definition] = (), *, waiting_calls_max: int | None = None
+) -> Any:
+    """The shipped definitions and `definitions`, kept as at the start of the service.
+
+    Calls to absent agents wait in a queue only with `waiting_calls_max`.
+    """
     database, agents, clock = platform.database("orchestrator"), Agents(), SystemClock()
     outbox = Outbox(database, source="orchestrator-agent")
-    parts = Parts(database, Durable(database), outbox, Audit(outbox), clock, agents, dict(AGENTS))
+    durable, waiting = Durable(database), None
+    if waiting_calls_max is not None:
+        waiting = WaitingCalls(database, durable, dict(AGENTS), waiting_calls_max)
+    parts = Parts(database, durable, outbox, Audit(outbox), clock, agents, dict(AGENTS), waiting)
     service = WorkflowService(Runs(database), parts, (*shipped(), *definitions))
-    harness = Harness(platform, database, service, agents)
+    harness = Harness(platform, database, service, agents, waiting)
     await service.keep_definitions()
     try:
         yield harness

@@ -75,10 +75,18 @@ def settings() -> dict[str, Any]:
 
 
 @pytest.fixture
-async def watched(platform: Platform, tmp_path: Path, settings: dict[str, Any]) -> AsyncIterator[Watched]:
+def limits() -> dict[str, Any]:
+    """Settings of agent calls; a test's module may replace this."""
+    return {}
+
+
+@pytest.fixture
+async def watched(
+    platform: Platform, tmp_path: Path, settings: dict[str, Any], limits: dict[str, Any]
+) -> AsyncIterator[Watched]:
     file = tmp_path / "journal.jsonl"
     clock = FrozenClock(datetime.now(UTC))
-    overrides = {"recovery": {"journal_file": str(file), **settings}}
+    overrides = {"recovery": {"journal_file": str(file), **settings}, "agents": limits}
     contracts = ContractIndex(AGENTS, EVENTS)
     async with KernelHarness(platform, tmp_path, contracts, overrides=overrides, clock=clock) as harness:
         agent = await harness.service(build, "recovery-agent", "recovery")

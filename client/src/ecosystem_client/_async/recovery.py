@@ -7,6 +7,7 @@ from ecosystem_client._async.caller import AsyncCaller
 from ecosystem_client.models import Episode, RecoveryStatus, Repair
 from ecosystem_client.reading import Page
 from ecosystem_client.request import Request
+from ecosystem_client.stories import WaitingCall
 
 
 class AsyncRecovery:
@@ -58,6 +59,22 @@ class AsyncRecovery:
 
     async def resume(self, fault: str | None = None, *, reason: str = "") -> Repair:
         return await self._switch("resume", fault, reason)
+
+    async def queue_page(
+        self, *, agent: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[WaitingCall]:
+        """Calls of runs that wait for an agent that is away, the oldest first."""
+        return await self._caller.page(
+            WaitingCall, "/v1/recovery/queue", {"agent": agent, "limit": limit, "cursor": cursor}
+        )
+
+    async def retry_call(self, call_id: str) -> None:
+        """Have a waiting call brought as soon as it is its turn. Raises ApiError `call_unknown` where it is gone."""
+        await self._caller.send(Request("POST", f"/v1/recovery/queue/{call_id}/retry"))
+
+    async def give_up_call(self, call_id: str, *, reason: str = "") -> None:
+        """End its wait: the run goes on as after a failure of the agent."""
+        await self._caller.send(Request("POST", f"/v1/recovery/queue/{call_id}/give-up", json={"reason": reason}))
 
     async def _decide(self, action_id: str, verb: str, **body: str) -> Repair:
         request = Request("POST", f"/v1/recovery/actions/{action_id}/{verb}", json=body or None)

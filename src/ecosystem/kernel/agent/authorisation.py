@@ -16,6 +16,7 @@ class Authorisation:
     def __init__(self, cards: Mapping[str, AgentCard], policies: Policies | None = None) -> None:
         self._policies = policies or Policies()
         self._hosts = {card.id: card.service for card in cards.values()}
+        self._backup_of = {card.fallback.backup: card.service for card in cards.values() if card.fallback.backup}
         self._allowed = frozenset(
             (cards[sender].service, sender, card.id)
             for card in cards.values()
@@ -31,19 +32,23 @@ class Authorisation:
             if caller.service is None or sender != caller.service:
                 raise CallRefused("Events are delivered by services of the platform, each in its own name.")
             return
+        # A backup deployment hosts the agents of its service, and speaks as them.
+        service = self._backup_of.get(caller.service or "", caller.service)
         tasks = self._policies.tasks_allowed(sender, target)
         if tasks is not None:
-            self._check_tasks(tasks, caller, sender, target, request_type)
+            self._check_tasks(tasks, caller, service, sender, target, request_type)
         elif caller.client_id is not None:
             self._check_client(caller, sender, target)
-        elif (caller.service, sender, target) not in self._allowed:
+        elif (service, sender, target) not in self._allowed:
             raise CallRefused(f"{caller.service} speaking as {sender!r} may not call {target}.")
 
-    def _check_tasks(self, tasks: frozenset[str], caller: Caller, sender: str, target: str, request_type: str) -> None:
+    def _check_tasks(
+        self, tasks: frozenset[str], caller: Caller, service: str | None, sender: str, target: str, request_type: str
+    ) -> None:
         """What the policies say of a pair goes before the cards; who the caller is they do not say."""
         if caller.client_id is not None:
             self._check_client(caller, sender, target)
-        elif self._hosts.get(sender) != caller.service:
+        elif self._hosts.get(sender) != service:
             raise CallRefused(f"{caller.service} may not speak as {sender!r}.")
         if ALL_TASKS not in tasks and request_type not in tasks:
             raise CallRefused(f"The policies do not let {sender!r} ask {target} for {request_type!r}.")

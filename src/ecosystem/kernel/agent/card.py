@@ -103,6 +103,21 @@ class Prompt(BaseModel):
     constraints: tuple[str, ...] = ()
 
 
+class Fallback(BaseModel):
+    """What comes after all attempts at an agent, in this order, as long as the error is one that may pass.
+
+    `backup`: a second deployment of the agent's service with processes and pools of its own, asked once. It shares the
+    schema and so the recorded answers: a request_id that the first deployment has answered is not done again. `queue`:
+    the request of a durable run waits in the database and is brought again, in order, when the agent is back. What
+    waits there too long calls a person.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    backup: str | None = None
+    queue: bool = False
+
+
 class AgentCard(BaseModel):
     """Who an agent is, what it may be asked, and how it fails. `service` is the registered name of its host.
 
@@ -121,7 +136,7 @@ class AgentCard(BaseModel):
     prompt: Prompt
     limits: Limits = Limits()
     on_timeout: OnTimeout = OnTimeout.FAIL_CLOSED
-    fallback: tuple[str, ...] = ()
+    fallback: Fallback = Fallback()
     callers: tuple[str, ...] = ()
     clients: bool = False
     consumers: tuple[str, ...] = ()

@@ -1,6 +1,8 @@
 """Asking an agent: by its id, with a deadline and a number of attempts, wherever it runs."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 import orjson
@@ -8,16 +10,38 @@ from prometheus_client import Counter
 
 from ecosystem.kernel import context
 from ecosystem.kernel.agent.card import AgentCard, Result, Task
-from ecosystem.kernel.agent.message import AgentFailed, AgentRequest, AgentResponse, Status, UnknownAgent
+from ecosystem.kernel.agent.message import (
+    AgentFailed,
+    AgentRequest,
+    AgentResponse,
+    NoInstance,
+    Status,
+    UnknownAgent,
+)
+from ecosystem.kernel.agent.metrics import BACKUP_ANSWERS
 from ecosystem.kernel.errors import EcosystemError, Failure, Kind, Severity, Unavailable
 from ecosystem.kernel.ids import Ids, SystemIds
+from ecosystem.kernel.resilience.errors import NotTried
 from ecosystem.kernel.resilience.policies import Policies
 from ecosystem.kernel.resilience.policy import Policy
 from ecosystem.kernel.resilience.rules import Balance
+from ecosystem.kernel.telemetry.log import log
 from ecosystem.kernel.telemetry.metrics import METRICS, Metrics
 from ecosystem.kernel.telemetry.tracing import SpanKind, mark_failed, span
 
 _MOVES_MAX = 2
+_HEARD: ContextVar[list[str] | None] = ContextVar("heard", default=None)
+
+
+@contextmanager
+def backups_heard() -> Iterator[list[str]]:
+    """The backups that answer calls made inside, for whoever keeps a history of them."""
+    heard: list[str] = []
+    token = _HEARD.set(heard)
+    try:
+        yield heard
+    finally:
+        _HEARD.reset(token)
 
 
 class Transport(Protocol):
@@ -84,27 +108,36 @@ class AgentClient:
         if card is None:
             raise UnknownAgent(f"There is no agent {to!r}.")
         question = (request_type, payload, sender, timeout_seconds, request_id or str(self._ids.uuid()))
-        return (self._ask_or_stand_in if card.fallback else self._ask_one)(card, attempts, *question)
+        if card.fallback.backup is None:
+            return self._ask_one(card, card.service, attempts, *question)
+        return self._ask_or_stand_in(card, card.fallback.backup, attempts, *question)
 
-    async def _ask_or_stand_in(self, card: AgentCard, attempts: int, request_type: str, *question: Any) -> bytes:
-        """When all attempts failed, the agents that stand in are asked once each, in the order of the card."""
+    async def _ask_or_stand_in(self, card: AgentCard, backup: str, attempts: int, *question: Any) -> bytes:
+        """When all attempts failed the backup deployment is asked once: the same agent, with the same request_id."""
         try:
-            return await self._ask_one(card, attempts, request_type, *question)
+            return await self._ask_one(card, card.service, attempts, *question)
         except EcosystemError as error:
             failed = error
-        for backup in (self._cards[name] for name in card.fallback if name in self._cards):
-            if failed.retryable and backup.task(request_type) is not None:
-                try:
-                    return await self._ask_one(backup, 1, request_type, *question)
-                except EcosystemError as error:
-                    failed = error
-        raise failed
+        if not failed.retryable:
+            raise failed
+        try:
+            answer = await self._ask_one(card, backup, 1, *question)
+        except (NotTried, NoInstance):
+            # Nobody was asked there: what the first deployment said is the answer.
+            raise failed from None
+        BACKUP_ANSWERS.labels(card.id, backup).inc()
+        if (heard := _HEARD.get()) is not None:
+            heard.append(backup)
+        log.warning("a backup answered", agent=card.id, backup=backup, code=failed.code)
+        return answer
 
     async def _ask_one(
-        self, card: AgentCard, attempts: int, request_type: str, payload: bytes, sender: str,
+        self, card: AgentCard, service: str, attempts: int, request_type: str, payload: bytes, sender: str,
         timeout_seconds: float | None, request_id: str,
     ) -> bytes:  # fmt: skip
-        policy = self._policies.known(sender, card.id) or self._policy(sender, card)
+        # A backup has a breaker of its own: that of the first deployment may be the reason why it is asked.
+        destination = card.id if service == card.service else f"{card.id}@{service}"
+        policy = self._policies.known(sender, destination) or self._policy(sender, card, destination, service)
         rules = policy.rules
         limit = rules.timeout_seconds or card.limits.timeout_seconds
         attempts = 1 if context.current().answering else min(attempts, card.limits.retries, rules.attempts)
@@ -115,7 +148,7 @@ class AgentClient:
             while True:
                 try:
                     return await self._attempt(
-                        card, request_type, payload, sender, attempts, attempt, request_id, balance
+                        card, service, request_type, payload, sender, attempts, attempt, request_id, balance
                     )
                 except EcosystemError as error:
                     # An instance that is gone took nothing: the next one gets the same attempt, at once.
@@ -126,16 +159,16 @@ class AgentClient:
         with context.deadline_within(min(limit, timeout_seconds or limit)):
             return await policy.run(work, attempts)
 
-    def _policy(self, sender: str, card: AgentCard) -> Policy:
+    def _policy(self, sender: str, card: AgentCard, destination: str, service: str) -> Policy:
         host = self._cards.get(sender)
         return self._policies.policy(
-            sender, card.id, callers=(host.service,) if host else (), destinations=(card.service,),
+            sender, destination, callers=(host.service,) if host else (), destinations=(service, card.id, card.service),
             timeout_seconds=card.limits.timeout_seconds,
         )  # fmt: skip
 
     async def _attempt(
-        self, card: AgentCard, request_type: str, payload: bytes, sender: str, attempts: int, attempt: int,
-        request_id: str, balance: Balance,
+        self, card: AgentCard, service: str, request_type: str, payload: bytes, sender: str, attempts: int,
+        attempt: int, request_id: str, balance: Balance,
     ) -> bytes:  # fmt: skip
         code = "success"
         seconds = context.remaining_seconds(card.limits.timeout_seconds)
@@ -147,7 +180,7 @@ class AgentClient:
                 max(attempt, now.attempt), now.trace_id or "", now.span_id or "", now.company_id, now.user_id,
             )  # fmt: skip
             try:
-                response = await self._transport.send(card.service, request, seconds, balance)
+                response = await self._transport.send(service, request, seconds, balance)
                 if response.status is Status.SUCCESS and response.result is not None:
                     return response.result
                 failure = response.failure or _NO_FAILURE

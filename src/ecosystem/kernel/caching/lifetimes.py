@@ -13,6 +13,7 @@ LIFETIMES: Mapping[str, timedelta] = {
     "auth": timedelta(hours=1),
     "device": timedelta(hours=24),
     "doc": timedelta(days=7),
+    "calls": timedelta(seconds=10),
 }
 """The kinds of keys there are: `doc` stands for the pattern `doc:*`."""
 

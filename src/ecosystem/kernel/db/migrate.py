@@ -33,12 +33,14 @@ class MigrationFailed(EcosystemError):
 class MigrationSet:
     """The revisions of one part: `name` as registered (`creditx-service`), `package` holds the folder `versions`.
 
-    A set whose package has no revisions has a schema and a role only.
+    A set whose package has no revisions has a schema and a role only. `backups` are other names under which processes
+    of this schema's role are registered.
     """
 
     name: str
     schema: str
     package: str
+    backups: tuple[str, ...] = ()
 
     def versions(self) -> Path | None:
         try:
@@ -119,7 +121,7 @@ def fingerprint(sets: Sequence[MigrationSet]) -> bytes:
     """SHA-256 over every revision's text: two checkouts with the same one need the same schema."""
     digest = hashlib.sha256(_FORMAT)
     for item in sets:
-        digest.update(f"\0{item.name}\0{item.schema}\0".encode())
+        digest.update("\0".join(("", item.name, item.schema, *item.backups, "")).encode())
         folder = item.versions()
         for path in sorted(folder.glob("*.py")) if folder else ():
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -150,7 +152,7 @@ def _remember(connection: psycopg.Connection[Any], entries: Sequence[MigrationSe
     connection.cursor().executemany(
         "insert into kernel.services (service, role, schema) values (%s, %s, %s)"
         " on conflict (service) do update set role = excluded.role, schema = excluded.schema",
-        [(entry.name, role_of(entry.schema), entry.schema) for entry in entries],
+        [(name, role_of(entry.schema), entry.schema) for entry in entries for name in (entry.name, *entry.backups)],
     )
     connection.execute("delete from kernel.migrated")
     connection.execute("insert into kernel.migrated (fingerprint) values (%s)", (print_now,))

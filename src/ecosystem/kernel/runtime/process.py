@@ -40,7 +40,10 @@ _RETRY_SECONDS_MAX = 2.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What a process is to be: an entry of the catalog, its settings and the contracts it must know."""
+    """What a process is to be: an entry of the catalog, its settings and the contracts it must know.
+
+    `agents_alone`: it answers what its agents are asked and leaves consumers, workers and jobs to the first deployment.
+    """
 
     name: str
     schema: str
@@ -48,6 +51,7 @@ class Plan:
     version: str
     source: Source
     contracts: ContractIndex
+    agents_alone: bool = False
 
 
 class Process:
@@ -67,6 +71,7 @@ class Process:
 
     def _compose(self) -> None:
         plan = self._plan
+        plan.contracts.refuse_unknown_backups()
         self._identity = Identity(plan.source.get(IdentitySettings), on_problem=_tell_identity)
         if self._identity.name != plan.name:
             raise IdentityUnreadable(f"The certificate is that of {self._identity.name}, not of {plan.name}.")
@@ -92,7 +97,7 @@ class Process:
         )
         self._plain = HttpServer(_plain_app(self.health), http, context=None)
         self._agents = AgentServer(self._hosted.handling, self._identity, plan.source.get(AgentSettings))
-        self._work = Work(self._hosted)
+        self._work = Work(self._hosted, agents_alone=plan.agents_alone)
         checks = checks_of(kernel)
         needs = {name: checks[name] for name in plan.needs if name in checks}
         self._watch = Watch(self.health, needs, self._registry, self._settings, self._tell)

@@ -35,6 +35,8 @@ class Entry(Protocol):
     def schema(self) -> str: ...
     @property
     def needs(self) -> tuple[str, ...]: ...
+    @property
+    def backup_of(self) -> str | None: ...
 
 
 def serve(entry: Entry, build: Build, source: Source, *, contracts: ContractIndex, ready_fd: int | None = None) -> int:
@@ -53,7 +55,15 @@ def serve(entry: Entry, build: Build, source: Source, *, contracts: ContractInde
         setproctitle.setproctitle(f"ecosystem {entry.name}")
         spans = SpanFile(telemetry, f"{entry.name}-{runtime.instance_id or 'alone'}")
         tracing.configure(entry.name, __version__, spans, ratio=telemetry.traces_ratio)
-        plan = Plan(entry.name, entry.schema, entry.needs, __version__, source, contracts)
+        plan = Plan(
+            entry.name,
+            entry.schema,
+            entry.needs,
+            __version__,
+            source,
+            contracts,
+            agents_alone=entry.backup_of is not None,
+        )
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_run(plan, build, parent, spans))
     except EcosystemError as error:

@@ -13,23 +13,29 @@ _RESTART_SECONDS = 1.0
 
 
 class Work:
-    """`start` begins everything, `stop` lets everything finish what it has in hand."""
+    """`start` begins everything, `stop` lets everything finish what it has in hand.
 
-    def __init__(self, hosted: Hosted) -> None:
-        self._hosted = hosted
+    `agents_alone`: only what the agents themselves need, so that a backup's pools are there for them.
+    """
+
+    def __init__(self, hosted: Hosted, *, agents_alone: bool = False) -> None:
+        self._hosted, self._agents_alone = hosted, agents_alone
         self._stop = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._leadership = Leadership(hosted.kernel.database)
 
     def start(self) -> None:
         kernel, service = self._hosted.kernel, self._hosted.service
-        settings = kernel.source.get(MessagingSettings)
-        for consumer in service.consumers:
-            runner = ConsumerRunner(kernel.database, consumer, settings, clock=kernel.clock, ids=kernel.ids)
-            self._begin(f"consumer {consumer.name}", runner.run)
-        for worker in service.workers:
-            self._begin(f"worker {worker.queue}", worker.run)
+        if not self._agents_alone:
+            settings = kernel.source.get(MessagingSettings)
+            for consumer in service.consumers:
+                runner = ConsumerRunner(kernel.database, consumer, settings, clock=kernel.clock, ids=kernel.ids)
+                self._begin(f"consumer {consumer.name}", runner.run)
+            for worker in service.workers:
+                self._begin(f"worker {worker.queue}", worker.run)
         for job in self._hosted.jobs:
+            if self._agents_alone and job in service.jobs:
+                continue
             self._begin(f"job {job.name}", lambda stop, job=job: run_job(job, self._leadership, stop))  # type: ignore[misc]
         for number, background in enumerate(service.background):
             self._begin(f"background {number}", background)

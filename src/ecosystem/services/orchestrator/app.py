@@ -3,6 +3,9 @@
 from ecosystem.contracts.index import AGENTS
 from ecosystem.contracts.orchestrator import ORCHESTRATOR_AGENT, RetryRun, StartRun
 from ecosystem.kernel.agent.host import AgentHost
+from ecosystem.kernel.agent.redelivery import Redelivery
+from ecosystem.kernel.agent.settings import AgentSettings
+from ecosystem.kernel.agent.waiting import WaitingCalls
 from ecosystem.kernel.durable.settings import DurableSettings
 from ecosystem.kernel.durable.worker import DurableWorker
 from ecosystem.kernel.messaging.log import EventLog
@@ -27,8 +30,10 @@ DEFINITIONS = shipped()
 def build(kernel: Kernel) -> Service:
     """Compose the orchestrator."""
     settings = kernel.source.get(ServiceSettings)
+    limits, cards = kernel.source.get(AgentSettings), dict(AGENTS)
+    waiting = WaitingCalls(kernel.database, kernel.durable, cards, limits.waiting_calls_max)
     parts = Parts(
-        kernel.database, kernel.durable, kernel.outbox, kernel.audit, kernel.clock, kernel.agents, dict(AGENTS)
+        kernel.database, kernel.durable, kernel.outbox, kernel.audit, kernel.clock, kernel.agents, cards, waiting
     )
     service = WorkflowService(Runs(kernel.database), parts, DEFINITIONS)
     worker = DurableWorker(
@@ -37,8 +42,12 @@ def build(kernel: Kernel) -> Service:
         lease_seconds=settings.lease_seconds, on_failure=service.failed, durable=kernel.durable,
         settings=kernel.source.get(DurableSettings), clock=kernel.clock, ids=kernel.ids,
     )  # fmt: skip
+    redelivery = Redelivery(
+        kernel.database, waiting, kernel.agents, cards, kernel.cache, lambda name: bool(kernel.registry.ready(name)),
+        limits, kernel.ids,
+    )  # fmt: skip
     handlers = Handlers(service)
-    stories = StoryService(kernel.database, Stories(kernel.database), service, EventLog(kernel.database), dict(AGENTS))
+    stories = StoryService(kernel.database, Stories(kernel.database), service, EventLog(kernel.database), cards)
     return Service(
         name=kernel.service,
         routers=(router(service), stories_router(stories)),
@@ -46,5 +55,6 @@ def build(kernel: Kernel) -> Service:
         consumers=consumers(service, worker.take_up),
         jobs=jobs(kernel.database, settings.forget_every),
         workers=(worker,),
+        background=(redelivery.run,),
         before_ready=(service.keep_definitions,),
     )

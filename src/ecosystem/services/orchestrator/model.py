@@ -8,6 +8,7 @@ from uuid import UUID
 
 from ecosystem.contracts.orchestrator import RunState
 from ecosystem.kernel.agent.card import AgentCard
+from ecosystem.kernel.agent.waiting import Place
 from ecosystem.workflow.model import Definition
 
 
@@ -120,7 +121,10 @@ class LoopRecord:
 
 @dataclass(frozen=True)
 class Run:
-    """`started_at` is that of the last start or retry; `generation` counts the retries."""
+    """`started_at` is that of the last start or retry; `generation` counts the retries.
+
+    `waiting`: its calls in the queues of absent agents.
+    """
 
     run_id: UUID
     workflow: str
@@ -141,3 +145,4 @@ class Run:
     transitions: tuple[Transition, ...] = field(default=())
     steps: tuple[StepRecord, ...] = field(default=())
     loops: tuple[LoopRecord, ...] = field(default=())
+    waiting: tuple[Place, ...] = field(default=())

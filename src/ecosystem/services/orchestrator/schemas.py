@@ -45,6 +45,19 @@ class LoopShown(Answer):
     began_at: datetime
 
 
+class PlaceShown(Answer):
+    """A call that waits in the queue of an absent agent; `before` it are so many of the same agent and company."""
+
+    call_id: UUID
+    agent_id: str
+    request_type: str
+    step: str
+    code: str
+    waiting_since: datetime
+    failures: int
+    before: int
+
+
 class RunListed(Answer):
     """`status` is running, completed, failed (in ERROR until retried or cancelled) or cancelled."""
 
@@ -71,6 +84,7 @@ class RunShown(RunListed):
     transitions: list[TransitionShown]
     steps: list[StepShown]
     loops: list[LoopShown]
+    waiting: list[PlaceShown]
 
 
 class WorkflowShown(Answer):

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -17,6 +17,7 @@ from ecosystem.contracts.orchestrator import (
 )
 from ecosystem.kernel import context
 from ecosystem.kernel.agent.card import AgentCard
+from ecosystem.kernel.agent.waiting import WaitingCalls
 from ecosystem.kernel.audit.audit import Audit
 from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.db.database import Database
@@ -61,7 +62,7 @@ class Agents(Protocol):
 
 @dataclass(frozen=True)
 class Parts:
-    """What the kernel gives to the use cases."""
+    """What the kernel gives to the use cases. `waiting`: the queue of absent agents."""
 
     database: Database
     durable: Durable
@@ -70,6 +71,7 @@ class Parts:
     clock: Clock
     agents: Agents
     cards: dict[str, AgentCard]
+    waiting: WaitingCalls | None = None
 
 
 class WorkflowService:
@@ -152,7 +154,14 @@ class WorkflowService:
 
     async def show(self, run_id: UUID) -> Run:
         """Raises RunUnknown."""
-        run = await self._database.read(lambda: self._runs.show(run_id))
+        waiting = self._parts.waiting
+
+        async def look() -> Run | None:
+            run = await self._runs.show(run_id)
+            places = await waiting.of_run(run_id) if waiting is not None and run is not None else []
+            return run and replace(run, waiting=tuple(places))
+
+        run = await self._database.read(look)
         if run is None:
             raise RunUnknown
         return run
@@ -175,6 +184,8 @@ class WorkflowService:
                 await self._parts.durable.cancel(run_id, queue=QUEUE)
             if not await self._runs.cancel(run_id, self._clock.now()):
                 raise RunEnded
+            if self._parts.waiting is not None:
+                await self._parts.waiting.leave(run_id=run_id)
             await self._tell("run.cancelled", before)
             await self._parts.outbox.add(RunCancelled(run_id=run_id, workflow=before.workflow))
             if follower is not None and before.status == Status.RUNNING:
@@ -291,6 +302,7 @@ class WorkflowService:
         return DurablePort(
             UUID(run.id), run.generation, task, self._parts.agents, journal, self._clock,
             sender=ORCHESTRATOR_AGENT.id, about=about, is_repeatable=self._is_repeatable,
+            queue=self._parts.waiting, began_at=started_at,
             deadline=None if seconds is None else started_at + timedelta(seconds=seconds),
         )  # fmt: skip
 

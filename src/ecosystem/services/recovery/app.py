@@ -2,6 +2,7 @@
 
 from ecosystem.contracts.recovery import RECOVERY_AGENT, SERVICE, ClassifyError, ExplainEpisode
 from ecosystem.kernel.agent.host import AgentHost
+from ecosystem.kernel.agent.settings import AgentSettings
 from ecosystem.kernel.messaging.log import EventLog
 from ecosystem.kernel.runtime.service import Kernel, Service
 from ecosystem.kernel.runtime.settings import RuntimeSettings
@@ -10,13 +11,16 @@ from ecosystem.services.recovery.consumers import damaged_objects
 from ecosystem.services.recovery.consumers import work as work_events
 from ecosystem.services.recovery.handlers import RecoveryHandlers
 from ecosystem.services.recovery.jobs import jobs
+from ecosystem.services.recovery.queueing.repository import Queues
+from ecosystem.services.recovery.queueing.routes import router as queue_router
+from ecosystem.services.recovery.queueing.service import QueueService
 from ecosystem.services.recovery.repairing.repairing import Parts, Repairing
 from ecosystem.services.recovery.repairing.repairs import repairs
 from ecosystem.services.recovery.repository import Recovery
 from ecosystem.services.recovery.routes import router
 from ecosystem.services.recovery.service import RecoveryService
 from ecosystem.services.recovery.settings import ServiceSettings
-from ecosystem.services.recovery.watching.database import Consumers, Horizon, Runs, Server, Services
+from ecosystem.services.recovery.watching.database import Consumers, Horizon, Runs, Server, Services, Waiting
 from ecosystem.services.recovery.watching.detecting import Detecting, Detector
 from ecosystem.services.recovery.watching.episodes import Episodes
 from ecosystem.services.recovery.watching.following import Following
@@ -45,10 +49,11 @@ def build(kernel: Kernel) -> Service:
     )  # fmt: skip
     service = RecoveryService(parts, repairing, kernel.audit, kernel.ids)
     handlers = RecoveryHandlers(service)
-    work = WorkService(kernel.database, Work(kernel.database), kernel.agents, kernel.audit, kernel.clock)
+    queue = QueueService(kernel.database, Queues(kernel.database), kernel.audit)
+    work = WorkService(kernel.database, Work(kernel.database), kernel.agents, kernel.audit, kernel.clock, queue)
     return Service(
         name=SERVICE,
-        routers=(router(service), work_router(work, kernel.clock)),
+        routers=(router(service), queue_router(queue), work_router(work, kernel.clock)),
         agents=(AgentHost(RECOVERY_AGENT, {ClassifyError: handlers.classify, ExplainEpisode: handlers.explain}),),
         consumers=(damaged_objects(kernel.database, episodes), work_events(work)),
         jobs=jobs(following, detecting, repairing, service, settings),
@@ -61,6 +66,7 @@ def _detectors(kernel: Kernel, settings: ServiceSettings, log: EventLog) -> tupl
         Horizon(database, clock, settings.horizon_seconds_max),
         Consumers(log, clock, settings.consumer_lag_seconds_max),
         Runs(database, clock, settings.stuck_run_seconds_max),
+        Waiting(database, clock, settings.waiting_call_seconds_max, kernel.source.get(AgentSettings).waiting_calls_max),
         Server(database, clock, settings.connections_share_max),
         Services(database, clock),
         CacheWatch(kernel.cache, clock),

@@ -1,6 +1,6 @@
 """What recovery-agent refuses."""
 
-from ecosystem.kernel.errors import Conflict, NotFound
+from ecosystem.kernel.errors import Conflict, EcosystemError, Kind, NotFound
 
 
 class EpisodeUnknown(NotFound):
@@ -65,5 +65,19 @@ class WorkNotClaimed(Conflict):
 
 class WorkNotRetried(Conflict):
     code = "work_not_retried"
-    rule = "Only a run can be tried again; a fault is over when the world says so."
+    rule = "A run can be tried again, and the calls of a queue; any other fault is over when the world says so."
     suggestion = "`eco recovery show` tells what was tried; `eco work close` ends the item."
+
+
+class CallUnknown(NotFound):
+    code = "call_unknown"
+    rule = "No call of this id waits for an agent."
+    suggestion = "`eco recovery queue` lists those that do; one that was answered is gone."
+
+
+class CallGivenUp(EcosystemError):
+    """What a run hears instead of its agent's answer."""
+
+    code, status, kind = "call_given_up", 503, Kind.PERMANENT
+    rule = "A person ended the wait for an agent that is away."
+    suggestion = "`eco runs retry` asks again once the agent is back."

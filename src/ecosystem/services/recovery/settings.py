@@ -28,6 +28,9 @@ class ServiceSettings(Settings):
     horizon_end_sessions: bool = Field(False, description="Whether the session that holds the horizon may be ended.")
     consumer_lag_seconds_max: float = Field(60, ge=5, le=86_400, description="A consumer further behind is a fault.")
     stuck_run_seconds_max: float = Field(900, ge=60, le=86_400, description="A run without a step for longer is stuck.")
+    waiting_call_seconds_max: float = Field(
+        300, ge=1, le=86_400, description="A call that waits longer for an agent that is away needs a person."
+    )
     disk_free_bytes_min: int = Field(256 * 1024**2, ge=2**20, le=2**50, description="Less free space is a fault.")
     certificate_life_share_min: float = Field(
         0.2, gt=0, lt=0.33, description="A certificate with less of its life left is a fault; the fleet renews at 1/3."

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from ecosystem.contracts.monitoring import Priority
+from ecosystem.contracts.recovery import QUEUE_OF
 
 
 class How(StrEnum):
@@ -21,6 +22,8 @@ PARTS = {
     "api": ("gateway-service", "edge"),
 }
 """What the outside knows by name. A fault of anything else degrades the platform as a whole."""
+DELAYED = "documents"
+"""What comes later while calls wait for any agent."""
 _WORSE = (How.OPERATIONAL, How.DEGRADED, How.OUTAGE)
 
 
@@ -44,7 +47,7 @@ def status_of(incidents: Iterable[tuple[str, str, datetime]], now: datetime) -> 
         how = How.OUTAGE if priority == Priority.P1 else How.DEGRADED
         whole, since = _worse(whole, how), min(since or began, began)
         for part, components in PARTS.items():
-            if component in components:
+            if component in components or (part == DELAYED and component.startswith(QUEUE_OF)):
                 parts[part] = _worse(parts[part], how)
     return Status(whole, parts, since, now)
 

@@ -16,6 +16,7 @@ from ecosystem.contracts.creditx import (
 )
 from ecosystem.contracts.orchestrator import ORCHESTRATOR_AGENT, RunCancelled, RunCompleted, RunFailed, RunRetried
 from ecosystem.contracts.recovery import FaultCleared, FaultObserved, HelpNeeded, RepairRecorded
+from ecosystem.kernel.agent.waiting import Place
 from ecosystem.kernel.audit.event import AuditRecorded
 from ecosystem.kernel.messaging.event import Envelope, Event
 from ecosystem.services.orchestrator.model import Run
@@ -66,12 +67,25 @@ class Wait:
 
 
 @dataclass(frozen=True)
+class Fallback:
+    """`code`: why a question went into the queue of its agent; None where `via`, a backup, answered instead."""
+
+    run_id: UUID
+    at: datetime
+    step: str
+    agent: str
+    code: str | None
+    via: str | None
+
+
+@dataclass(frozen=True)
 class Recorded:
     """All that is kept of one item. `services`: those that its runs ask. `faults`: the platform's own events."""
 
     runs: Sequence[Run]
     attempts: Sequence[Attempt]
     waits: Sequence[Wait]
+    fallbacks: Sequence[Fallback]
     events: Sequence[Envelope]
     faults: Sequence[Envelope]
     services: frozenset[str]
@@ -87,6 +101,8 @@ def moments(recorded: Recorded) -> list[Moment]:
         found += _of_run(run, about)
         found += _of_attempts([one for one in recorded.attempts if one.run_id == run.run_id], about)
         found += [_of_wait(one, about) for one in recorded.waits if one.run_id == run.run_id]
+        found += [_of_fallback(one, about) for one in recorded.fallbacks if one.run_id == run.run_id]
+        found += [_of_place(one, about) for one in run.waiting]
     found += _of_faults(recorded)
     return sorted(found, key=lambda moment: moment.at)
 
@@ -191,6 +207,24 @@ def _of_wait(wait: Wait, about: str) -> Moment:
     why = "nobody could be asked" if wait.let_in else "before another attempt"
     said = f"{_first_up(about)} began to wait until {clock_time(wait.until)}: {why}."
     return Moment(wait.at, Source.JOURNAL, said)
+
+
+def _of_fallback(one: Fallback, about: str) -> Moment:
+    said = (
+        f"Step {one.step} was answered by {one.via}, the backup of {one.agent}, because {one.agent} itself had not"
+        " answered after all attempts."
+        if one.code is None
+        else f"Step {one.step} went into the queue of {one.agent}, which was away ({one.code}): {about} waits for its"
+        " return and asks nobody meanwhile."
+    )
+    return Moment(one.at, Source.JOURNAL, said)
+
+
+def _of_place(place: Place, about: str) -> Moment:
+    before = f"with {place.before} before it" if place.before else "as the next"
+    tried = f" It was brought {place.failures} times in vain, at last with {place.code}." if place.failures else ""
+    said = f"Since then {about} waits for {place.agent_id} to answer {place.step}, {before}.{tried}"
+    return Moment(place.waiting_since, Source.JOURNAL, said)
 
 
 def _of_faults(recorded: Recorded) -> Iterator[Moment]:

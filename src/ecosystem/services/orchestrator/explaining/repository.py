@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 from ecosystem.kernel import context
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.db.raw import driver
-from ecosystem.services.orchestrator.explaining.model import Attempt, Wait
+from ecosystem.services.orchestrator.explaining.model import Attempt, Fallback, Wait
 
 _WORKFLOWS = "array(select workflow from definitions)"
 _FIND = f"""
@@ -35,6 +35,14 @@ select coalesce(parent_id, task_id) as run_id, parent_id is not null as is_pass,
 _WAITS = """
 select s.task_id, s.name, s.at, (s.state->>'until')::double precision as until
   from kernel.orchestrator_steps s where s.task_id = any(%(tasks)s) and s.state ? 'until'
+ order by s.at limit %(limit)s
+"""
+# Those of the passes of its loops too.
+_FALLBACKS = """
+select coalesce(t.parent_id, t.task_id) as run_id, s.at, s.state->>'step' as step, s.state->>'agent' as agent,
+       s.state->>'queued' as code, s.state->>'via' as via
+  from kernel.orchestrator_tasks t join kernel.orchestrator_steps s on s.task_id = t.task_id
+ where (t.task_id = any(%(tasks)s) or t.parent_id = any(%(tasks)s)) and s.state ?| array['queued', 'via']
  order by s.at limit %(limit)s
 """
 
@@ -66,6 +74,9 @@ class Stories:
             Wait(row["task_id"], row["at"], datetime.fromtimestamp(row["until"], UTC), "/let-in~" in row["name"])
             for row in rows
         ]
+
+    async def fallbacks(self, run_ids: Sequence[UUID], limit: int) -> list[Fallback]:
+        return [Fallback(**row) for row in await self._all(_FALLBACKS, tasks=list(run_ids), limit=limit)]
 
     async def _all(self, statement: str, **values: Any) -> list[dict[str, Any]]:
         connection = await driver(self._database)

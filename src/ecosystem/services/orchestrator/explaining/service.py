@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from ecosystem.contracts.recovery import QUEUE_OF
 from ecosystem.kernel import context
 from ecosystem.kernel.agent.card import AgentCard
 from ecosystem.kernel.db.database import Database
@@ -55,9 +56,10 @@ class StoryService:
         ids = [run.run_id for run in runs]
         attempts = await self._database.read(lambda: self._stories.attempts(ids, _ROWS_MAX))
         waits = await self._database.read(lambda: self._stories.waits(ids, _ROWS_MAX))
+        fallbacks = await self._database.read(lambda: self._stories.fallbacks(ids, _ROWS_MAX))
         services = frozenset({service for run in runs for service in await self._services(run)})
         company_id = context.current().company_id
-        told = moments(Recorded(runs, attempts, waits, events, faults, services, company_id))
+        told = moments(Recorded(runs, attempts, waits, fallbacks, events, faults, services, company_id))
         is_whole = all_events and all_faults and len(runs) < _RUNS_MAX and max(len(attempts), len(waits)) < _ROWS_MAX
         return Story(item_id, runs, told, is_whole)
 
@@ -101,6 +103,8 @@ class StoryService:
         return found, is_whole
 
     async def _services(self, run: Run) -> set[str]:
-        """Those whose agents the run asks, or could."""
+        """Those whose agents the run asks, or could, and the queues of these agents."""
         asked = {step.agent for step in run.steps} | await self._workflows.agents_of(run.digest)
-        return {self._cards[agent].service for agent in asked if agent in self._cards}
+        return {self._cards[agent].service for agent in asked if agent in self._cards} | {
+            f"{QUEUE_OF}{one}" for one in asked
+        }

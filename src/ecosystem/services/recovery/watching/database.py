@@ -6,12 +6,14 @@ from typing import Any
 
 from sqlalchemy import text
 
-from ecosystem.contracts.recovery import FaultKind
+from ecosystem.contracts.recovery import QUEUE_OF, FaultKind
+from ecosystem.kernel.agent.waiting import Line
 from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.messaging.log import ConsumerState, EventLog
 from ecosystem.kernel.registry.registry import STALE_SECONDS
 from ecosystem.services.recovery.model import Sighting
+from ecosystem.services.recovery.queueing.repository import Queues
 
 DATABASE, RUNS = "postgresql", "orchestrator-agent"
 _QUEUE = "orchestrator"
@@ -112,6 +114,31 @@ class Runs:
         return [Sighting(
             FaultKind.STUCK_RUN, RUNS, cause, self._clock.now(), companies=companies, detail=detail, target=target
         )]  # fmt: skip
+
+
+class Waiting:
+    """Calls that wait too long for an agent that is away, and a company of which no more may wait."""
+
+    faults = frozenset({FaultKind.CALLS_WAITING})
+
+    def __init__(self, database: Database, clock: Clock, seconds_max: float, calls_max: int) -> None:
+        self._database, self._queues, self._clock = database, Queues(database), clock
+        self._seconds_max, self._calls_max = seconds_max, calls_max
+
+    async def look(self) -> list[Sighting]:
+        return [
+            Sighting(
+                FaultKind.CALLS_WAITING, f"{QUEUE_OF}{line.agent_id}", self._cause(line), self._clock.now(),
+                companies=tuple(line.companies), detail={"calls": line.calls, "failures": line.failures},
+            )
+            for line in await self._database.read(self._queues.lines)
+            if line.seconds > self._seconds_max or line.longest >= self._calls_max
+        ]  # fmt: skip
+
+    def _cause(self, line: Line) -> str:
+        full = ", and no more of a company may wait" if line.longest >= self._calls_max else ""
+        wait = "call waits" if line.calls == 1 else "calls wait"
+        return f"{line.calls} {wait} for {line.agent_id}, the oldest for {line.seconds:.0f} s{full}"
 
 
 class Server:

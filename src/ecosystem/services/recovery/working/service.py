@@ -16,6 +16,8 @@ from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.messaging.event import Envelope
 from ecosystem.services.recovery.errors import WorkClaimed, WorkClosed, WorkNotClaimed, WorkNotRetried, WorkUnknown
+from ecosystem.services.recovery.queueing.model import agent_of
+from ecosystem.services.recovery.queueing.service import QueueService
 from ecosystem.services.recovery.working.model import LEASE, PLATFORM, Item, WorkKind, item_id
 from ecosystem.services.recovery.working.repository import Work
 
@@ -29,9 +31,11 @@ class Agents(Protocol):
 class WorkService:
     """Callers without a company work on the items of the platform itself."""
 
-    def __init__(self, database: Database, work: Work, agents: Agents, audit: Audit, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, work: Work, agents: Agents, audit: Audit, clock: Clock, queue: QueueService
+    ) -> None:
         self._database, self._work, self._agents = database, work, agents
-        self._audit, self._clock = audit, clock
+        self._audit, self._clock, self._queue = audit, clock, queue
 
     async def run_failed(self, envelope: Envelope) -> None:
         """A run stays in ERROR: in the unit of work of the consumer."""
@@ -87,12 +91,13 @@ class WorkService:
     async def retry(self, id_: UUID, by: str, value: dict[str, Any] | None) -> Item:
         """Let the run of a held item go on, or, with `value`, start it anew with that input.
 
-        The orchestrator is asked with an id that follows from the item: asking again retries nothing twice.
+        The orchestrator is asked with an id that follows from the item: asking again retries nothing twice. Calls that
+        wait for an agent are brought as soon as it is their turn; their item stays open until the queue is well again.
         Raises WorkUnknown, WorkClosed, WorkNotClaimed, WorkNotRetried, AgentFailed.
         """
         item = await self._held(id_, by)
         if item.kind is not WorkKind.RUN:
-            raise WorkNotRetried
+            return await self._hurry(item, by)
         digest = hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
         answer = await self._agents.call(
             RetryRun(run_id=item.subject, input=value), to=ORCHESTRATOR_AGENT.id, sender=RECOVERY_AGENT.id,
@@ -101,6 +106,19 @@ class WorkService:
         assert isinstance(answer, RunStarted)
         reason = "retried" if answer.run_id == item.subject else f"run {answer.run_id} was started instead"
         return await self._end(item, by, reason, "work.retried")
+
+    async def _hurry(self, item: Item, by: str) -> Item:
+        agent = agent_of(item.what)
+        if agent is None:
+            raise WorkNotRetried
+
+        async def work() -> Item:
+            await self._queue.hurry_all(agent)
+            await self._record("work.retried", item, by)
+            return item
+
+        with _owner():
+            return await self._database.run(work)
 
     async def close(self, id_: UUID, by: str, reason: str) -> Item:
         """End a held item with a reason. Raises WorkUnknown, WorkClosed, WorkNotClaimed."""

@@ -199,9 +199,10 @@ class TestOthers:
         assert "no dead letters" in capsys.readouterr().err
 
     def test_specimens_are_written_with_their_truth(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        assert specimens.main(["--seed", "4", "--out", str(tmp_path / "s"), "--as-of", "2026-11-24", "--demo"]) == 0
-        assert len(list((tmp_path / "s").glob("*.truth.json"))) == 14
-        assert "14 documents in" in capsys.readouterr().err
+        asked = "--seed 4 --as-of 2026-11-24 --kind invoice --count 3 --out"
+        assert specimens.main([*asked.split(), str(tmp_path / "s")]) == 0
+        assert len(list((tmp_path / "s").glob("*.truth.json"))) == 3
+        assert "3 documents in" in capsys.readouterr().err
 
 
 class TestScreen:

@@ -11,7 +11,7 @@ from tests.support import engines, memory
 
 # Loaded here, not by its plugin at the end: after greenlets have run, CPython 3.11 may refuse to compile a module
 # from deep in the stack ("AST constructor recursion depth mismatch").
-hypothesis.settings.register_profile("eco", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.register_profile("eco", max_examples=50, deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("eco")
 
 # Expected failures log tracebacks; drawing each one in colours takes longer than the test.

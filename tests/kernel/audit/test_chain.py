@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ecosystem.kernel.audit.chain import Walk, canonical, digest_of, genesis, link
@@ -91,7 +91,6 @@ def a_change(draw: st.DrawFn) -> tuple[list[Entry], list[Entry]]:
     return entries, changed
 
 
-@settings(max_examples=30)
 @given(st.lists(contents, max_size=8))
 def test_a_chain_that_nobody_touched_is_whole(made: list[Entry]) -> None:
     entries = chained(made)
@@ -107,7 +106,6 @@ def test_any_change_is_found(change: tuple[list[Entry], list[Entry]]) -> None:
     assert problems(changed, head_of(entries))
 
 
-@settings(max_examples=40)
 @given(st.lists(contents, min_size=2, max_size=8), st.data())
 def test_hashes_made_anew_end_in_another_head(made: list[Entry], data: st.DataObject) -> None:
     """Whoever knows how makes the chain again; a head kept elsewhere, as an export has it, still tells."""

@@ -31,7 +31,7 @@ STAGES = (
     Stage("unit", 90, (*_SHARED, "tests", "--ignore=tests/tidy", "--ignore=tests/services", "--ignore=tests/system")),
     Stage("services", 150, (*_SHARED, "tests/services")),
     Stage("system", 150, (*_TWO_FLEETS, "tests/system", *(f"--ignore={name}" for name in _CAMPAIGNS))),
-    Stage("campaign", 180, _CAMPAIGNS),
+    Stage("campaign", 150, _CAMPAIGNS),
 )
 
 

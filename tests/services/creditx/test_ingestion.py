@@ -21,6 +21,7 @@ from specimens.selections import demonstration
 from tests.services.creditx.conftest import AS_OF, Creditx
 
 SPECIMENS = 14
+STATEMENT = make(Kind.BANK_STATEMENT, seed=7, as_of=AS_OF)
 
 
 @pytest.fixture(scope="module")
@@ -220,21 +221,21 @@ class TestAgents:
         ]  # fmt: skip
 
     async def test_another_company_s_document_is_not_found(self, creditx: Creditx) -> None:
-        document_id = await creditx.ingest(SPECIMENS[0].content, SPECIMENS[0].name)
+        document_id = await creditx.ingest(STATEMENT.content, STATEMENT.name)
         for task in [*creditx.steps(document_id), FailDocument(document_id=document_id, reason="x")]:
             with pytest.raises(EcosystemError) as refused:
                 await creditx.ask(task, company_id=creditx.theirs)
             assert refused.value.code == "document_not_found"
 
     async def test_steps_out_of_order_are_refused(self, creditx: Creditx) -> None:
-        document_id = UUID((await creditx.upload(SPECIMENS[0].content, SPECIMENS[0].name)).json()["document_id"])
+        document_id = UUID((await creditx.upload(STATEMENT.content, STATEMENT.name)).json()["document_id"])
         for task in (CheckCompliance(document_id=document_id), StoreDocument(document_id=document_id)):
             with pytest.raises(EcosystemError) as refused:
                 await creditx.ask(task)
             assert refused.value.code == "document_not_read"
 
     async def test_an_unknown_rule_set_and_a_changed_one_are_refused(self, fresh_creditx: Creditx) -> None:
-        document_id = UUID((await fresh_creditx.upload(SPECIMENS[0].content, SPECIMENS[0].name)).json()["document_id"])
+        document_id = UUID((await fresh_creditx.upload(STATEMENT.content, STATEMENT.name)).json()["document_id"])
         await fresh_creditx.ask(ExtractMetadata(document_id=document_id))
         with pytest.raises(EcosystemError) as unknown:
             await fresh_creditx.ask(CheckCompliance(document_id=document_id, rule_set="kyc'; drop table documents;--"))

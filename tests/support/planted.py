@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ecosystem.cli.project import tool_environment
 from tests.support.engines import short_folder
 from tests.tidy.tree import ROOT
 
@@ -52,18 +53,19 @@ def campaign_over(planted: Planted) -> dict[str, Any]:
     with short_folder("planted") as folder:
         tree = folder / "tree"
         for part in _PARTS:
-            shutil.copytree(ROOT / part, tree / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+            # With what was compiled: of what is not changed it stays true.
+            shutil.copytree(ROOT / part, tree / part, ignore=shutil.ignore_patterns("*.egg-info"))
         planted.apply(tree)
         schedule = folder / "schedule.json"
         schedule.write_text(json.dumps({"faults": list(planted.faults)}))
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("ECO_")}
+        paths = os.pathsep.join(str(tree / part) for part in _PARTS)
         command = [
             sys.executable, "-m", "faults", "--services", ",".join(planted.replicas), "--schedule", str(schedule),
             "--minutes", str(planted.minutes), "--rate", str(planted.uploads_per_second),
             "--settle", str(planted.settle_seconds), "--json",
         ]  # fmt: skip
         done = subprocess.run(
-            command, env=kept | {"PYTHONPATH": os.pathsep.join(str(tree / part) for part in _PARTS)}, cwd=folder,
+            command, env=tool_environment() | {"PYTHONPATH": paths}, cwd=folder,
             capture_output=True, text=True, timeout=240, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         assert done.returncode in (0, 1), done.stderr

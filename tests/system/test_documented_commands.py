@@ -55,8 +55,8 @@ RUN_THERE = (
     "eco down",
 )
 _REAL = {"lost-phones": "creditx-companies", "…": "2026-11-01T00:00:00Z"}
-_MORE = {"eco test unit -- -k settings": ("--collect-only",)}
-"""What is asked for beside what stands there: its tests run in their own stage."""
+_MORE = {"eco test unit -- -k settings": ("--collect-only", "-n", "0")}
+"""What is asked for beside what stands there: its tests run in their own stage, and one process finds them."""
 
 
 @pytest.fixture(scope="module")

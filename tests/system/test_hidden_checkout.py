@@ -44,7 +44,8 @@ def fleet() -> Iterator[Fleet]:
 def test_a_document_reaches_its_outcome_a_message_its_reader_and_nothing_was_out_of_reach(fleet: Fleet) -> None:
     made = fleet.home.parent / "made"
     commands = (
-        ("up",), ("login",), ("company", "create", "Alder AG"), ("specimens", "--seed", "1", "--out", str(made)),
+        ("up",), ("login",), ("company", "create", "Alder AG"),
+        ("specimens", "--seed", "1", "--out", str(made), "--kind", "invoice", "--count", "1"),
     )  # fmt: skip
     done = [fleet.eco(*words) for words in commands]
     document = next(made.glob("invoice*.pdf"))

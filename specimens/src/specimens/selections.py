@@ -65,11 +65,12 @@ def demonstration(seed: int, as_of: date, locale: str | None = None) -> list[Spe
 
 
 def everything(
-    seed: int, as_of: date, locale: str | None = None, *, qualities: Collection[Quality] = tuple(Quality)
-) -> list[Specimen]:
+    seed: int, as_of: date, locale: str | None = None, *, qualities: Collection[Quality] = tuple(Quality),
+    faults: Collection[Fault] = tuple(Fault),
+) -> list[Specimen]:  # fmt: skip
     """A good document of each kind in each language as text, each kind in each other quality, each fault once.
 
-    Only those of `qualities` are made; they are the same as without it.
+    Only those of `qualities` are made, and with `faults` or none; they are the same as without these.
     """
     rng = random.Random(f"{seed}/everything")  # noqa: S311
     plans = [_Plan(kind, language=language) for kind in KNOWN for language in LANGUAGES]
@@ -82,7 +83,11 @@ def everything(
     plans += [_Plan(Kind.SEVERAL, quality=Quality.SCAN_200, container=Container.TIFF)]
     plans += [_Plan(kind, fault) for fault in Fault for kind in KINDS_OF_FAULT.get(fault, (Kind.BANK_STATEMENT,))]
     plans += [_Plan(kind, language=rng.choice(IMAGE_LANGUAGES), quality=Quality.PHOTO_HARD) for kind in KNOWN]
-    return [plan.make(seed, as_of, locale) for plan in plans if plan.quality in qualities]
+    return [
+        plan.make(seed, as_of, locale)
+        for plan in plans
+        if plan.quality in qualities and (plan.fault is None or plan.fault in faults)
+    ]
 
 
 def corpus(

@@ -1,4 +1,7 @@
-"""How a noun of the command line becomes verbs with options, and how its refusals look."""
+"""How a noun of the command line becomes verbs with options, and how its refusals look.
+
+The client takes longer to import than all else: whoever only asks the fleet (`status`, `logs`) goes without it.
+"""
 
 import argparse
 import os
@@ -6,15 +9,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ecosystem.cli import screen
 from ecosystem.cli.steps import STEPS
 from ecosystem.kernel.errors import EcosystemError
-from ecosystem_client import ApiError, EcosystemFailure
-from ecosystem_client.reading import Model, Page
 
-T = TypeVar("T", bound=Model)
+if TYPE_CHECKING:
+    from ecosystem_client.reading import Model, Page
+
+T = TypeVar("T", bound="Model")
 
 
 @dataclass(frozen=True)
@@ -48,11 +52,6 @@ def guarded(prog: str, work: Callable[[], int]) -> int:
         return code
     except EcosystemError as error:
         return refuse(prog, error.message, error.next_step)
-    except ApiError as error:
-        trace = f"eco logs --trace {error.trace_id}" if error.trace_id and error.status >= 500 else None
-        return refuse(prog, f"{error.detail} ({error.code})", STEPS.get(error.code) or error.next_step or trace)
-    except EcosystemFailure as error:
-        return refuse(prog, str(error), "eco status shows what runs and what does not")
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             # The reader of our output has seen enough (`| head`).
@@ -61,6 +60,22 @@ def guarded(prog: str, work: Callable[[], int]) -> int:
         return refuse(prog, f"{error.filename or 'a file'}: {error.strerror}", None)
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        return _refuse_for_the_client(prog, error)
+
+
+def _refuse_for_the_client(prog: str, failed: Exception) -> int:
+    """What the platform answered, or that it did not; what is no failure of the client is raised again."""
+    from ecosystem_client import ApiError, EcosystemFailure
+
+    match failed:
+        case ApiError():
+            trace = f"eco logs --trace {failed.trace_id}" if failed.trace_id and failed.status >= 500 else None
+            step = STEPS.get(failed.code) or failed.next_step or trace
+            return refuse(prog, f"{failed.detail} ({failed.code})", step)
+        case EcosystemFailure():
+            return refuse(prog, str(failed), "eco status shows what runs and what does not")
+    raise failed
 
 
 def refuse(prog: str, message: str, next_step: str | None) -> int:
@@ -95,8 +110,10 @@ def moment(text: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def pages(parsed: argparse.Namespace, fetch: Callable[[str | None], Page[T]]) -> Page[T]:
+def pages(parsed: argparse.Namespace, fetch: "Callable[[str | None], Page[T]]") -> "Page[T]":
     """The page that was asked for, or with --all everything from there on as one page."""
+    from ecosystem_client.reading import Page
+
     page = fetch(parsed.cursor)
     if not parsed.all:
         return page
@@ -104,7 +121,7 @@ def pages(parsed: argparse.Namespace, fetch: Callable[[str | None], Page[T]]) ->
     return Page(tuple(items), None)
 
 
-def _rest(cursor: str | None, fetch: Callable[[str | None], Page[T]]) -> Iterator[T]:
+def _rest(cursor: str | None, fetch: "Callable[[str | None], Page[T]]") -> Iterator[T]:
     while cursor is not None:
         page = fetch(cursor)
         yield from page.items
@@ -113,7 +130,7 @@ def _rest(cursor: str | None, fetch: Callable[[str | None], Page[T]]) -> Iterato
 
 def show_page(
     parsed: argparse.Namespace,
-    page: Page[T],
+    page: "Page[T]",
     columns: Sequence[str],
     row: Callable[[T], Sequence[object]],
     *,

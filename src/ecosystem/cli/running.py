@@ -10,7 +10,7 @@ from ecosystem.fleet.control import ask
 from ecosystem.fleet.errors import FleetRefused
 from ecosystem.fleet.home import Home
 from ecosystem.fleet.place import default_home
-from ecosystem.fleet.processes import STOPPED, memory_of_group, run_state
+from ecosystem.fleet.processes import STOPPED, children_of_all, memory_of_group, run_state
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity, Unavailable
 
 CHANGE_SECONDS = 300
@@ -100,8 +100,9 @@ def with_memory(state: dict[str, Any]) -> dict[str, Any]:
 
     `sandbox` is what of it parses customers' bytes: `memory_bytes`, `spawners`, `workers`; None where there is none.
     """
+    children = children_of_all()
     for process in state.get("processes", []):
-        found = memory_of_group(process["pid"]) if process.get("pid") else None
+        found = memory_of_group(process["pid"], children) if process.get("pid") else None
         process["memory_bytes"] = found.total_bytes if found else None
         process["sandbox"] = (
             {"memory_bytes": found.sandbox_bytes, "spawners": found.spawners, "workers": found.workers}

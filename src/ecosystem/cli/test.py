@@ -22,12 +22,16 @@ class Stage:
 
 
 _CAMPAIGNS = ("tests/system/test_campaign.py", "tests/system/test_planted_bugs.py")
+# Neighbours stay together, as they share what is slow to make; whoever is done first takes from the other.
+_SHARED = ("-n", "2", "--dist", "worksteal")
+# Tests of fleets wait more than they work: two fleets at once, each the one of its file.
+_TWO_FLEETS = ("-n", "2", "--dist", "loadfile")
 STAGES = (
     Stage("check", 60, ()),
-    Stage("unit", 90, ("-n", "2", "tests", "--ignore=tests/tidy", "--ignore=tests/services", "--ignore=tests/system")),
-    Stage("services", 150, ("-n", "2", "tests/services")),
-    Stage("system", 150, ("tests/system", *(f"--ignore={name}" for name in _CAMPAIGNS))),
-    Stage("campaign", 180, _CAMPAIGNS),
+    Stage("unit", 90, (*_SHARED, "tests", "--ignore=tests/tidy", "--ignore=tests/services", "--ignore=tests/system")),
+    Stage("services", 150, (*_SHARED, "tests/services")),
+    Stage("system", 150, (*_TWO_FLEETS, "tests/system", *(f"--ignore={name}" for name in _CAMPAIGNS))),
+    Stage("campaign", 150, _CAMPAIGNS),
 )
 
 

@@ -4,7 +4,7 @@ import ctypes
 import os
 import pwd
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,8 +101,8 @@ def memory_bytes(pid: int) -> int | None:
     return None
 
 
-def descendants(pid: int) -> Iterator[int]:
-    """Every living process below `pid`, parents before children."""
+def children_of_all() -> dict[int, list[int]]:
+    """The living processes below each process that has any, by pid, at this moment."""
     children: dict[int, list[int]] = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -111,6 +111,12 @@ def descendants(pid: int) -> Iterator[int]:
             except (OSError, IndexError, ValueError):
                 continue
             children.setdefault(parent, []).append(int(folder.name))
+    return children
+
+
+def descendants(pid: int, children: Mapping[int, list[int]] | None = None) -> Iterator[int]:
+    """Every living process below `pid`, parents before children. `children` are those of all, if they are known."""
+    children = children_of_all() if children is None else children
     waiting = [pid]
     while waiting:
         for child in children.get(waiting.pop(0), []):
@@ -131,9 +137,10 @@ class Memory:
     workers: int = 0
 
 
-def memory_of_group(pid: int) -> Memory:
+def memory_of_group(pid: int, children: Mapping[int, list[int]] | None = None) -> Memory:
+    """Of `pid` and all below it; who asks for many hands in `children_of_all()`, as it reads all of /proc."""
     found = Memory()
-    for one in (pid, *descendants(pid)):
+    for one in (pid, *descendants(pid, children)):
         cost_bytes, name = memory_bytes(one) or 0, _name_of(one)
         found.total_bytes += cost_bytes
         found.sandbox_bytes += cost_bytes if name.startswith(_SANDBOX) else 0

@@ -15,6 +15,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -66,12 +67,17 @@ def run(control: socket.socket, load: Load, groups: Sequence[Sequence[str]]) -> 
     name_process("eco zygote")
     runs: dict[str, Run] = {}
     left = list(reversed(groups))
-    control.send(b'{"ready": true}')
+    with suppress(BrokenPipeError):
+        control.send(b'{"ready": true}')
     while True:
         if left and not _asked(control):
             runs |= {name: load(name) for name in left.pop()}
             continue
-        message, descriptors, _, _ = socket.recv_fds(control, _MESSAGE_BYTES_MAX, 4)
+        try:
+            message, descriptors, _, _ = socket.recv_fds(control, _MESSAGE_BYTES_MAX, 4)
+        except ConnectionResetError:
+            # It closed without having read all that we said: a start that was refused.
+            return 0
         if not message:
             return 0
         order = Order.decode(message)

@@ -3,9 +3,9 @@
 A plugin of the root conftest; the server itself is its fixture `postgres_engine`.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -78,6 +78,7 @@ class Platform:
     cluster: PlatformCluster
     name: str
     databases: list[Database] = field(default_factory=list)
+    _superuser: psycopg.Connection[Any] | None = None
 
     @property
     def admin_url(self) -> str:
@@ -100,9 +101,17 @@ class Platform:
 
     def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """The rows of a statement of the superuser, who sees every company."""
-        with psycopg.connect(self.admin_url, autocommit=True) as connection:
-            cursor = connection.execute(statement, values)
-            return cursor.fetchall() if cursor.description else []
+        # Tests ask until something is true: a connection for each question would cost more than all answers.
+        if self._superuser is None or self._superuser.closed:
+            self._superuser = psycopg.connect(self.admin_url, autocommit=True)
+        cursor = self._superuser.execute(statement, values)
+        return cursor.fetchall() if cursor.description else []
+
+    async def close(self) -> None:
+        for database in self.databases:
+            await database.close()
+        if self._superuser is not None:
+            self._superuser.close()
 
 
 @pytest.fixture(scope="session")
@@ -117,14 +126,25 @@ def platform_cluster(postgres_engine: PostgresEngine) -> Iterator[PlatformCluste
     cluster.helper.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def a_variant(cluster: PlatformCluster, template: str, change: Callable[[str], None]) -> Iterator[PlatformCluster]:
+    """The same server with a template of its own: `change` is given its URL and makes what tests need beside."""
+    execute(cluster.engine.admin_url, f"create database {template} template {cluster.template}")
+    change(cluster.admin_url(template))
+    with psycopg.connect(cluster.admin_url(template), autocommit=True) as connection:
+        pristine = Pristine.of(connection)
+    variant = PlatformCluster(cluster.engine, cluster.applied, pristine, template)
+    yield variant
+    variant.helper.shutdown(cancel_futures=True)
+
+
 @asynccontextmanager
 async def a_platform(cluster: PlatformCluster) -> AsyncIterator[Platform]:
     platform = Platform(cluster, cluster.take())
     try:
         yield platform
     finally:
-        for database in platform.databases:
-            await database.close()
+        await platform.close()
         cluster.give_back(platform.name)
 
 

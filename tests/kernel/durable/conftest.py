@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import pytest
 
 from ecosystem.kernel import context
@@ -21,7 +20,7 @@ from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.durable.durable import Durable, TaskState
 from ecosystem.kernel.durable.settings import DurableSettings
 from ecosystem.kernel.durable.worker import DurableWorker, Handler
-from tests.kernel.db.fixtures import Platform
+from tests.kernel.db.fixtures import Platform, PlatformCluster, a_platform, a_variant, execute
 from tests.support.poll import eventually
 
 ZURICH, GENEVA = UUID(int=0xA1), UUID(int=0xB2)
@@ -119,10 +118,20 @@ class Tasks:
 RETRY = {"kind": "exponential", "base_seconds": 0.05, "factor": 2, "max_seconds": 1}
 
 
+@pytest.fixture(scope="session")
+def marks_cluster(platform_cluster: PlatformCluster) -> Iterator[PlatformCluster]:
+    with a_variant(platform_cluster, "eco_marks", lambda url: execute(url, MARKS)) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+async def platform(marks_cluster: PlatformCluster) -> AsyncIterator[Platform]:
+    async with a_platform(marks_cluster) as platform:
+        yield platform
+
+
 @pytest.fixture
 def tasks(platform: Platform) -> Iterator[Tasks]:
-    with psycopg.connect(platform.admin_url, autocommit=True) as admin:
-        admin.execute(MARKS)
     database = platform.database(QUEUE)
     tasks = Tasks(platform, database, Durable(database, retry=RETRY))
     yield tasks

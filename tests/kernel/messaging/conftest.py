@@ -1,13 +1,12 @@
 """A log, a table of effects, and events to publish."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -18,7 +17,7 @@ from ecosystem.kernel.messaging.event import Envelope, Event
 from ecosystem.kernel.messaging.outbox import Outbox
 from ecosystem.kernel.messaging.runner import ConsumerRunner
 from ecosystem.kernel.messaging.settings import MessagingSettings
-from tests.kernel.db.fixtures import Platform
+from tests.kernel.db.fixtures import Platform, PlatformCluster, a_platform, a_variant, execute
 from tests.support.poll import eventually
 
 ZURICH, GENEVA = UUID(int=0xA1), UUID(int=0xB2)
@@ -121,10 +120,20 @@ class Log:
         return self.effects(consumer)
 
 
+@pytest.fixture(scope="session")
+def effects_cluster(platform_cluster: PlatformCluster) -> Iterator[PlatformCluster]:
+    with a_variant(platform_cluster, "eco_effects", lambda url: execute(url, EFFECTS)) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+async def platform(effects_cluster: PlatformCluster) -> AsyncIterator[Platform]:
+    async with a_platform(effects_cluster) as platform:
+        yield platform
+
+
 @pytest.fixture
 def log(platform: Platform) -> Log:
-    with psycopg.connect(platform.admin_url, autocommit=True) as admin:
-        admin.execute(EFFECTS)
     database = platform.database("events")
     return Log(platform, database, Outbox(database, source="events-service"))
 

@@ -10,7 +10,7 @@ from ecosystem.contracts.creditx import CheckCompliance, ExtractMetadata
 from ecosystem.services.creditx.judging.bench import BENCH
 from ecosystem_client.models import Judgement
 from specimens.maker import make
-from specimens.model import Kind, Outcome, Quality
+from specimens.model import REFUSED, Fault, Kind, Quality
 from specimens.selections import everything
 from tests.services.creditx.conftest import AS_OF, Creditx
 from tests.services.creditx.files import a_pdf
@@ -37,10 +37,9 @@ async def recomputed(creditx: Creditx, judgement: dict[str, Any]) -> list[str]:
 
 
 async def test_every_stored_decision_recomputes_to_the_same(creditx: Creditx) -> None:
-    specimens = [
-        one for one in everything(5, AS_OF, qualities=[Quality.TEXT]) if one.truth.outcome is not Outcome.REFUSED
-    ]
-    specimens = specimens[::2]
+    faults = set(Fault) - {*REFUSED, Fault.UNREADABLE}
+    specimens = everything(5, AS_OF, qualities=[Quality.TEXT], faults=faults)[::2]
+    specimens.append(make(Kind.INVOICE, seed=5, as_of=AS_OF, fault=Fault.UNREADABLE))
     for number, specimen in enumerate(specimens):
         document_id = await creditx.ingest(specimen.content, specimen.name)
         if number % 5 == 0:

@@ -23,7 +23,8 @@ from ecosystem.kernel.testing.harness import KernelHarness, ServiceHarness
 from ecosystem.services.creditx.app import build as build_creditx
 from ecosystem.services.events.app import build as build_events
 from ecosystem.services.orchestrator.app import build
-from specimens.selections import demonstration
+from specimens.maker import make
+from specimens.model import Kind
 from tests.kernel.db.fixtures import Platform
 from tests.services.orchestrator.harness import COMPANY
 from tests.support.poll import eventually
@@ -38,7 +39,7 @@ async def uploaded(harness: KernelHarness, creditx: ServiceHarness) -> str:
     with context.scope(company_id=COMPANY):
         await creditx.kernel.database.run(lambda: creditx.kernel.outbox.add(created))
     await harness.settle()
-    specimen = next(one for one in demonstration(7, date.today(), "en_GB") if one.truth.outcome == "approved")
+    specimen = make(Kind.BANK_STATEMENT, seed=7, as_of=date.today())
     answer = await creditx.client(READER).post(
         "/v1/documents", files={"file": (specimen.name, specimen.content)}, headers={"Idempotency-Key": str(uuid4())}
     )

@@ -16,7 +16,8 @@ from ecosystem.kernel.testing.harness import KernelHarness
 from ecosystem.services.creditx.app import build as build_creditx
 from ecosystem.services.events.app import build as build_events
 from ecosystem.services.orchestrator.app import build
-from specimens.selections import demonstration
+from specimens.maker import make
+from specimens.model import Kind, Quality
 from tests.kernel.db.fixtures import Platform
 from tests.services.orchestrator.harness import COMPANY
 from tests.support.engines import CacheEngine
@@ -41,7 +42,7 @@ async def test_from_the_upload_to_the_published_outcome(platform_of_three: Kerne
         await creditx.kernel.database.run(lambda: creditx.kernel.outbox.add(created))
     await harness.settle()
     principal = Principal("c", COMPANY, frozenset({"documents:read", "documents:write", "runs:read"}))
-    specimen = next(one for one in demonstration(7, date.today(), "en_GB") if one.truth.outcome == "approved")
+    specimen = make(Kind.PASSPORT, seed=7, as_of=date.today(), quality=Quality.PHOTO)
     answer = await creditx.client(principal).post(
         "/v1/documents", files={"file": (specimen.name, specimen.content)}, headers={"Idempotency-Key": str(uuid4())}
     )

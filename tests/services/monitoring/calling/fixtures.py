@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from ecosystem.contracts.index import AGENTS, EVENTS
 from ecosystem.kernel.clock import SystemClock
 from ecosystem.kernel.http.principal import Principal
 from ecosystem.kernel.runtime.contracts import ContractIndex
+from ecosystem.kernel.sandbox.sandbox import Sandbox
 from ecosystem.kernel.testing.harness import KernelHarness, ServiceHarness
 from ecosystem.services.monitoring.app import build
 from tests.kernel.db.fixtures import Platform
@@ -94,10 +96,22 @@ async def kernel_harness(platform: Platform, tmp_path: Path) -> AsyncIterator[tu
         yield harness, clock
 
 
+@pytest.fixture(scope="session")
+async def couriers() -> AsyncIterator[Sandbox]:
+    """One for all tests: a worker of it is forked for each message anyway, what it sends with is imported once."""
+    sandbox = Sandbox()
+    yield sandbox
+    await sandbox.close()
+
+
 @pytest.fixture
-async def monitoring(kernel_harness: tuple[KernelHarness, MovedClock]) -> AsyncIterator[Monitoring]:
+async def monitoring(
+    kernel_harness: tuple[KernelHarness, MovedClock], couriers: Sandbox
+) -> AsyncIterator[Monitoring]:  # fmt: skip
     harness, clock = kernel_harness
-    service = await harness.service(build, "monitoring-service", "monitoring")
+    service = await harness.service(
+        lambda kernel: build(replace(kernel, heavy_sandbox=couriers)), "monitoring-service", "monitoring"
+    )
     stop = asyncio.Event()
     works = [asyncio.ensure_future(run(stop)) for run in service.service.background]
     yield Monitoring(harness, service, clock)

@@ -26,6 +26,7 @@ from ecosystem.kernel.clock import Clock, SystemClock
 from ecosystem.kernel.db.errors import (
     RUN_AGAIN,
     CommitUncertain,
+    ConnectionsExhausted,
     DeadAtRest,
     FenceBypassed,
     NoUnitOfWork,
@@ -58,7 +59,7 @@ class Database:
         self.settings, self.schema = settings, schema
         self._clock, self._jitter = clock or SystemClock(), jitter
         self._open: ContextVar[Unit | None] = ContextVar(f"unit_of_work_{schema}", default=None)
-        self._engine = self._make_engine(metrics)
+        self._engine, self._exhausted = self._make_engine(metrics), metrics.database_pool_exhausted_total
         self.wakeups = Wakeups(self.connection)
 
     async def open(self) -> None:
@@ -143,6 +144,8 @@ class Database:
             ours = translate(error)
             if ours is None:
                 raise
+            if isinstance(ours, ConnectionsExhausted):
+                self._exhausted.inc()
             at_rest = isinstance(error, DeadAtRest)
             if at_rest:
                 # What else rests there is no younger: connect anew.

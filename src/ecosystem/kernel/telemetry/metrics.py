@@ -1,5 +1,7 @@
 """Prometheus metrics of one process, with the platform's names. Labels are routes, services and codes, never ids."""
 
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -25,6 +27,10 @@ class Metrics:
         self.database_query_duration_seconds = Histogram(
             "database_query_duration_seconds", "Time of one statement.", ("operation",), registry=registry,
             buckets=_FAST,
+        )  # fmt: skip
+        self.database_pool_exhausted_total = Counter(
+            "database_pool_exhausted_total", "Units of work that found no connection of the process in time.",
+            registry=registry,
         )  # fmt: skip
         self.cache_hit_ratio = Gauge(
             "cache_hit_ratio", "Share of cache reads answered from the cache, since start.", registry=registry
@@ -69,9 +75,9 @@ class Metrics:
             "certificate_expires_timestamp_seconds", "When the certificate in use ends.", registry=registry
         )
 
-    def render(self) -> bytes:
-        """Prometheus text format 0.0.4."""
-        return generate_latest(self.registry)
+    def render(self, names: Sequence[str] = ()) -> bytes:
+        """Prometheus text format 0.0.4: all, or what has one of these names."""
+        return generate_latest(self.registry.restricted_registry(names) if names else self.registry)
 
 
 METRICS = Metrics()

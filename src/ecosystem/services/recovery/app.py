@@ -3,6 +3,7 @@
 from ecosystem.contracts.recovery import RECOVERY_AGENT, SERVICE, ClassifyError, ExplainEpisode
 from ecosystem.kernel.agent.host import AgentHost
 from ecosystem.kernel.agent.settings import AgentSettings
+from ecosystem.kernel.http.scraping import scrape
 from ecosystem.kernel.messaging.log import EventLog
 from ecosystem.kernel.runtime.service import Kernel, Service
 from ecosystem.kernel.runtime.settings import RuntimeSettings
@@ -20,6 +21,7 @@ from ecosystem.services.recovery.repository import Recovery
 from ecosystem.services.recovery.routes import router
 from ecosystem.services.recovery.service import RecoveryService
 from ecosystem.services.recovery.settings import ServiceSettings
+from ecosystem.services.recovery.watching.counters import Counters
 from ecosystem.services.recovery.watching.database import Consumers, Horizon, Runs, Server, Services, Waiting
 from ecosystem.services.recovery.watching.detecting import Detecting, Detector
 from ecosystem.services.recovery.watching.episodes import Episodes
@@ -72,4 +74,6 @@ def _detectors(kernel: Kernel, settings: ServiceSettings, log: EventLog) -> tupl
         CacheWatch(kernel.cache, clock),
         Disk(kernel.source.get(RuntimeSettings).home, clock, settings.disk_free_bytes_min),
         Leaves(settings.certificates_folder, kernel.identity.is_revoked, clock, settings.certificate_life_share_min),
+        # Behind those whose faults cause what is counted.
+        Counters(kernel.registry.instances, scrape, clock, settings),
     )

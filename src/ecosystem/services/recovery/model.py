@@ -1,5 +1,6 @@
 """Episodes, actions, and what the platform does about each kind of fault."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -7,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from ecosystem.contracts.recovery import CAUSE_LENGTH_MAX, FaultKind, RepairOutcome
-from ecosystem.kernel.errors import Severity
+from ecosystem.kernel.errors import EcosystemError, Severity
 
 BY_US, BY_SUPERVISOR = "recovery-agent", "supervisor"
 _NAMES = UUID("6d0f5f5e-6a34-5c55-9f6e-1d1f3d0f7a10")
@@ -69,7 +70,10 @@ POLICIES: dict[FaultKind, Policy] = {
 
 @dataclass(frozen=True)
 class Sighting:
-    """A fault as a detector sees it. `target` is what a repair needs: it stays here and leaves by no event."""
+    """A fault as a detector sees it. `target` is what a repair needs: it stays here and leaves by no event.
+
+    `runbook` is the page that helps, where that is not the one of the kind.
+    """
 
     fault: FaultKind
     component: str
@@ -79,6 +83,7 @@ class Sighting:
     companies: tuple[UUID, ...] = ()
     detail: dict[str, Any] = field(default_factory=dict)
     target: dict[str, Any] = field(default_factory=dict)
+    runbook: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "cause", self.cause[:CAUSE_LENGTH_MAX])
@@ -162,6 +167,17 @@ def event_id(of: UUID, what: str) -> UUID:
 
 def action_id(episode: UUID, action: str, attempt: int) -> UUID:
     return uuid5(episode, f"{action}/{attempt}")
+
+
+def error_of(code: str) -> type[EcosystemError] | None:
+    """The error of ours with this code; None where no code of this process has one."""
+    return next((one for one in _below(EcosystemError) if one.code == code), None)
+
+
+def _below(kind: type[EcosystemError]) -> Iterator[type[EcosystemError]]:
+    yield kind
+    for one in kind.__subclasses__():
+        yield from _below(one)
 
 
 def told_cause(reason: str) -> str:

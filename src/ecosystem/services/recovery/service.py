@@ -1,17 +1,16 @@
 """What people and agents ask of recovery-agent, and what they decide."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from ecosystem.contracts.recovery import EpisodeExplained, ErrorClassified, FaultKind, RepairOutcome
 from ecosystem.kernel.audit.audit import Audit
-from ecosystem.kernel.errors import EcosystemError, Kind
+from ecosystem.kernel.errors import Kind
 from ecosystem.kernel.foreign import UNKNOWN_ATTEMPTS_MAX, rule_named
 from ecosystem.kernel.ids import Ids
 from ecosystem.services.recovery.errors import ActionUnknown, CannotBeUndone, EpisodeOver, EpisodeUnknown
-from ecosystem.services.recovery.model import Action, Episode, KindState, Mode, action_id
+from ecosystem.services.recovery.model import Action, Episode, KindState, Mode, action_id, error_of
 from ecosystem.services.recovery.repairing.repairing import ALL, Parts, Repairing
 
 PAUSE, RESUME, CLEAR = "pause", "resume", "clear"
@@ -39,7 +38,7 @@ class RecoveryService:
 
     def classify(self, error: str, attempt: int) -> ErrorClassified:
         """What the kernel does about an error after so many attempts. `error`: a code of ours, or a dotted name."""
-        ours = {kind.code: kind for kind in _loaded(EcosystemError)}.get(error)
+        ours = error_of(error)
         rule = rule_named(error)
         if ours is not None:
             kind, why = ours.kind, ours.rule
@@ -158,12 +157,6 @@ class RecoveryService:
         """What ended longer ago than it is kept."""
         before = self._parts.clock.now() - timedelta(days=self._parts.settings.episodes_kept_days)
         await self._database.run(lambda: self._recovery.forget(before))
-
-
-def _loaded(kind: type[EcosystemError]) -> Iterator[type[EcosystemError]]:
-    yield kind
-    for below in kind.__subclasses__():
-        yield from _loaded(below)
 
 
 def sentences(story: Story) -> list[str]:

@@ -31,7 +31,7 @@ class Episodes:
     async def observe(self, seen: Sighting) -> Episode | None:
         """Open an episode and tell of it; None where it is open already."""
         policy = POLICIES[seen.fault]
-        episode = await self._recovery.add_episode(seen, policy.severity, policy.runbook)
+        episode = await self._recovery.add_episode(seen, policy.severity, seen.runbook or policy.runbook)
         if episode is None:
             return None
         observed = FaultObserved(

@@ -13,12 +13,11 @@ from prometheus_client import Counter
 
 from ecosystem.contracts.recovery import FaultKind
 from ecosystem.fleet.journal import What
-from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.db.errors import ConnectionsExhausted
 from ecosystem.kernel.http.health import Health, answer
 from ecosystem.kernel.http.scraping import Sample, samples
 from ecosystem.kernel.registry.instance import Instance
-from ecosystem.kernel.telemetry.metrics import Metrics
+from ecosystem.kernel.telemetry.metrics import METRICS, Metrics
 from ecosystem.kernel.testing.clock import FrozenClock
 from ecosystem.services.recovery.model import Sighting
 from ecosystem.services.recovery.repository import Recovery
@@ -40,17 +39,20 @@ class Counting:
     clock: FrozenClock = field(default_factory=lambda: FrozenClock(NOW))
     instances: list[Instance] = field(default_factory=list)
     metrics: dict[UUID, Metrics] = field(default_factory=dict)
-    direct: dict[UUID, Counter] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.direct: Counter
         self.detector = Counters(lambda: self.instances, self.scrape, self.clock, ServiceSettings())
 
-    def starts(self, service: str) -> Metrics:
+    def starts(self, service: str, metrics: Metrics | None = None) -> Metrics:
+        """Another instance; it counts on its own, or what this process counts (`metrics`)."""
         instance = Instance(uuid4(), service, "127.0.0.1", 0, 0, 1, 1, "0", "ready", 100, NOW, NOW)
-        metrics = self.metrics[instance.instance_id] = Metrics()
-        self.direct[instance.instance_id] = Counter(
-            "events_delivered_directly_total", "-", ("consumer", "outcome"), registry=metrics.registry
-        )
+        if metrics is None:
+            metrics = Metrics()
+            self.direct = Counter(
+                "events_delivered_directly_total", "-", ("consumer", "outcome"), registry=metrics.registry
+            )
+        self.metrics[instance.instance_id] = metrics
         self.instances.append(instance)
         return metrics
 
@@ -144,12 +146,9 @@ class TestPools:
     async def test_a_process_whose_connections_are_all_in_use_is_told(
         self, counting: Counting, platform: Platform
     ) -> None:
-        metrics = counting.starts("creditx-service")
+        counting.starts("creditx-service", METRICS)
         await counting.looks()
-        database = Database(
-            platform.settings("recovery", pool_size=1, pool_wait_seconds=0.01), "recovery", metrics=metrics
-        )
-        platform.databases.append(database)
+        database = platform.database("recovery", pool_size=1, pool_wait_seconds=0.01)
 
         async def hold() -> None:
             await database.driver()
@@ -179,10 +178,9 @@ class TestPools:
 class TestLog:
     async def test_events_that_go_around_it_tell_that_it_is_late(self, counting: Counting) -> None:
         counting.starts("creditx-service")
-        direct = next(iter(counting.direct.values()))
         await counting.looks()
-        direct.labels("orchestrator-runs", "handled").inc(3)
-        direct.labels("monitoring-incidents", "not_now").inc()
+        counting.direct.labels("orchestrator-runs", "handled").inc(3)
+        counting.direct.labels("monitoring-incidents", "not_now").inc()
 
         assert await counting.looks() == []
         assert await counting.looks() == [
@@ -193,7 +191,7 @@ class TestLog:
     async def test_an_agent_that_cannot_be_reached_is_no_fault_of_the_log(self, counting: Counting) -> None:
         counting.starts("creditx-service")
         await counting.looks()
-        next(iter(counting.direct.values())).labels("orchestrator-runs", "unavailable").inc(30)
+        counting.direct.labels("orchestrator-runs", "unavailable").inc(30)
 
         assert await counting.looks(3) == []
 

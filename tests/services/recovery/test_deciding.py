@@ -6,11 +6,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from ecosystem.contracts.objects import ObjectDamageFound
+from ecosystem.contracts.objects import ObjectDamageFound, ObjectRestored
 from ecosystem.contracts.recovery import ClassifyError, EpisodeExplained, ErrorClassified, ExplainEpisode, FaultKind
 from ecosystem.fleet.journal import What
 from ecosystem.kernel import context
 from ecosystem.kernel.http.principal import Principal
+from ecosystem.kernel.messaging.event import Event
+from ecosystem.services.recovery.watching import objects
 from tests.services.recovery.conftest import ROUTE, Watched
 
 READER = Principal("reader", None, frozenset({"platform:read"}))
@@ -101,9 +103,13 @@ class TestClearing:
                 await kernel.database.run(lambda damage=damage: kernel.outbox.add(damage))  # type: ignore[misc]
         await watched.harness.settle()
         await watched.look()
+        assert watched.story() == ["fault_observed"]
+        watched.clock.advance(60)
+        await watched.look()
         (episode,) = (await watched.get("/episodes"))["items"]
         assert (episode["fault"], episode["detail"]) == ("object_corrupt", {"object_digest": "ab" * 32})
         assert watched.story() == ["fault_observed", "help_needed"]
+        assert "no other copy is kept here: restore it from a backup" in watched.told("help_needed")[0]["reason"]
 
         path = f"/episodes/{episode['episode_id']}/clear"
         await watched.post(path, reason="restored from the backup")
@@ -111,6 +117,39 @@ class TestClearing:
         assert not watched.told("fault_cleared")[0]["by_itself"]
         twice = await watched.agent.client(WRITER).post(ROUTE + path, json={})
         assert (twice.status_code, twice.json()["code"]) == (409, "episode_over")
+
+
+class TestRestoring:
+    async def tell(self, watched: Watched, *facts: Event) -> None:
+        kernel = watched.agent.kernel
+        for fact in facts:
+            with context.scope(company_id=UUID(int=0xA1)):
+                await kernel.database.run(lambda fact=fact: kernel.outbox.add(fact))  # type: ignore[misc]
+        await watched.harness.settle()
+
+    async def test_what_its_owners_restored_calls_nobody_and_is_over_with_the_last_one(self, watched: Watched) -> None:
+        digests = ["ab" * 32, "cd" * 32]
+        await self.tell(watched, *(ObjectDamageFound(object_digest=one, code="object_damaged") for one in digests))
+        await self.tell(watched, ObjectRestored(object_digest=digests[0], source="event_log"))
+        assert watched.story() == ["fault_observed", "done"]
+
+        await self.tell(watched, ObjectRestored(object_digest=digests[1], source="event_log"))
+        watched.clock.advance(600)
+        await watched.look()
+        assert watched.story() == ["fault_observed", "done", "done", "fault_cleared"]
+        first = watched.told("repair_recorded")[0]
+        assert (first["action"], first["reason"]) == ("restore", "object abababababab was restored from event_log")
+        assert not watched.told("fault_cleared")[0]["by_itself"]
+
+    async def test_more_than_can_be_named_need_a_person(
+        self, watched: Watched, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(objects, "NAMED_MAX", 2)
+        digests = [f"{number:02x}" * 32 for number in range(4)]
+        await self.tell(watched, *(ObjectDamageFound(object_digest=one, code="object_damaged") for one in digests))
+        await self.tell(watched, *(ObjectRestored(object_digest=one, source="event_log") for one in digests))
+
+        assert watched.platform.rows("select waiting, cleared_at from recovery.episodes") == [(["more"], None)]
 
 
 NOBODY = UUID(int=1)

@@ -35,6 +35,7 @@ from ecosystem.kernel.db.errors import (
     sqlstate,
     translate,
 )
+from ecosystem.kernel.db.metrics import POOL_EXHAUSTED
 from ecosystem.kernel.db.pool import RestingPool
 from ecosystem.kernel.db.settings import DatabaseSettings
 from ecosystem.kernel.db.unit import FencedSession, Unit, close, roll_back
@@ -59,7 +60,7 @@ class Database:
         self.settings, self.schema = settings, schema
         self._clock, self._jitter = clock or SystemClock(), jitter
         self._open: ContextVar[Unit | None] = ContextVar(f"unit_of_work_{schema}", default=None)
-        self._engine, self._exhausted = self._make_engine(metrics), metrics.database_pool_exhausted_total
+        self._engine = self._make_engine(metrics)
         self.wakeups = Wakeups(self.connection)
 
     async def open(self) -> None:
@@ -145,7 +146,7 @@ class Database:
             if ours is None:
                 raise
             if isinstance(ours, ConnectionsExhausted):
-                self._exhausted.inc()
+                POOL_EXHAUSTED.inc()
             at_rest = isinstance(error, DeadAtRest)
             if at_rest:
                 # What else rests there is no younger: connect anew.

@@ -23,11 +23,11 @@ class Sample:
 async def scrape(instance: Instance, names: Sequence[str]) -> list[Sample] | None:
     """The samples of these names, bounded in time and size; None where it does not answer in time with metrics."""
     context.refuse_in_unit_of_work("HTTP")
-    url, asked = f"http://{instance.host}:{instance.plain_port}/metrics", [("name[]", name) for name in names]
+    url = f"http://{instance.host}:{instance.plain_port}/metrics"
     try:
         # Without certificates to load, a client costs next to nothing: the port has no TLS.
         client = httpx.AsyncClient(timeout=_SECONDS, trust_env=False, verify=False)  # noqa: S501
-        async with client, client.stream("GET", url, params=asked) as got:
+        async with client, client.stream("GET", url, params={"name[]": list(names)}) as got:
             body = b""
             async for piece in got.aiter_bytes():
                 body += piece

@@ -28,10 +28,6 @@ class Metrics:
             "database_query_duration_seconds", "Time of one statement.", ("operation",), registry=registry,
             buckets=_FAST,
         )  # fmt: skip
-        self.database_pool_exhausted_total = Counter(
-            "database_pool_exhausted_total", "Units of work that found no connection of the process in time.",
-            registry=registry,
-        )  # fmt: skip
         self.cache_hit_ratio = Gauge(
             "cache_hit_ratio", "Share of cache reads answered from the cache, since start.", registry=registry
         )

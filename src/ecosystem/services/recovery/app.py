@@ -27,6 +27,7 @@ from ecosystem.services.recovery.watching.detecting import Detecting, Detector
 from ecosystem.services.recovery.watching.episodes import Episodes
 from ecosystem.services.recovery.watching.following import Following
 from ecosystem.services.recovery.watching.journal import JournalFile
+from ecosystem.services.recovery.watching.objects import DamagedObjects
 from ecosystem.services.recovery.working.repository import Work
 from ecosystem.services.recovery.working.routes import router as work_router
 from ecosystem.services.recovery.working.service import WorkService
@@ -57,7 +58,7 @@ def build(kernel: Kernel) -> Service:
         name=SERVICE,
         routers=(router(service), queue_router(queue), work_router(work, kernel.clock)),
         agents=(AgentHost(RECOVERY_AGENT, {ClassifyError: handlers.classify, ExplainEpisode: handlers.explain}),),
-        consumers=(damaged_objects(kernel.database, episodes), work_events(work)),
+        consumers=(damaged_objects(DamagedObjects(kernel.database, recovery, episodes)), work_events(work)),
         jobs=jobs(following, detecting, repairing, service, settings),
     )
 

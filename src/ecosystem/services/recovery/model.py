@@ -13,7 +13,7 @@ from ecosystem.kernel.errors import EcosystemError, Severity
 BY_US, BY_SUPERVISOR = "recovery-agent", "supervisor"
 _NAMES = UUID("6d0f5f5e-6a34-5c55-9f6e-1d1f3d0f7a10")
 HOUR = timedelta(hours=1)
-RESTART = "restart"
+RESTART, RESTORE = "restart", "restore"
 
 
 class Mode(StrEnum):
@@ -29,7 +29,8 @@ class Policy:
     """`repair` is what recovery-agent does itself, None where the supervisor, the fleet or the code repairs.
 
     `only_proposed`: a person decides always, because the repair makes no sense before a cause is mended.
-    `help_at_once`: no repair will come by itself.
+    `help_after_seconds`: when a person is called, where not after `recovery.help_after_seconds`; `advice` is what that
+    person is told to do.
     """
 
     severity: Severity
@@ -37,7 +38,8 @@ class Policy:
     repair: str | None = None
     repairs_per_hour: int = 10
     only_proposed: bool = False
-    help_at_once: bool = False
+    help_after_seconds: float | None = None
+    advice: str = ""
 
 
 _DOWN, _ERRORS, _DATABASE = "service_unavailable", "high_error_rate", "database_connection_failures"
@@ -51,14 +53,20 @@ POLICIES: dict[FaultKind, Policy] = {
     FaultKind.ENGINE_FROZEN: Policy(Severity.HIGH, _DATABASE),
     FaultKind.SUPERVISOR_RESTARTED: Policy(Severity.HIGH, _DOWN),
     FaultKind.STUCK_RUN: Policy(Severity.MEDIUM, _ERRORS, TAKE_RUN, repairs_per_hour=20),
-    FaultKind.POISONED_EVENT: Policy(Severity.MEDIUM, _ERRORS, REDELIVER, only_proposed=True, help_at_once=True),
+    FaultKind.POISONED_EVENT: Policy(Severity.MEDIUM, _ERRORS, REDELIVER, only_proposed=True, help_after_seconds=0),
     FaultKind.POOL_EXHAUSTED: Policy(Severity.HIGH, _DATABASE),
     FaultKind.DISK_FULL: Policy(Severity.CRITICAL, _DOWN),
     FaultKind.CERTIFICATE_EXPIRING: Policy(Severity.HIGH, _DOWN),
     FaultKind.CERTIFICATE_REVOKED: Policy(Severity.HIGH, _DOWN),
     FaultKind.CACHE_LOST: Policy(Severity.LOW, _ERRORS),
     FaultKind.DATABASE_RESTARTED: Policy(Severity.MEDIUM, _DATABASE),
-    FaultKind.OBJECT_CORRUPT: Policy(Severity.HIGH, _ERRORS, help_at_once=True),
+    FaultKind.OBJECT_CORRUPT: Policy(
+        Severity.HIGH,
+        _ERRORS,
+        help_after_seconds=30,
+        advice="no other copy is kept here: restore it from a backup, or ask who sent it to send it again;"
+        " `eco recovery clear` then ends this fault",
+    ),
     FaultKind.CONSUMER_BEHIND: Policy(Severity.MEDIUM, _ERRORS),
     FaultKind.HORIZON_HELD: Policy(Severity.HIGH, _DATABASE, END_SESSION, repairs_per_hour=3),
     FaultKind.LOG_LATE: Policy(Severity.MEDIUM, _ERRORS),
@@ -122,7 +130,8 @@ class Episode:
         whether its process stays well."""
         if self.help_at is not None or self.cleared_at is not None or self.quiet_since is not None:
             return False
-        return self.policy.help_at_once or now - self.observed_at >= timedelta(seconds=after_seconds)
+        seconds = self.policy.help_after_seconds
+        return now - self.observed_at >= timedelta(seconds=after_seconds if seconds is None else seconds)
 
 
 @dataclass(frozen=True)

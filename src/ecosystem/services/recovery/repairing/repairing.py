@@ -57,8 +57,10 @@ class Repairing:
         if episode.needs_help(now, self._parts.settings.help_after_seconds):
             lasts = f"{(now - episode.observed_at).total_seconds():.0f} s"
             reason = f"{episode.fault} of {episode.component} lasts for {lasts}: {episode.cause}"
-            if episode.policy.help_at_once:
+            if episode.policy.help_after_seconds is not None:
                 reason = f"{episode.fault} of {episode.component} needs a decision: {episode.cause}"
+            if episode.policy.advice:
+                reason = f"{reason}; {episode.policy.advice}"
             await self._episodes.call_help(episode, now, reason[:500], episode.detail)
 
     async def _act_or_propose(self, episode: Episode, sighting: Sighting) -> None:

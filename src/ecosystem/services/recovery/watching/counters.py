@@ -28,7 +28,7 @@ Instances = Callable[[], Sequence[Instance]]
 
 
 class Counters:
-    """All of it within `recovery.count_seconds`, so that a fault is over when nothing more of it was counted for so long.
+    """All of it within `recovery.count_seconds`: a fault is over when nothing more of it was counted for so long.
 
     An error rate and a log that is late are told at the second look that sees them: what began before may be their
     cause, and is told first.
@@ -44,8 +44,7 @@ class Counters:
     async def look(self) -> list[Sighting]:
         instances = self._instances()
         answers = await asyncio.gather(*(self._scrape(one, NAMES) for one in instances))
-        seen = [(one, found) for one, found in zip(instances, answers, strict=True) if found is not None]
-        self._rises.take(self._clock.monotonic(), seen)
+        self._rises.take(self._clock.monotonic(), list(zip(instances, answers, strict=True)))
         found = [*self._pools(), *self._bulkheads(), *self._log(), *self._requests(), *self._calls()]
         suspects, self._suspects = self._suspects, frozenset(one.key for one in found)
         return [one for one in found if one.fault is FaultKind.POOL_EXHAUSTED or one.key in suspects]
@@ -74,7 +73,7 @@ class Counters:
             yield self._sighting(FaultKind.LOG_LATE, LOG, cause, deliveries=sum(late.values()))
 
     def _requests(self) -> Iterator[Sighting]:
-        """Requests that a service answered. Who is sent away because others wait is no error: that is how it is meant."""
+        """Requests that a service answered. Who is sent away because others wait is no error: it is meant so."""
         asked = self._rises.total(_REQUESTS, lambda one: one.service)
         failed = self._rises.total(_REQUESTS, lambda one: one.service if one.label("status").startswith("5") else None)
         shed = self._rises.total(_REFUSED, lambda one: one.service if one.label("reason") == _SHED else None)

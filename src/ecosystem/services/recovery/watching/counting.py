@@ -1,4 +1,4 @@
-"""How much what all instances count has risen within the last moments: what one of them counts ends with its process."""
+"""How much what all instances count has risen within the last moments."""
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
@@ -29,20 +29,20 @@ class Rises:
         self._last: dict[UUID, dict[Counted, float]] = {}
         self._rises: deque[tuple[float, dict[Counted, float]]] = deque()
 
-    def take(self, now: float, seen: Sequence[tuple[Instance, Sequence[Sample]]]) -> None:
-        """`now` is a reading of the monotonic clock. Instances that are not among `seen` are forgotten."""
+    def take(self, now: float, seen: Sequence[tuple[Instance, Sequence[Sample] | None]]) -> None:
+        """`now` is a reading of the monotonic clock. Who did not answer (None) is read on later, who is gone is not."""
         rises: dict[Counted, float] = {}
         last: dict[UUID, dict[Counted, float]] = {}
         for instance, samples in seen:
             before = self._last.get(instance.instance_id)
-            counts = last[instance.instance_id] = {
-                Counted(instance.instance_id, instance.service, one.name, tuple(sorted(one.labels.items()))): one.value
-                for one in samples
-            }
-            if before is not None:
-                rises |= {
-                    key: value - before.get(key, 0) for key, value in counts.items() if value > before.get(key, 0)
-                }
+            counts = before if samples is None else _counts(instance, samples)
+            if counts is None:
+                continue
+            last[instance.instance_id] = counts
+            for key, count in counts.items() if before is not None else ():
+                rise = count - (before or {}).get(key, 0)
+                if rise > 0:
+                    rises[key] = rise
         self._last = last
         self._rises.append((now, rises))
         while self._rises[0][0] <= now - self._window_seconds:
@@ -57,3 +57,10 @@ class Rises:
                 if key is not None:
                     totals[key] += rise
         return totals
+
+
+def _counts(instance: Instance, samples: Sequence[Sample]) -> dict[Counted, float]:
+    return {
+        Counted(instance.instance_id, instance.service, one.name, tuple(sorted(one.labels.items()))): one.value
+        for one in samples
+    }

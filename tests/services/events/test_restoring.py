@@ -1,5 +1,5 @@
-"""Goal: a damaged file of the archive is whole again, to the last bit, while the log holds its events. Method: files are
-cut and overwritten on the disk, and restored by the real consumer and job."""
+"""Goal: a damaged file of the archive is whole again, to the last bit, while the log holds its events. Method: files
+are cut and overwritten on the disk, and restored by the real consumer and job."""
 
 from pathlib import Path
 

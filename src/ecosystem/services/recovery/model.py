@@ -64,8 +64,8 @@ POLICIES: dict[FaultKind, Policy] = {
         Severity.HIGH,
         _ERRORS,
         help_after_seconds=30,
-        advice="no other copy is kept here: restore it from a backup, or ask who sent it to send it again;"
-        " `eco recovery clear` then ends this fault",
+        advice="no other copy is kept here: restore it from a backup, which its next check sees, or ask who sent it"
+        " to send it again and end this with `eco recovery clear`",
     ),
     FaultKind.CONSUMER_BEHIND: Policy(Severity.MEDIUM, _ERRORS),
     FaultKind.HORIZON_HELD: Policy(Severity.HIGH, _DATABASE, END_SESSION, repairs_per_hour=3),

@@ -76,7 +76,7 @@ class TestSwitching:
         await watched.post("/pause", fault="stuck_run", reason="")
 
         (recorded,) = watched.told("audit_recorded")
-        assert (recorded["action"], recorded["target"]) == ("recovery_pause", "stuck_run")
+        assert (recorded["action"], recorded["target"]) == ("repairs_paused", "stuck_run")
         assert (recorded["before"], recorded["after"]) == ({"mode": None}, {"mode": "paused"})
 
     async def test_a_repair_is_not_undone(self, watched: Watched) -> None:
@@ -86,6 +86,8 @@ class TestSwitching:
         refused = await watched.agent.client(WRITER).post(f"{ROUTE}/actions/{action['action_id']}/undo")
 
         assert (refused.status_code, refused.json()["code"]) == (409, "cannot_be_undone")
+        assert "another stands in its place" in refused.json()["detail"]
+        assert "eco restart SERVICE" in refused.json()["recovery_suggestion"]
 
     async def mode(self, watched: Watched, fault: str) -> str:
         return next(str(one["mode"]) for one in (await watched.get())["kinds"] if one["fault"] == fault)
@@ -117,6 +119,37 @@ class TestClearing:
         assert not watched.told("fault_cleared")[0]["by_itself"]
         twice = await watched.agent.client(WRITER).post(ROUTE + path, json={})
         assert (twice.status_code, twice.json()["code"]) == (409, "episode_over")
+
+    async def test_what_was_declared_over_goes_on_when_that_is_undone(self, watched: Watched) -> None:
+        watched.happens("creditx-1", What.HELD_BACK, reason="ended by SIGKILL")
+        await watched.follow()
+        (episode,) = (await watched.get("/episodes"))["items"]
+        cleared = await watched.post(f"/episodes/{episode['episode_id']}/clear", reason="looks well")
+        undone = await watched.post(f"/actions/{cleared['action_id']}/undo")
+        twice = await watched.agent.client(WRITER).post(f"{ROUTE}/actions/{cleared['action_id']}/undo")
+
+        assert undone["outcome"] == "undone"
+        assert (twice.status_code, twice.json()["detail"]) == (409, "It is undone already.")
+        (open_one,) = (await watched.get("/episodes?only_open=true"))["items"]
+        assert open_one["episode_id"] == episode["episode_id"]
+        assert watched.story() == ["fault_observed", "done", "fault_cleared", "undone", "fault_observed"]
+        await watched.post(f"/episodes/{episode['episode_id']}/clear", reason="now it is")
+        assert len(watched.told("fault_cleared")) == 2
+        assert [one["action"] for one in watched.told("audit_recorded")] == [
+            "fault_cleared", "fault_reopened", "fault_cleared"
+        ]  # fmt: skip
+
+    async def test_it_stays_over_when_the_same_fault_is_another_episode_by_now(self, watched: Watched) -> None:
+        watched.happens("creditx-1", What.HELD_BACK, reason="ended by SIGKILL")
+        await watched.follow()
+        (episode,) = (await watched.get("/episodes"))["items"]
+        cleared = await watched.post(f"/episodes/{episode['episode_id']}/clear", reason="")
+        watched.happens("creditx-1", What.HELD_BACK, reason="ended by SIGKILL")
+        await watched.follow()
+        refused = await watched.agent.client(WRITER).post(f"{ROUTE}/actions/{cleared['action_id']}/undo")
+
+        assert (refused.status_code, refused.json()["code"]) == (409, "cannot_be_undone")
+        assert "another episode" in refused.json()["detail"]
 
 
 class TestRestoring:

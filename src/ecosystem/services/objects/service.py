@@ -121,7 +121,7 @@ class CareService:
         """Told first: a deletion that nobody knows of is worse than one that is told twice."""
 
         async def tell() -> None:
-            await self._audit.record("delete_expired_object", name, before={"name": name}, after=None)
+            await self._audit.record("object_deleted", name, before={"name": name}, after=None)
 
         with context.scope(company_id=_company_of(name)):
             await self._db.run(tell)

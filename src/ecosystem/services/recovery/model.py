@@ -13,7 +13,7 @@ from ecosystem.kernel.errors import EcosystemError, Severity
 BY_US, BY_SUPERVISOR = "recovery-agent", "supervisor"
 _NAMES = UUID("6d0f5f5e-6a34-5c55-9f6e-1d1f3d0f7a10")
 HOUR = timedelta(hours=1)
-RESTART, RESTORE = "restart", "restore"
+RESTART, RESTORE, CLEAR = "restart", "restore", "clear"
 
 
 class Mode(StrEnum):

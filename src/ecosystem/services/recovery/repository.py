@@ -54,6 +54,11 @@ _CLEAR = text(
     "update episodes set cleared_at = :at, waiting = '{}' where episode_id = :id and cleared_at is null"
     " returning episode_id"
 )
+_REOPEN = text(
+    "update episodes e set cleared_at = null where episode_id = :id and cleared_at is not null and not exists (select"
+    " from episodes o where o.component = e.component and o.fault = e.fault and o.cleared_at is null)"
+    " returning episode_id"
+)
 _FORGET = text(
     "delete from episodes e where cleared_at < :before and number < (select max(number) from episodes l"
     " where l.component = e.component and l.fault = e.fault)"
@@ -147,6 +152,10 @@ class Recovery:
     async def clear(self, id_: UUID, at: datetime) -> bool:
         """False: it was cleared before."""
         return (await self._db.session.execute(_CLEAR, {"id": id_, "at": at})).one_or_none() is not None
+
+    async def reopen(self, id_: UUID) -> bool:
+        """False: it is open, or another episode of its component and fault is."""
+        return (await self._db.session.execute(_REOPEN, {"id": id_})).one_or_none() is not None
 
     async def forget(self, before: datetime) -> None:
         """What ended before; the newest of its kind stays, so that numbers never come twice."""

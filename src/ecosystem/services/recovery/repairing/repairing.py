@@ -7,7 +7,7 @@ from uuid import UUID
 from ecosystem.contracts.recovery import FaultKind, RepairOutcome
 from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.db.database import Database
-from ecosystem.services.recovery.errors import ActionNotOpen, ActionUnknown, FaultPaused
+from ecosystem.services.recovery.errors import ActionNotOpen, ActionUnknown, EpisodeOver, FaultPaused
 from ecosystem.services.recovery.model import (
     BY_US,
     END_SESSION,
@@ -142,6 +142,13 @@ class Repairing:
             return await self._decided(action, RepairOutcome.REFUSED, reason or "a person refused it", by)
 
         return await self._parts.database.run(work)
+
+    async def propose_again(self, action: Action, by: str) -> Action:
+        """What a person refused waits for a decision again. Inside of a unit of work. Raises EpisodeOver."""
+        episode = await self._recovery.episode(action.episode_id) if action.episode_id else None
+        if episode is None or episode.cleared_at is not None:
+            raise EpisodeOver
+        return await self._decided(action, RepairOutcome.PROPOSED, f"{by} took the refusal back", by)
 
     async def _proposed(self, id_: UUID) -> Action:
         action = await self._recovery.lock_action(id_)

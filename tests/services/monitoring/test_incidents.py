@@ -86,7 +86,7 @@ class TestEpisodes:
         shown = await the_one(monitoring)
 
         assert (shown["faults"], shown["episodes"]) == (storm, half + 1)
-        assert len(shown["timeline"]) == 300
+        assert (shown["lines"], len(shown["timeline"])) == (300, 50)
         assert published(harness) == ["incident_opened"]
 
     async def test_other_faults_of_the_same_part_are_incidents_of_their_own(

@@ -87,7 +87,7 @@ class TestSwitching:
 
         assert (refused.status_code, refused.json()["code"]) == (409, "cannot_be_undone")
         assert "another stands in its place" in refused.json()["detail"]
-        assert "eco restart SERVICE" in refused.json()["recovery_suggestion"]
+        assert "eco restart SERVICE" in refused.json()["next_step"]
 
     async def mode(self, watched: Watched, fault: str) -> str:
         return next(str(one["mode"]) for one in (await watched.get())["kinds"] if one["fault"] == fault)

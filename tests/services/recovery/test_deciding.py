@@ -152,6 +152,36 @@ class TestClearing:
         assert "another episode" in refused.json()["detail"]
 
 
+class TestClockJumps:
+    """Who sets the clock, forwards or back, neither calls a person too early nor keeps one from being called."""
+
+    @pytest.mark.parametrize("jump_seconds", [-7200, 7200])
+    async def test_help_is_called_after_the_time_that_really_went_by(
+        self, watched: Watched, jump_seconds: float
+    ) -> None:
+        watched.happens("creditx-1", What.ENDED, reason="ended by SIGKILL")
+        await watched.look()
+        watched.clock.jump(jump_seconds)
+        watched.clock.advance(30)
+        await watched.look()
+        assert "help_needed" not in watched.story()
+
+        watched.clock.advance(31)
+        await watched.look()
+        assert watched.story()[-1] == "help_needed"
+
+    async def test_a_clock_that_goes_back_gives_no_repair_beyond_the_budget(self, watched: Watched) -> None:
+        watched.platform.rows(
+            "insert into recovery.actions (action_id, fault, component, action, attempt, outcome, reason, by, at)"
+            " select gen_random_uuid(), 'horizon_held', 'postgresql', 'end_session', 1, 'done', '-', 'recovery-agent',"
+            " now() from generate_series(1, 3)"
+        )
+        watched.clock.jump(-7200)
+        kinds = {one["fault"]: one for one in (await watched.get())["kinds"]}
+
+        assert kinds["horizon_held"]["budget_left"] == 0
+
+
 class TestRestoring:
     async def tell(self, watched: Watched, *facts: Event) -> None:
         kernel = watched.agent.kernel

@@ -8,7 +8,7 @@ from ecosystem.kernel import context
 from ecosystem.kernel.audit.event import AuditRecorded
 from ecosystem.kernel.messaging.outbox import Outbox
 
-ACTION = re.compile(r"(?:[a-z]+_)+(?:[a-z]+ed|made|set|written|begun|found)")
+ACTION = re.compile(r"[a-z]+(?:_[a-z]+)+")
 
 
 class Audit:

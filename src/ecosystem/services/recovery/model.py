@@ -125,13 +125,13 @@ class Episode:
     def policy(self) -> Policy:
         return POLICIES[self.fault]
 
-    def needs_help(self, now: datetime, after_seconds: float) -> bool:
+    def needs_help(self, lasts_seconds: float, after_seconds: float) -> bool:
         """Whether a person should be called now; nobody is called twice for one episode, nor for one that only waits
         whether its process stays well."""
         if self.help_at is not None or self.cleared_at is not None or self.quiet_since is not None:
             return False
         seconds = self.policy.help_after_seconds
-        return now - self.observed_at >= timedelta(seconds=after_seconds if seconds is None else seconds)
+        return lasts_seconds >= (after_seconds if seconds is None else seconds)
 
 
 @dataclass(frozen=True)

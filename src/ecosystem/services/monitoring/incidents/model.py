@@ -199,8 +199,13 @@ def reopened(incident: Incident, now: datetime, responding: Responding) -> Incid
 
 
 def on_its_own(incident: Incident, now: datetime, responding: Responding) -> Incident:
-    """Its cause is over and it is not: from now on it has its own time to heal, and to be answered."""
+    """From now on it has its own time to heal, and to be answered."""
     return replace(incident, faulty_since=now, respond_by=responding.by(incident.priority, now))
+
+
+def in_the_future(incident: Incident, now: datetime) -> bool:
+    """A clock that has gone back since made it: its times would not come for as long."""
+    return incident.faulty_since > now + timedelta(minutes=1)
 
 
 def raised(incident: Incident, priority: Priority, now: datetime, responding: Responding) -> Incident:

@@ -44,6 +44,7 @@ _CAUSED = f"{_SELECT} where caused_by = %s and state <> 'closed' order by number
 _DUE = f"""
 {_SELECT} where state = 'open' and not exists (
     select from incidents c where c.number = incidents.caused_by and c.state <> 'closed') and (respond_by <= %(now)s
+  or faulty_since > %(now)s + interval '1 minute'
   or (paged_at is null and (help_needed or (priority in ('P1', 'P2') and faulty_since <= %(page_before)s))))
  order by number limit 100
 """

@@ -182,6 +182,9 @@ class IncidentService:
         incident, now = await self._incidents.find(incident_id), self._parts.clock.now()
         if incident is None or incident.state != IncidentState.OPEN or await self._waits_for_its_cause(incident):
             return
+        if model.in_the_future(incident, now):
+            incident = model.on_its_own(incident, now, self._responding)
+            await self._incidents.keep(incident)
         if now >= incident.respond_by:
             said = f"Nobody answered by {incident.respond_by.isoformat(timespec='seconds')}."
             await self._incidents.tell(incident_id, Line(now, What.UNANSWERED, said))

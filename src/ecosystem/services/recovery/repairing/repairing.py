@@ -42,21 +42,31 @@ class Repairing:
     def __init__(self, parts: Parts, repairs: Mapping[str, Repair]) -> None:
         self._parts, self._repairs = parts, repairs
         self._recovery, self._episodes = parts.recovery, parts.episodes
+        self._since: dict[UUID, float] = {}
 
     async def repair(self, seen: Mapping[tuple[FaultKind, str], Sighting]) -> None:
         """One pass over the open episodes. `seen`: what the detectors see now; nothing else is acted upon."""
         open_episodes = await self._parts.database.read(self._recovery.open_episodes)
+        self._since = {one.episode_id: self._began(one) for one in open_episodes}
         for episode in open_episodes:
             sighting = seen.get((episode.fault, episode.component))
             await self._parts.database.run(lambda e=episode, s=sighting: self._tend(e, s))  # type: ignore[misc]
+
+    def _began(self, episode: Episode) -> float:
+        """When it began, by the clock that nobody sets: a fault is not older because somebody moved the hands."""
+        known = self._since.get(episode.episode_id)
+        if known is not None:
+            return known
+        age_seconds = (self._parts.clock.now() - episode.observed_at).total_seconds()
+        return self._parts.clock.monotonic() - max(0.0, age_seconds)
 
     async def _tend(self, episode: Episode, sighting: Sighting | None) -> None:
         now = self._parts.clock.now()
         if sighting is not None and episode.policy.repair is not None:
             await self._act_or_propose(episode, sighting)
-        if episode.needs_help(now, self._parts.settings.help_after_seconds):
-            lasts = f"{(now - episode.observed_at).total_seconds():.0f} s"
-            reason = f"{episode.fault} of {episode.component} lasts for {lasts}: {episode.cause}"
+        lasts_seconds = self._parts.clock.monotonic() - self._since[episode.episode_id]
+        if episode.needs_help(lasts_seconds, self._parts.settings.help_after_seconds):
+            reason = f"{episode.fault} of {episode.component} lasts for {lasts_seconds:.0f} s: {episode.cause}"
             if episode.policy.help_after_seconds is not None:
                 reason = f"{episode.fault} of {episode.component} needs a decision: {episode.cause}"
             if episode.policy.advice:

@@ -168,7 +168,8 @@ def _postmortem(parsed: argparse.Namespace) -> int:
     if parsed.json:
         screen.as_json(found.raw)
     else:
-        screen.out(found.markdown.rstrip("\n"))
+        for line in found.markdown.rstrip("\n").split("\n"):
+            screen.out(screen.clean(line))
     return 0
 
 

@@ -1,5 +1,5 @@
-"""Goal: a clock that is set, forwards or back, keeps no page from climbing and no message from going out, and calls nobody
-twice. Method: the time of day jumps under the real service; the messages go to a real web server."""
+"""Goal: a clock that is set, forwards or back, keeps no page from climbing and no message from going out, and calls
+nobody twice. Method: the time of day jumps under the real service; the messages go to a real web server."""
 
 from datetime import datetime
 

@@ -33,6 +33,7 @@ WITHIN_SECONDS = 10
 def fleet() -> Iterator[Fleet]:
     with a_fleet("recovery") as running:
         assert running.eco("login").returncode == 0
+        assert running.eco("company", "create", "Alder AG").returncode == 0
         yield running
 
 
@@ -75,7 +76,6 @@ def test_a_death_is_one_episode_with_its_cause_and_its_repair(
 
 
 def test_the_story_of_a_document_tells_what_died_meanwhile(fleet: Fleet, tmp_path: Path) -> None:
-    assert fleet.eco("company", "create", "Alder AG").returncode == 0
     fleet.eco("specimens", "--seed", "7", "--out", str(tmp_path), "--kind", "invoice", "--count", "1")
     sent = json.loads(fleet.eco("documents", "upload", str(next(tmp_path.glob("*.pdf"))), "--json").stdout)
     kill(fleet, "creditx-1")
@@ -170,7 +170,9 @@ def test_readers_that_cannot_go_on_are_told_as_a_late_log(fleet: Fleet, tmp_path
             "select pg_advisory_lock(hashtext('eco.consumer/orchestrator-ingestion'), slot)"
             " from generate_series(0, 15) slot"
         )
-        assert fleet.eco("documents", "upload", str(next(tmp_path.glob("*.pdf")))).returncode == 0
+        assert (
+            fleet.eco("documents", "upload", str(next(tmp_path.glob("*.pdf"))), "--company", "Alder AG").returncode == 0
+        )
         (episode,) = eventually_now(lambda: episodes(fleet, "log_late", "event-log"), within_seconds=120)
 
     assert episode["cause"] == "events were brought past it by direct call, to orchestrator-ingestion"

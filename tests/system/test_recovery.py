@@ -170,9 +170,8 @@ def test_readers_that_cannot_go_on_are_told_as_a_late_log(fleet: Fleet, tmp_path
             "select pg_advisory_lock(hashtext('eco.consumer/orchestrator-ingestion'), slot)"
             " from generate_series(0, 15) slot"
         )
-        assert (
-            fleet.eco("documents", "upload", str(next(tmp_path.glob("*.pdf"))), "--company", "Alder AG").returncode == 0
-        )
+        file = str(next(tmp_path.glob("*.pdf")))
+        assert fleet.eco("documents", "upload", file, "--company", "Alder AG").returncode == 0
         (episode,) = eventually_now(lambda: episodes(fleet, "log_late", "event-log"), within_seconds=120)
 
     assert episode["cause"] == "events were brought past it by direct call, to orchestrator-ingestion"

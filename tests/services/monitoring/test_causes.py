@@ -39,6 +39,8 @@ class TestRules:
             ("postgresql", {"component": "disk", "fault": FaultKind.DISK_FULL}, True),
             ("edge", {"component": "supervisor", "fault": FaultKind.SUPERVISOR_RESTARTED}, True),
             ("creditx-service", {"component": "authn-service", "fault": FaultKind.INSTANCE_DEAD}, False),
+            ("creditx-service", {"component": "authn-service", "fault": FaultKind.CRASH_LOOP}, False),
+            ("creditx-service", {"fault": FaultKind.CRASH_LOOP}, True),
         ],
     )  # fmt: skip
     def test_a_cause_is_what_a_component_stands_on(self, component: str, cause: dict[str, Any], known: bool) -> None:

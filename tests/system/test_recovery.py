@@ -181,7 +181,7 @@ def test_readers_that_cannot_go_on_are_told_as_a_late_log(fleet: Fleet, tmp_path
 
 @pytest.mark.long
 def test_requests_while_the_database_stands_still_are_told_why(fleet: Fleet) -> None:
-    """Before a process knows, who finds no place hears `overloaded`; where none is ready the edge says `unavailable`."""
+    """Before a process knows, who finds no place hears `overloaded`; where none is ready, `unavailable`."""
     postgres = psutil.Process(fleet.process("postgresql")["pid"])
     with an_integrator(fleet, "Cedar", retries=Retries(attempts_max=1)) as cedar, ThreadPoolExecutor(100) as pool:
         assert refusal(cedar) == ("answered", False)

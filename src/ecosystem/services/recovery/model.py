@@ -71,7 +71,7 @@ POLICIES: dict[FaultKind, Policy] = {
     FaultKind.HORIZON_HELD: Policy(Severity.HIGH, _DATABASE, END_SESSION, repairs_per_hour=3),
     FaultKind.LOG_LATE: Policy(Severity.MEDIUM, _ERRORS),
     FaultKind.AGENT_UNREACHABLE: Policy(Severity.HIGH, _DOWN),
-    FaultKind.CALLS_WAITING: Policy(Severity.HIGH, _DOWN, help_at_once=True),
+    FaultKind.CALLS_WAITING: Policy(Severity.HIGH, _DOWN, help_after_seconds=0),
     FaultKind.ERROR_RATE_HIGH: Policy(Severity.HIGH, _ERRORS),
 }
 

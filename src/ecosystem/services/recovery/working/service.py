@@ -114,7 +114,7 @@ class WorkService:
 
         async def work() -> Item:
             await self._queue.hurry_all(agent)
-            await self._record("work.retried", item, by)
+            await self._record("work_retried", item, by)
             return item
 
         with _owner():

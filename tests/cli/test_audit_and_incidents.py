@@ -1,6 +1,7 @@
 """Goal: `eco audit` and `eco incidents` show, prove and act. Method: on a twin that answers what the service would."""
 
 import json
+import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,8 @@ from tests.client.twin import Twin, served, twin_app
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 COMPANY = UUID(int=0)
+HOSTILE = "\x1b[2J\x9b31m<script>\u202egpj.exe\u2066\u200b\x07\r{{7*7}} $HOME"
+"""What an attacker writes into a cause: escapes of a terminal, mark-up, signs that turn or hide."""
 
 
 def entries(count: int, chain: int = 3) -> list[Entry]:
@@ -49,10 +52,11 @@ class Answers:
         self.told: list[Any] = []
         begun = model.Incident(
             incident_id=UUID(int=7), number=7, state=IncidentState.OPEN, priority=model.Priority.P2,
-            fault="instance_dead", component="creditx-service", cause="ended by SIGKILL\x1b[31m", runbook=None,
+            fault="instance_dead", component=HOSTILE, cause=HOSTILE, runbook=HOSTILE, acknowledged_by=HOSTILE,
+            instances=(HOSTILE,),
             episode_id=UUID(int=8), opened_at=NOON, faulty_since=NOON, seen_at=NOON, respond_by=NOON,
         )  # fmt: skip
-        self.story = Story(begun, (), [model.Line(NOON, model.What.OPENED, "It began.")])
+        self.story = Story(begun, (), [model.Line(NOON, model.What.OPENED, HOSTILE, HOSTILE)], 120)
 
     def head(self) -> Head:
         last = self.entries[-1]
@@ -85,7 +89,7 @@ def monitoring(app: FastAPI, answers: Answers) -> FastAPI:
         body = await request.body()
         answers.told.append((rest, json.loads(body) if body else None))
         if rest == "/postmortem":
-            return {"incident_id": str(UUID(int=7)), "number": 7, "markdown": "# Post-mortem\n"}
+            return {"incident_id": str(UUID(int=7)), "number": 7, "markdown": f"# Post-mortem\n\n{HOSTILE}\n"}
         return {"fields": {}} if rest == "/ticket" else IncidentShown.of(answers.story)
 
     @app.get("/v1/incidents")
@@ -108,6 +112,15 @@ def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         assert login.main([]) == 0
         capsys.readouterr()
         yield answers
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in what JSON says."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _texts(one)
 
 
 class TestAudit:
@@ -184,17 +197,31 @@ class TestIncidents:
         assert incidents.main(["list", "--unfinished", "--priority", "P2"]) == 0
 
         assert answers.told == [{"priority": "P2", "unfinished": "true", "limit": "20"}]
-        assert "creditx-service: instance dead" in capsys.readouterr().out
+        assert "instance dead" in capsys.readouterr().out
 
-    def test_one_is_shown_with_its_timeline_and_obeyed_by_no_terminal(
-        self, answers: Answers, capsys: pytest.CaptureFixture[str]
+    @pytest.mark.parametrize(
+        "words", [["show", "7"], ["show", "7", "--json"], ["list"], ["list", "--json"], ["postmortem", "7"],
+                  ["postmortem", "7", "--json"]],
+    )  # fmt: skip
+    def test_hostile_words_are_shown_and_obeyed_by_no_terminal(
+        self, answers: Answers, capsys: pytest.CaptureFixture[str], words: list[str]
     ) -> None:
-        assert incidents.main(["show", "7"]) == 0
+        assert incidents.main(words) == 0
         said = capsys.readouterr()
+        hidden = {sign for sign in said.out + said.err if unicodedata.category(sign) in ("Cc", "Cf", "Cs")}
 
-        assert "It began." in said.out
-        assert "\x1b" not in said.out
-        assert "Next: eco incidents ack 7" in said.err
+        assert hidden <= {"\n"}
+        assert "{{7*7}} $HOME" in said.out
+        if "--json" in words:
+            assert any(HOSTILE in text for text in _texts(json.loads(said.out)))
+
+    def test_a_long_timeline_comes_in_pages(self, answers: Answers, capsys: pytest.CaptureFixture[str]) -> None:
+        assert incidents.main(["show", "7"]) == 0
+        said = capsys.readouterr().err
+
+        assert "1 of 120 lines." in said
+        assert "There is more: --cursor " in said
+        assert "Next: eco incidents ack 7" in said
 
     def test_people_act_on_it(self, answers: Answers, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         written = {"whys": ["No guard."], "follow_ups": [{"what": "Guard it", "owner": "platform"}]}
@@ -208,7 +235,7 @@ class TestIncidents:
         assert answers.told == [
             ("/acknowledge", None), ("/resolve", {"reason": "replaced"}), ("/postmortem", written), ("/ticket", None),
         ]  # fmt: skip
-        assert capsys.readouterr().out.endswith('# Post-mortem\n{\n  "fields": {}\n}\n')
+        assert capsys.readouterr().out.endswith('{\n  "fields": {}\n}\n')
 
     def test_what_is_no_json_is_not_written(
         self, answers: Answers, tmp_path: Path, capsys: pytest.CaptureFixture[str]

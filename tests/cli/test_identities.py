@@ -47,13 +47,37 @@ def test_the_present_one_is_revoked_and_replaced(
 def test_any_serial_of_a_stolen_certificate(certificates: Certificates, capsys: pytest.CaptureFixture[str]) -> None:
     before = listed(capsys)
 
-    assert identities.main(["revoke", "edge", "--serial", "0A:BC"]) == 0
+    assert identities.main(["revoke", "edge", "--serial", "0A:BC", "--anyway"]) == 0
     assert identities.main(["revoke", "edge", "--serial", "0abc"]) == 0
 
     assert listed(capsys) == before
     assert [line.split()[:2] for line in certificates.revoked()] == [["abc", "edge"]]
     assert identities.main(["list"]) == 0
     assert "abc" in capsys.readouterr().out
+
+
+def test_the_serial_of_the_present_one_is_replaced_too(
+    certificates: Certificates, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = listed(capsys)
+    assert identities.main(["revoke", "creditx", "--serial", before["creditx-service"].upper()]) == 0
+
+    assert listed(capsys)["creditx-service"] != before["creditx-service"]
+    assert Revocations(certificates._home.revoked).holds(before["creditx-service"])
+
+
+def test_a_serial_that_nobody_has_is_refused_with_the_next_step(
+    certificates: Certificates, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of_edge = listed(capsys)["edge"]
+    assert identities.main(["revoke", "creditx", "--serial", "abc"]) == 1
+    unknown = capsys.readouterr().err
+    assert identities.main(["revoke", "creditx", "--serial", of_edge]) == 1
+
+    assert "No process has a certificate abc now." in unknown
+    assert "--anyway" in unknown
+    assert f"{of_edge} is the certificate of edge, not of creditx-service." in capsys.readouterr().err
+    assert certificates.revoked() == []
 
 
 @pytest.mark.parametrize(

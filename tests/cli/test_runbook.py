@@ -25,6 +25,8 @@ def test_each_step_has_a_command_of_ours(name: str) -> None:
     ("line", "changes"),
     [
         ("eco status --wait", False), ("eco logs creditx --level error", False), ("eco events dead-letters", False),
+        ("eco recovery status", False), ("eco recovery actions --outcome proposed", False),
+        ("eco recovery approve 7", True), ("eco recovery pause", True),
         ("eco restart creditx", True), ("eco oncall ack 7", True), ("eco oncall show", False), ("eco down", True),
         ("eco incidents postmortem 7 --write", True), ("eco events dead-letters --redeliver 7", True),
         ("eco something new", True),
@@ -53,7 +55,7 @@ def test_piped_it_looks_changes_nothing_and_says_what_it_left(
     assert all(not Command(tuple(line.split())).changes for line in ran)
     assert "eco status" in ran
     assert "eco restart SERVICE" in left
-    assert told["found"] == {"PAGE": None, "INCIDENT": None, "SERVICE": None}
+    assert told["found"] == {"PAGE": None, "INCIDENT": None, "SERVICE": None, "ACTION": None}
 
 
 def test_it_fills_in_what_it_finds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,14 +67,21 @@ def test_it_fills_in_what_it_finds(monkeypatch: pytest.MonkeyPatch) -> None:
         "oncall": {"pages": [{"page_id": "p-1", "runbook": "high_error_rate"}]},
         "status": {"processes": [{"kind": "service", "name": "creditx-service", "state": "ready"},
                                  {"kind": "service", "name": "authn-service", "state": "ready"}]},
+        "recovery": {
+            "open_episodes": [{"episode_id": "e-1", "runbook": "other"},
+                              {"episode_id": "e-2", "runbook": "high_error_rate"}],
+            "proposed": [{"action_id": "a-1", "episode_id": "e-1"}, {"action_id": "a-2", "episode_id": "e-2"}],
+        },
         "logs": {"service": "creditx-service", "trace_id": "abc", "level": "warning", "context": {"status": 503}},
     }  # fmt: skip
     monkeypatch.setattr(walking, "_run_json", lambda *words: json.dumps(answers[words[0]]))
     finder = Finder("high_error_rate")
 
-    filled = [finder.filled(Command(("eco", blank)))[0][1] for blank in ("INCIDENT", "PAGE", "SERVICE", "TRACE")]
+    filled = [
+        finder.filled(Command(("eco", blank)))[0][1] for blank in ("INCIDENT", "PAGE", "SERVICE", "TRACE", "ACTION")
+    ]
 
-    assert filled == ["5", "p-1", "authn", "abc"]
+    assert filled == ["5", "p-1", "authn", "abc", "a-2"]
 
 
 def test_a_page_that_there_is_not_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ecosystem.cli.login import first_administrator
-from ecosystem.cli.operator import platform
+from ecosystem.cli.operator import NotLoggedIn, operator, platform
 from ecosystem.cli.project import tool_environment
 from ecosystem_client import Ecosystem
 from tests.support.engines import short_folder
@@ -46,15 +46,21 @@ class Fleet:
 
 
 @contextmanager
-def an_integrator(fleet: Fleet, name: str) -> Iterator[Ecosystem]:
-    """A client of a company of its own, through the edge."""
+def an_integrator(fleet: Fleet, name: str, **options: Any) -> Iterator[Ecosystem]:
+    """A client of a company of its own, through the edge; `options` are those of `Ecosystem`."""
     running = platform(fleet.home)
-    with running.connect(first_administrator(running)) as administrator:
+    try:
+        who = operator(fleet.home)
+    except NotLoggedIn:
+        who = first_administrator(running)
+    with running.connect(who) as administrator:
         company = administrator.companies.create(
             f"{name} AG", region="eu", time_zone="Europe/Zurich", locale="en_GB", currency="CHF"
         )
         client = administrator.clients.create(name, roles=["integrator"], company_id=company.company_id)
-    with Ecosystem(running.edge_url, client.client_id, str(client.client_secret), ca=running.edge_ca) as ecosystem:
+    with Ecosystem(
+        running.edge_url, client.client_id, str(client.client_secret), ca=running.edge_ca, **options
+    ) as ecosystem:
         yield ecosystem
 
 

@@ -2,16 +2,28 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
+import psycopg
 import pytest
 
-from tests.support.fleets import Fleet, a_fleet
+from ecosystem.cli.walking import pages
+from ecosystem.fleet.engines.found import find_postgres
+from ecosystem.fleet.engines.postgres import Postgres
+from ecosystem.fleet.home import Home
+from ecosystem_client import ApiError, Ecosystem, EcosystemFailure
+from ecosystem_client.retry import Retries
+from tests.support.fleets import Fleet, a_fleet, an_integrator
 from tests.support.poll import eventually_now
+from tests.support.walks import Walk
 
 pytestmark = pytest.mark.system
 
@@ -22,6 +34,7 @@ WITHIN_SECONDS = 10
 def fleet() -> Iterator[Fleet]:
     with a_fleet("recovery") as running:
         assert running.eco("login").returncode == 0
+        assert running.eco("company", "create", "Alder AG").returncode == 0
         yield running
 
 
@@ -64,7 +77,6 @@ def test_a_death_is_one_episode_with_its_cause_and_its_repair(
 
 
 def test_the_story_of_a_document_tells_what_died_meanwhile(fleet: Fleet, tmp_path: Path) -> None:
-    assert fleet.eco("company", "create", "Alder AG").returncode == 0
     fleet.eco("specimens", "--seed", "7", "--out", str(tmp_path), "--kind", "invoice", "--count", "1")
     sent = json.loads(fleet.eco("documents", "upload", str(next(tmp_path.glob("*.pdf"))), "--json").stdout)
     kill(fleet, "creditx-1")
@@ -87,13 +99,24 @@ def test_the_story_of_a_document_tells_what_died_meanwhile(fleet: Fleet, tmp_pat
 def test_a_session_that_holds_the_horizon_is_named_and_ended_when_a_person_says_so(fleet: Fleet) -> None:
     with writing(fleet) as session:
         (episode,) = eventually_now(lambda: episodes(fleet, "horizon_held", "postgresql"), within_seconds=30)
-        (action,) = json.loads(fleet.eco("recovery", "status", "--json").stdout)["proposed"]
-        done = fleet.eco("recovery", "approve", action["action_id"])
+        walk = Walk(fleet, "database_connection_failures")
+        done = walk.do()
 
-        assert done.returncode == 0, done.stderr
+        assert f"eco recovery approve {walk.found['ACTION']}" in done
         assert "night report, eco_events" in episode["cause"]
         assert session.wait(10) != 0
     assert eventually_now(lambda: is_over(fleet, "horizon_held", "postgresql"), within_seconds=30)
+
+
+def test_every_runbook_can_be_walked_where_nothing_is_wrong_any_more(fleet: Fleet) -> None:
+    """What died above is back: each look of each page succeeds, and nothing is left to decide."""
+    eventually_now(lambda: "Nothing is wrong." in fleet.eco("recovery", "status").stdout, within_seconds=120)
+    for name in pages():
+        walk = Walk(fleet, name)
+
+        assert walk.failing() == [], (name, walk.commands)
+        assert walk.found["ACTION"] is None
+        assert "Nothing is wrong." in walk.output("eco recovery status")
 
 
 def writing(fleet: Fleet) -> "subprocess.Popen[bytes]":
@@ -111,6 +134,81 @@ def writing(fleet: Fleet) -> "subprocess.Popen[bytes]":
         "    session.execute('select pg_sleep(60)')\n"
     )
     return subprocess.Popen([fleet.python, "-c", program, str(fleet.home)], env=fleet.environ, stderr=subprocess.PIPE)
+
+
+@contextmanager
+def as_administrator(fleet: Fleet) -> Iterator[psycopg.Connection[Any]]:
+    """The database's own administrator, as somebody who breaks something would be."""
+    url = Postgres(Home(fleet.home), find_postgres(None), 100).admin_url
+    with psycopg.connect(url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.mark.long
+def test_a_service_that_answers_with_errors_is_told_with_its_share(fleet: Fleet) -> None:
+    with an_integrator(fleet, "Birch", retries=Retries(attempts_max=1)) as birch, as_administrator(fleet) as admin:
+        admin.execute("revoke select on creditx.documents from eco_creditx")
+        try:
+            # What follows from a death within the last minute is no fault of its own: it is asked until then.
+            (episode,) = eventually_now(
+                lambda: [refusal(birch) for _ in range(15)] and episodes(fleet, "error_rate_high", "creditx-service"),
+                within_seconds=120,
+            )
+        finally:
+            admin.execute("grant select on creditx.documents to eco_creditx")
+
+    assert re.fullmatch(r"\d+ of \d+ requests failed within 60 s", episode["cause"])
+    assert episode["runbook"] == "high_error_rate"
+    assert eventually_now(lambda: is_over(fleet, "error_rate_high", "creditx-service"), within_seconds=120)
+
+
+@pytest.mark.long
+def test_readers_that_cannot_go_on_are_told_as_a_late_log(fleet: Fleet, tmp_path: Path) -> None:
+    fleet.eco("specimens", "--seed", "9", "--out", str(tmp_path), "--kind", "invoice", "--count", "1")
+    with as_administrator(fleet) as admin:
+        # Another replica that has all slots of the consumer and does nothing with them.
+        admin.execute(
+            "select pg_advisory_lock(hashtext('eco.consumer/orchestrator-ingestion'), slot)"
+            " from generate_series(0, 15) slot"
+        )
+        file = str(next(tmp_path.glob("*.pdf")))
+        assert fleet.eco("documents", "upload", file, "--company", "Alder AG").returncode == 0
+        (episode,) = eventually_now(lambda: episodes(fleet, "log_late", "event-log"), within_seconds=120)
+
+    assert episode["cause"] == "events were brought past it by direct call, to orchestrator-ingestion"
+    assert eventually_now(lambda: is_over(fleet, "log_late", "event-log"), within_seconds=120)
+
+
+@pytest.mark.long
+def test_requests_while_the_database_stands_still_are_told_why(fleet: Fleet) -> None:
+    """Before a process knows, who finds no place hears `overloaded`; where none is ready, `unavailable`."""
+    postgres = psutil.Process(fleet.process("postgresql")["pid"])
+    with an_integrator(fleet, "Cedar", retries=Retries(attempts_max=1)) as cedar, ThreadPoolExecutor(100) as pool:
+        assert refusal(cedar) == ("answered", False)
+        frozen = [postgres, *postgres.children(recursive=True)]
+        for process in frozen:
+            process.suspend()
+        try:
+            told = set(pool.map(lambda _: refusal(cedar), range(600)))
+        finally:
+            for process in frozen:
+                with suppress(psutil.Error):
+                    process.resume()
+
+    assert ("database_unavailable", True) in told, told
+    assert all(code == "answered" or says_when for code, says_when in told), told
+    assert {code for code, _ in told} <= {"database_unavailable", "overloaded", "unavailable", "answered"}
+
+
+def refusal(client: Ecosystem) -> tuple[str, bool]:
+    """The code of the failure, and whether it says when to ask again."""
+    try:
+        client.documents.page(limit=1)
+    except ApiError as error:
+        return error.code, error.retry_after_seconds is not None
+    except EcosystemFailure as error:
+        return type(error).__name__, False
+    return "answered", False
 
 
 @pytest.mark.long

@@ -6,7 +6,6 @@ A page is followed as `eco runbook NAME` gives it: what it ran by itself, and wh
 import json
 import os
 import re
-import shlex
 import signal
 import stat
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from tests.support.documented import shown
 from tests.support.fleets import Fleet, a_fleet
 from tests.support.poll import eventually_now
 from tests.support.providers import WebHook, a_webhook
+from tests.support.walks import Walk
 from tests.tidy.tree import ROOT
 
 pytestmark = pytest.mark.system
@@ -55,34 +55,6 @@ def fleet(hook: WebHook) -> Iterator[Fleet]:
         address.write_text(hook.url())
         assert fleet.eco("notifications", "add", "chat", "--url-file", str(address)).returncode == 0
         yield fleet
-
-
-class Walk:
-    """One walk through a page, as JSON tells it."""
-
-    def __init__(self, fleet: Fleet, name: str) -> None:
-        done = fleet.eco("runbook", name, "--json", timeout_seconds=300)
-        assert done.returncode == 0, done.stderr
-        self._fleet, self.told = fleet, json.loads(done.stdout)
-        self.commands: list[dict[str, Any]] = [one for step in self.told["steps"] for one in step["commands"]]
-
-    @property
-    def found(self) -> dict[str, Any]:
-        return dict(self.told["found"])
-
-    def output(self, command: str) -> str:
-        return next(str(one["output"]) for one in self.commands if one["command"] == command)
-
-    def do(self) -> list[str]:
-        """What the page leaves to a person; the commands that were given."""
-        left = [one["command"] for one in self.commands if one.get("reason") == "it changes something"]
-        for command in left:
-            done = self._fleet.eco(*shlex.split(command)[1:], timeout_seconds=180)
-            assert done.returncode == 0, (command, done.stdout, done.stderr)
-        return left
-
-    def failing(self) -> list[str]:
-        return [one["command"] for one in self.commands if one["ran"] and one["exit_code"] != 0]
 
 
 def paged(fleet: Fleet, runbook: str, hook: WebHook) -> None:
@@ -128,6 +100,7 @@ def test_service_unavailable(fleet: Fleet, hook: WebHook) -> None:
     assert walk.found["SERVICE"] == "orchestrator"
     assert "ended by SIGKILL" in walk.output("eco logs supervisor --level warning --since 15m")
     assert [command.split()[1] for command in done] == ["oncall", "restart"]
+    assert "crash_loop" in walk.output("eco recovery status")
     assert after.failing() == []
     assert "No page is open" in fleet.eco("oncall", "show").stderr
     assert upload(fleet, 1) == 0

@@ -58,10 +58,23 @@ class TimelineLine(Model):
 
 
 @dataclass(frozen=True, kw_only=True)
+class IncidentEpisode(Model):
+    """One stretch of the same trouble; `cleared_at` is None while it goes on."""
+
+    episode_id: str
+    began_at: datetime
+    cleared_at: datetime | None = None
+    by_itself: bool | None = None
+    repair_seconds: float | None = None
+    paged_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Incident(Model):
     """`state`: open, acknowledged, closed. `priority`: P1 to P4; somebody must have answered by `respond_by`.
 
-    A listing has no timeline; a company is told none either.
+    A listing has no timeline; a company is told none either. `timeline` is one page of `lines` lines, and `next_cursor`
+    brings the next. `caused_by` is the number of the incident that is its cause.
     """
 
     incident_id: str
@@ -84,7 +97,10 @@ class Incident(Model):
     runbook: str | None = None
     instances: tuple[str, ...] = ()
     trace_ids: tuple[str, ...] = ()
+    caused_by: int | None = None
     timeline: tuple[TimelineLine, ...] = ()
+    lines: int = 0
+    next_cursor: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

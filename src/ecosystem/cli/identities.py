@@ -9,7 +9,7 @@ from ecosystem.catalog import DEPLOYMENTS, find
 from ecosystem.cli import screen
 from ecosystem.cli.noun import Verb, run_noun
 from ecosystem.cli.running import this_home
-from ecosystem.fleet.certificates import EDGE, Certificates
+from ecosystem.fleet.certificates import EDGE, Certificates, SerialUnknown, serial_of
 from ecosystem.fleet.place import config_file
 from ecosystem.fleet.plan import with_account
 from ecosystem.fleet.settings import FleetSettings
@@ -35,6 +35,7 @@ def _config_option(parser: argparse.ArgumentParser) -> None:
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", help="whose: creditx-service, edge")
     parser.add_argument("--serial", help="only this one, in hex (default: the present one, which is replaced)")
+    parser.add_argument("--anyway", action="store_true", help="with --serial: also one that nobody has now")
     _config_option(parser)
 
 
@@ -56,12 +57,14 @@ def _list(parsed: argparse.Namespace) -> int:
 
 def _revoke(parsed: argparse.Namespace) -> int:
     name, certificates, home = _name_of(parsed.name), _certificates(parsed), this_home()
-    serial = parsed.serial
-    if serial is None:
-        present = certificates.leaves([name])
-        if not present:
-            raise NotFound(f"{name} has no certificate in {home.path}.", suggestion="eco identities list")
-        serial = present[0].serial
+    present = next((leaf.serial for leaf in certificates.leaves([name])), None)
+    if parsed.serial is None and present is None:
+        raise NotFound(f"{name} has no certificate in {home.path}.", suggestion="eco identities list")
+    serial = present if parsed.serial is None else serial_of(parsed.serial)
+    assert serial is not None
+    if serial != present and not parsed.anyway:
+        _refuse_unknown(certificates, serial, name)
+    if serial == present:
         certificates.replace(name)
         if home.is_locked():
             screen.note(f"{name} takes its new certificate up …")
@@ -72,6 +75,16 @@ def _revoke(parsed: argparse.Namespace) -> int:
     else:
         screen.out(f"The certificate {listed} of {name} is refused everywhere within 2 s.")
     return 0
+
+
+def _refuse_unknown(certificates: Certificates, serial: str, name: str) -> None:
+    """A serial that was mistyped would leave the stolen certificate as good as it was."""
+    if any(line.split()[0] == serial for line in certificates.revoked()):
+        return
+    for leaf in certificates.leaves(_names()):
+        if leaf.serial == serial:
+            raise SerialUnknown(f"{serial} is the certificate of {leaf.name}, not of {name}.")
+    raise SerialUnknown(f"No process has a certificate {serial} now.")
 
 
 def _names() -> list[str]:

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from ecosystem.cli import screen
-from ecosystem.cli.noun import Verb, pages, paging_options, run_noun, show_page
+from ecosystem.cli.noun import Verb, limit, pages, paging_options, run_noun, show_page
 from ecosystem.cli.operator import connect_as
 from ecosystem.contracts.monitoring import IncidentState, Priority
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity
-from ecosystem_client.monitored import Incident
+from ecosystem_client.monitored import Incident, IncidentEpisode
 
-SUMMARY = "Incidents: list, show, ack, resolve, postmortem, ticket, status."
+SUMMARY = "Incidents: list, show, episodes, ack, resolve, postmortem, ticket, status."
 _STYLES = {"open": "red", "acknowledged": "yellow", "closed": "green", "P1": "bold red", "P2": "red"}
 
 
@@ -25,7 +25,8 @@ class WritingUnreadable(EcosystemError):
 def main(arguments: list[str]) -> int:
     verbs = (
         Verb("list", "List incidents, newest first.", _list, _list_options),
-        Verb("show", "Show one with its timeline.", _show, _one),
+        Verb("show", "Show one with its timeline.", _show, _show_options),
+        Verb("episodes", "When its trouble began and ended, each time, newest first.", _episodes, _episodes_options),
         Verb("ack", "Say that you look at it: nobody else is called.", _ack, _one),
         Verb("resolve", "End it by hand.", _resolve, _resolve_options),
         Verb("postmortem", "The post-mortem as Markdown, or write into it.", _postmortem, _postmortem_options),
@@ -50,6 +51,17 @@ def _list_options(parser: argparse.ArgumentParser) -> None:
 def _one(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("incident", metavar="NUMBER|ID")
     _company(parser)
+
+
+def _show_options(parser: argparse.ArgumentParser) -> None:
+    _one(parser)
+    parser.add_argument("--limit", type=limit, default=50, help="lines of the timeline, 1 to 200 (default: 50)")
+    parser.add_argument("--cursor", help="go on from here, as the page before says")
+
+
+def _episodes_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("incident", metavar="NUMBER|ID")
+    paging_options(parser)
 
 
 def _resolve_options(parser: argparse.ArgumentParser) -> None:
@@ -85,7 +97,24 @@ def _row(one: Incident) -> tuple[object, ...]:
 
 def _show(parsed: argparse.Namespace) -> int:
     with connect_as(parsed.company) as ecosystem:
-        return _shown(parsed, ecosystem.incidents.get(parsed.incident))
+        return _shown(parsed, ecosystem.incidents.get(parsed.incident, limit=parsed.limit, cursor=parsed.cursor))
+
+
+def _episodes(parsed: argparse.Namespace) -> int:
+    with connect_as(None) as ecosystem:
+        page = pages(
+            parsed,
+            lambda cursor: ecosystem.incidents.episodes_page(parsed.incident, limit=parsed.limit, cursor=cursor),
+        )
+    return show_page(
+        parsed, page, ("episode", "began", "over", "took", "person called"),
+        _episode_row, empty="It has no episode.",
+    )  # fmt: skip
+
+
+def _episode_row(one: IncidentEpisode) -> tuple[object, ...]:
+    took = f"{one.repair_seconds:.1f} s" if one.repair_seconds is not None else ""
+    return (one.episode_id, screen.when(one.began_at), screen.when(one.cleared_at), took, screen.when(one.paged_at))
 
 
 def _ack(parsed: argparse.Namespace) -> int:
@@ -105,7 +134,8 @@ def _shown(parsed: argparse.Namespace, incident: Incident) -> int:
     screen.facts(
         (
             ("incident", f"{incident.number}  {incident.incident_id}"), ("what", incident.title),
-            ("cause", incident.cause), ("priority", incident.priority), ("state", incident.state),
+            ("cause", incident.cause), ("caused by", incident.caused_by and f"incident {incident.caused_by}"),
+            ("priority", incident.priority), ("state", incident.state),
             ("began", screen.when(incident.opened_at)), ("seen", f"{incident.faults} times, last"
              f" {screen.when(incident.seen_at)}, in {incident.episodes} episodes"),
             ("answer by", None if incident.state != "open" else screen.when(incident.respond_by)),
@@ -121,6 +151,9 @@ def _shown(parsed: argparse.Namespace, incident: Incident) -> int:
             ("at", "what", "by", "said"),
             [(line.at.isoformat(timespec="milliseconds"), line.what, line.by, line.said) for line in incident.timeline],
         )
+        screen.note(f"{len(incident.timeline)} of {incident.lines} lines.")
+    if incident.next_cursor is not None:
+        screen.note(f"There is more: --cursor {incident.next_cursor}")
     if incident.state == IncidentState.OPEN:
         screen.note(f"Next: eco incidents ack {incident.number}")
     return 0
@@ -135,7 +168,8 @@ def _postmortem(parsed: argparse.Namespace) -> int:
     if parsed.json:
         screen.as_json(found.raw)
     else:
-        screen.out(found.markdown.rstrip("\n"))
+        for line in found.markdown.rstrip("\n").split("\n"):
+            screen.out(screen.clean(line))
     return 0
 
 

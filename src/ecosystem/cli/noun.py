@@ -90,12 +90,12 @@ def company_option(parser: argparse.ArgumentParser) -> None:
 
 
 def paging_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--limit", type=_limit, default=20, help="rows a page, 1 to 200 (default: 20)")
+    parser.add_argument("--limit", type=limit, default=20, help="rows a page, 1 to 200 (default: 20)")
     parser.add_argument("--cursor", help="go on from here, as the page before says")
     parser.add_argument("--all", action="store_true", help="all pages")
 
 
-def _limit(text: str) -> int:
+def limit(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 200:
         raise argparse.ArgumentTypeError("a number from 1 to 200 is expected")
     return int(text)

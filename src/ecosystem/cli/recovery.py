@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
         Verb("give-up", "End the wait of a call: its run goes on as after a failure.", _give_up, _call_and_reason),
         Verb("approve", "Have done what is proposed.", _approve, _action),
         Verb("refuse", "Leave undone what is proposed.", _refuse, _action_and_reason),
-        Verb("undo", "Take back a pause or a resume.", _undo, _action),
+        Verb("undo", "Take back a pause, a resume, a refusal, or a fault declared over.", _undo, _action),
         Verb("clear", "Declare a fault over that nobody can see gone.", _clear, _episode_and_reason),
         Verb("pause", "Do nothing more about a kind of fault, or about any.", _pause, _kind),
         Verb("resume", "Repair again as configured.", _resume, _kind),

@@ -13,14 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 _BREAKS = {"\n": " ", "\t": " "}
+_HIDDEN = ("Cc", "Cf", "Cs")
+"""Control signs (escapes of a terminal), signs that turn or hide what follows, halves of a sign."""
 
 
 def clean(value: Any) -> str:
     """One line of text that a terminal shows and never obeys: names and values come from customers."""
     text = "" if value is None else str(value)
     return "".join(
-        _BREAKS.get(character, "�") if unicodedata.category(character) in ("Cc", "Cf") else character
-        for character in text
+        _BREAKS.get(character, "�") if unicodedata.category(character) in _HIDDEN else character for character in text
     )
 
 
@@ -45,7 +46,11 @@ def note(text: str) -> None:
 
 
 def as_json(value: Any) -> None:
-    out(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    """The same values for a program, and nothing that a terminal would obey: JSON can say every sign by its number."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    out("".join(
+        json.dumps(sign)[1:-1] if sign != "\n" and unicodedata.category(sign) in _HIDDEN else sign for sign in text
+    ))  # fmt: skip
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], styles: dict[str, str] | None = None) -> None:

@@ -26,6 +26,7 @@ _LOOKS = frozenset({
     ("status",), ("doctor",), ("logs",), ("policies", "show"), ("engines", "postgres"), ("engines", "cache"),
     ("engines", "objects"), ("engines", "edge"), ("incidents", "list"), ("incidents", "show"), ("incidents", "status"),
     ("incidents", "postmortem"), ("oncall", "show"), ("runs", "list"), ("runs", "show"), ("events", "list"),
+    ("recovery", "status"), ("recovery", "actions"), ("recovery", "episodes"), ("recovery", "show"),
     ("events", "consumers"), ("notifications", "list"), ("audit", "list"), ("identities", "list"),
     ("recovery", "queue"),
 })  # fmt: skip
@@ -154,6 +155,13 @@ class Finder:
         ended = [_short(one) for one in processes if one.get("restarts")]
         return next(iter([*down, *named, *loud, *ended]), None)
 
+    def action(self) -> str | None:
+        """What is proposed about a fault that names this page, and waits for a decision."""
+        status = _answer("recovery", "status", "--json") or {}
+        ours = {one.get("episode_id") for one in status.get("open_episodes", []) if one.get("runbook") == self._runbook}
+        proposed = [one for one in status.get("proposed", []) if one.get("episode_id") in ours]
+        return str(proposed[0]["action_id"]) if proposed else None
+
     def trace(self) -> str | None:
         service = self.value("SERVICE")
         lines = [line for line in _errors() if line.get("trace_id")]
@@ -171,6 +179,7 @@ _FINDERS = {
     "INCIDENT": _Blank(Finder.incident, "no unfinished incident names this page"),
     "PAGE": _Blank(Finder.page, "no open page names this page"),
     "SERVICE": _Blank(Finder.service, "every service is ready, and none logged an error within 15 minutes"),
+    "ACTION": _Blank(Finder.action, "nothing is proposed for a fault of this page"),
     "TRACE": _Blank(Finder.trace, "no error within 15 minutes has a trace"),
 }
 

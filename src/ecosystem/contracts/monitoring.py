@@ -44,9 +44,13 @@ class IncidentFact(Event):
 
 
 class IncidentOpened(IncidentFact, event_type="incident_opened", subject="incident_id"):
-    """A fault began an incident, or came back to one that was closed a short while ago (`again`)."""
+    """A fault began an incident, or came back to one that was closed a short while ago (`again`).
+
+    `caused_by`: the number of the incident that is its cause.
+    """
 
     again: bool = False
+    caused_by: int | None = None
 
 
 class IncidentEscalated(IncidentFact, event_type="incident_escalated", subject="incident_id"):

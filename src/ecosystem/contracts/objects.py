@@ -5,6 +5,7 @@ from ecosystem.kernel.messaging.event import Event
 
 SERVICE = "objects-service"
 PREFIXES = ("/v1/engines/objects",)
+BACKUP = "backup"
 AGENTS: tuple[AgentCard, ...] = ()
 
 
@@ -15,4 +16,13 @@ class ObjectDamageFound(Event, event_type="object_damage_found", subject="object
     code: str
 
 
-EVENTS: tuple[type[Event], ...] = (ObjectDamageFound,)
+class ObjectRestored(Event, event_type="object_restored", subject="object_digest"):
+    """A damaged object is again what was put. `source` is what it was made from: `event_log`, or `backup` where
+    somebody put it back and the check found it whole.
+    """
+
+    object_digest: str
+    source: str
+
+
+EVENTS: tuple[type[Event], ...] = (ObjectDamageFound, ObjectRestored)

@@ -21,6 +21,14 @@ class SerialRefused(FleetRefused):
     suggestion = "eco identities list shows the serials; `openssl x509 -noout -serial` that of any certificate."
 
 
+class SerialUnknown(FleetRefused):
+    code = "serial_unknown"
+    rule = "Without --anyway only a certificate is revoked that a process of this home has now."
+    suggestion = (
+        "`eco identities list` shows the present ones; of one that was replaced since, or made elsewhere, say --anyway."
+    )
+
+
 @dataclass(frozen=True)
 class Leaf:
     """The certificate that a process has now."""
@@ -28,6 +36,14 @@ class Leaf:
     name: str
     serial: str
     expires_at: datetime
+
+
+def serial_of(text: str) -> str:
+    """The serial as the list has it, of any form of hex. Raises SerialRefused."""
+    try:
+        return serial_text(text.replace(":", ""))
+    except ValueError:
+        raise SerialRefused(f"{text!r} is no serial.") from None
 
 
 class Certificates:
@@ -68,10 +84,7 @@ class Certificates:
 
         `name` says whose it was. Raises SerialRefused.
         """
-        try:
-            listed = serial_text(serial.replace(":", ""))
-        except ValueError:
-            raise SerialRefused(f"{serial!r} is no serial.") from None
+        listed = serial_of(serial)
         lines = [line for line in self.revoked() if line.split()[0] != listed]
         lines.append(f"{listed} {name} {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
         write_atomically(self._home.revoked, "".join(f"{line}\n" for line in lines).encode(), 0o644, self._home.account)

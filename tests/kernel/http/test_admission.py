@@ -223,7 +223,7 @@ class Slow:
         routes.add_api_route("/work", work, methods=["GET", "POST"])
         routes.add_api_route("/things/{number}/decide", priority(URGENT)(work_of(work)), methods=["POST"])
         routes.add_api_route("/wait", wait, methods=["GET"])
-        health = Health("slow", "1", "i", SystemClock().now(), state="ready")
+        self.health = health = Health("slow", "1", "i", SystemClock().now(), state="ready")
         self.door = Door(
             create_app("slow", "1", [routes]), Guards(NamedPrincipals()), health, settings=HttpSettings(**settings),
             metrics=Metrics(),
@@ -257,6 +257,17 @@ class TestDoor:
         slow.go.set()
         assert (await taken).text == "done"
         assert slow.door.admission.at_work == 0
+
+    async def test_where_the_others_wait_for_the_database_that_is_the_answer(self) -> None:
+        slow = Slow(requests_at_once_max=2, requests_waiting_max=0)
+        slow.begin("GET", "/work")
+        await slow.begun.acquire()
+        slow.health.failing = {"database": "no answer within 2 s"}
+
+        refused = await slow.client.get("/work")
+        assert (refused.status_code, refused.json()["code"]) == (503, "database_unavailable")
+        assert refused.headers["retry-after"] == str(refused.json()["retry_after_seconds"])
+        slow.go.set()
 
     async def test_health_and_decisions_are_answered_meanwhile(self) -> None:
         slow = Slow(requests_at_once_max=2, requests_waiting_max=0)

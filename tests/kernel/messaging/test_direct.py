@@ -13,7 +13,7 @@ from ecosystem.kernel.messaging.outbox import Outbox
 from ecosystem.kernel.messaging.position import Position
 from ecosystem.kernel.messaging.runner import ConsumerRunner
 from ecosystem.kernel.testing.clock import FrozenClock
-from tests.kernel.messaging.conftest import GENEVA, ZURICH, Counted, Log, a_name
+from tests.kernel.messaging.conftest import GENEVA, ZURICH, Counted, Ignored, Log, a_name
 
 
 class Delivery:
@@ -106,6 +106,21 @@ async def test_a_reader_that_stalls_is_gone_around_too(late: Late) -> None:
     assert late.log.effects() == [("a", 1)]
     await late.come()
     assert late.log.effects() == [("a", 1)]
+
+
+async def test_the_entry_of_the_same_deed_in_the_audit_trail_hides_none(late: Late) -> None:
+    """Whoever reads that one is on time, or cannot be reached."""
+
+    async def deed() -> None:
+        await late.log.outbox.add(Counted(thing="a", count=1))
+        await late.log.outbox.add(Ignored(thing="a"))
+
+    with late.held_back():
+        with context.scope(company_id=ZURICH):
+            await late.log.database.run(deed)
+        await late.look()
+
+        assert late.log.effects() == [("a", 1)]
 
 
 async def test_an_agent_that_is_away_is_asked_again(late: Late) -> None:

@@ -110,7 +110,8 @@ class TestCare:
         after = (await amy.get("/v1/events/consumers")).json()
 
         assert [(item["name"], item["service"], item["lag_events"]) for item in before["items"]] == [
-            ("archive", "events", 2)
+            ("archive", "events", 2),
+            ("archive-damage", "events", 0),
         ]
         assert after["items"][0]["lag_events"] == 0
         assert after["horizon_seconds"] < 5

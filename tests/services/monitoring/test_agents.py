@@ -21,10 +21,11 @@ from ecosystem.contracts.monitoring import (
 )
 from ecosystem.kernel import context
 from ecosystem.kernel.agent.message import AgentFailed
+from ecosystem.kernel.http.scraping import samples
 from ecosystem.kernel.registry.instance import Instance
 from ecosystem.kernel.testing.clock import FrozenClock
 from ecosystem.kernel.testing.harness import KernelHarness, ServiceHarness
-from ecosystem.services.monitoring.adapters import InstanceMetrics, read
+from ecosystem.services.monitoring.adapters import InstanceMetrics, counted
 from ecosystem.services.monitoring.model import Counted, Seen, health_of, told
 from tests.services.monitoring.conftest import GENEVA, ZURICH, cleared, fault, repair, tell
 
@@ -114,7 +115,7 @@ class TestMonitoringAgent:
 
 class TestMetrics:
     def test_requests_and_errors_are_counted(self) -> None:
-        assert read(METRICS.decode()) == Counted(9.0, 2.0)
+        assert counted(samples(METRICS.decode(), ("http_requests_total",))) == Counted(9.0, 2.0)
 
     def test_a_service_is_well_when_all_of_it_answers(self) -> None:
         well = health_of("x", [Seen("x", "ready", "", Counted(9, 2)), Seen("y", "unready", "no cache", None)])
@@ -149,6 +150,9 @@ class TestMetrics:
             (b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n" + b"x" * 10_000_000, None),
             (b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nhttp_requests_total{broken 1", None),
             (b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n\xff\xfe", None),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\nconnection: close\r\n\r\n" + METRICS, None),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n" + METRICS, None),
+            (b"", None),
             (b"nonsense", None),
         ],
         indirect=["answering"],

@@ -73,6 +73,18 @@ class TestEpisodes:
         )  # fmt: skip
         assert published(harness) == ["incident_opened", "incident_closed"]
 
+    async def test_nothing_of_an_incident_stands_in_the_public_status(
+        self, harness: KernelHarness, monitoring: ServiceHarness, clock: FrozenClock
+    ) -> None:
+        hostile = "\x1b[2J<script>alert(1)</script>\u202e{{7*7}}"
+        await tell(monitoring, fault(clock.now(), cause=hostile, component=hostile, instance=hostile, runbook=hostile))
+        await harness.settle()
+        answer = await monitoring.client().get("/v1/status")
+
+        assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+        assert set(answer.json()) == {"status", "parts", "since", "as_of"}
+        assert not any(part in answer.text for part in ("script", "x1b", "\x1b", "7*7", "\u202e", "creditx"))
+
     @pytest.mark.parametrize("storm", [800, pytest.param(10_000, marks=pytest.mark.long)])
     async def test_a_storm_of_equal_faults_is_one_incident_with_a_count(
         self, harness: KernelHarness, monitoring: ServiceHarness, clock: FrozenClock, storm: int
@@ -86,7 +98,7 @@ class TestEpisodes:
         shown = await the_one(monitoring)
 
         assert (shown["faults"], shown["episodes"]) == (storm, half + 1)
-        assert len(shown["timeline"]) == 300
+        assert (shown["lines"], len(shown["timeline"])) == (300, 50)
         assert published(harness) == ["incident_opened"]
 
     async def test_other_faults_of_the_same_part_are_incidents_of_their_own(

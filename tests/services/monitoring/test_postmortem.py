@@ -58,6 +58,17 @@ def test_hostile_words_change_no_shape(words: str) -> None:
     assert shape(markdown(a_story(words), written)) == shape(markdown(a_story("x"), harmless))
 
 
+HIDDEN = "a\x1b[2J\x9b31m\u202etxt.exe\u2066\u200b\x07\r\nz\u2028\u2029\ud800"
+
+
+def test_signs_that_hide_turn_or_command_do_not_reach_a_document() -> None:
+    written = Written(HIDDEN, (HIDDEN,), (FollowUp(HIDDEN, HIDDEN),), (HIDDEN,))
+    fields = ticket(a_story(HIDDEN), "OPS")["fields"]
+
+    for text in (markdown(a_story(HIDDEN), written), str(fields["description"]), fields["summary"]):
+        assert {sign for sign in text if not sign.isprintable()} <= {"\n"}
+
+
 @given(st.text(alphabet=st.sampled_from("ab1. \\`*_{}[]()#+-!|<>&;\n~$^=:@/\"'"), min_size=1, max_size=40))
 def test_a_line_shows_exactly_its_words(words: str) -> None:
     line = escaped(words)

@@ -10,7 +10,8 @@ from uuid import UUID
 import pytest
 
 from ecosystem.contracts.index import AGENTS
-from ecosystem.contracts.objects import EVENTS
+from ecosystem.contracts.objects import EVENTS, ObjectRestored
+from ecosystem.kernel import context
 from ecosystem.kernel.http.principal import Principal
 from ecosystem.kernel.objects.objects import ObjectRef
 from ecosystem.kernel.runtime.contracts import ContractIndex
@@ -122,6 +123,19 @@ class TestDamage:
 
         care.file(ref).write_bytes(sound)
         await care.check()
+        assert (await care.shown("/findings"))["items"] == []
+        restored = [(company, data) for _, _, company, data in care.harness.events("object_restored")]
+        assert restored == [(AMY, {"object_digest": ref.digest, "source": "backup"})]
+
+    async def test_what_its_owner_restored_is_no_finding_any_more(self, care: Care) -> None:
+        ref, kernel = await care.put(AMY, b"content"), care.service.kernel
+        care.file(ref).write_bytes(b"gone")
+        await care.check()
+        with context.scope(company_id=AMY):
+            restored = ObjectRestored(object_digest=ref.digest, source="event_log")
+            await kernel.database.run(lambda: kernel.outbox.add(restored))
+        await care.harness.settle()
+
         assert (await care.shown("/findings"))["items"] == []
 
     async def test_findings_come_in_pages(self, care: Care) -> None:

@@ -6,11 +6,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from ecosystem.contracts.objects import ObjectDamageFound
+from ecosystem.contracts.objects import ObjectDamageFound, ObjectRestored
 from ecosystem.contracts.recovery import ClassifyError, EpisodeExplained, ErrorClassified, ExplainEpisode, FaultKind
 from ecosystem.fleet.journal import What
 from ecosystem.kernel import context
 from ecosystem.kernel.http.principal import Principal
+from ecosystem.kernel.messaging.event import Event
+from ecosystem.services.recovery.watching import objects
 from tests.services.recovery.conftest import ROUTE, Watched
 
 READER = Principal("reader", None, frozenset({"platform:read"}))
@@ -74,7 +76,7 @@ class TestSwitching:
         await watched.post("/pause", fault="stuck_run", reason="")
 
         (recorded,) = watched.told("audit_recorded")
-        assert (recorded["action"], recorded["target"]) == ("recovery_pause", "stuck_run")
+        assert (recorded["action"], recorded["target"]) == ("repairs_paused", "stuck_run")
         assert (recorded["before"], recorded["after"]) == ({"mode": None}, {"mode": "paused"})
 
     async def test_a_repair_is_not_undone(self, watched: Watched) -> None:
@@ -84,6 +86,8 @@ class TestSwitching:
         refused = await watched.agent.client(WRITER).post(f"{ROUTE}/actions/{action['action_id']}/undo")
 
         assert (refused.status_code, refused.json()["code"]) == (409, "cannot_be_undone")
+        assert "another stands in its place" in refused.json()["detail"]
+        assert "eco restart SERVICE" in refused.json()["next_step"]
 
     async def mode(self, watched: Watched, fault: str) -> str:
         return next(str(one["mode"]) for one in (await watched.get())["kinds"] if one["fault"] == fault)
@@ -101,9 +105,13 @@ class TestClearing:
                 await kernel.database.run(lambda damage=damage: kernel.outbox.add(damage))  # type: ignore[misc]
         await watched.harness.settle()
         await watched.look()
+        assert watched.story() == ["fault_observed"]
+        watched.clock.advance(60)
+        await watched.look()
         (episode,) = (await watched.get("/episodes"))["items"]
         assert (episode["fault"], episode["detail"]) == ("object_corrupt", {"object_digest": "ab" * 32})
         assert watched.story() == ["fault_observed", "help_needed"]
+        assert "no other copy is kept here: restore it from a backup" in watched.told("help_needed")[0]["reason"]
 
         path = f"/episodes/{episode['episode_id']}/clear"
         await watched.post(path, reason="restored from the backup")
@@ -111,6 +119,100 @@ class TestClearing:
         assert not watched.told("fault_cleared")[0]["by_itself"]
         twice = await watched.agent.client(WRITER).post(ROUTE + path, json={})
         assert (twice.status_code, twice.json()["code"]) == (409, "episode_over")
+
+    async def test_what_was_declared_over_goes_on_when_that_is_undone(self, watched: Watched) -> None:
+        watched.happens("creditx-1", What.HELD_BACK, reason="ended by SIGKILL")
+        await watched.follow()
+        (episode,) = (await watched.get("/episodes"))["items"]
+        cleared = await watched.post(f"/episodes/{episode['episode_id']}/clear", reason="looks well")
+        undone = await watched.post(f"/actions/{cleared['action_id']}/undo")
+        twice = await watched.agent.client(WRITER).post(f"{ROUTE}/actions/{cleared['action_id']}/undo")
+
+        assert undone["outcome"] == "undone"
+        assert (twice.status_code, twice.json()["detail"]) == (409, "It is undone already.")
+        (open_one,) = (await watched.get("/episodes?only_open=true"))["items"]
+        assert open_one["episode_id"] == episode["episode_id"]
+        assert watched.story() == ["fault_observed", "done", "fault_cleared", "undone", "fault_observed"]
+        await watched.post(f"/episodes/{episode['episode_id']}/clear", reason="now it is")
+        assert len(watched.told("fault_cleared")) == 2
+        assert [one["action"] for one in watched.told("audit_recorded")] == [
+            "fault_cleared", "fault_reopened", "fault_cleared"
+        ]  # fmt: skip
+
+    async def test_it_stays_over_when_the_same_fault_is_another_episode_by_now(self, watched: Watched) -> None:
+        watched.happens("creditx-1", What.HELD_BACK, reason="ended by SIGKILL")
+        await watched.follow()
+        (episode,) = (await watched.get("/episodes"))["items"]
+        cleared = await watched.post(f"/episodes/{episode['episode_id']}/clear", reason="")
+        watched.happens("creditx-1", What.HELD_BACK, reason="ended by SIGKILL")
+        await watched.follow()
+        refused = await watched.agent.client(WRITER).post(f"{ROUTE}/actions/{cleared['action_id']}/undo")
+
+        assert (refused.status_code, refused.json()["code"]) == (409, "cannot_be_undone")
+        assert "another episode" in refused.json()["detail"]
+
+
+class TestClockJumps:
+    """Who sets the clock, forwards or back, neither calls a person too early nor keeps one from being called."""
+
+    @pytest.mark.parametrize("jump_seconds", [-7200, 7200])
+    async def test_help_is_called_after_the_time_that_really_went_by(
+        self, watched: Watched, jump_seconds: float
+    ) -> None:
+        watched.happens("creditx-1", What.ENDED, reason="ended by SIGKILL")
+        await watched.look()
+        watched.clock.jump(jump_seconds)
+        watched.clock.advance(30)
+        await watched.look()
+        assert "help_needed" not in watched.story()
+
+        watched.clock.advance(31)
+        await watched.look()
+        assert watched.story()[-1] == "help_needed"
+
+    async def test_a_clock_that_goes_back_gives_no_repair_beyond_the_budget(self, watched: Watched) -> None:
+        watched.platform.rows(
+            "insert into recovery.actions (action_id, fault, component, action, attempt, outcome, reason, by, at)"
+            " select gen_random_uuid(), 'horizon_held', 'postgresql', 'end_session', 1, 'done', '-', 'recovery-agent',"
+            " now() from generate_series(1, 3)"
+        )
+        watched.clock.jump(-7200)
+        kinds = {one["fault"]: one for one in (await watched.get())["kinds"]}
+
+        assert kinds["horizon_held"]["budget_left"] == 0
+
+
+class TestRestoring:
+    async def tell(self, watched: Watched, *facts: Event) -> None:
+        kernel = watched.agent.kernel
+        for fact in facts:
+            with context.scope(company_id=UUID(int=0xA1)):
+                await kernel.database.run(lambda fact=fact: kernel.outbox.add(fact))  # type: ignore[misc]
+        await watched.harness.settle()
+
+    async def test_what_its_owners_restored_calls_nobody_and_is_over_with_the_last_one(self, watched: Watched) -> None:
+        digests = ["ab" * 32, "cd" * 32]
+        await self.tell(watched, *(ObjectDamageFound(object_digest=one, code="object_damaged") for one in digests))
+        await self.tell(watched, ObjectRestored(object_digest=digests[0], source="event_log"))
+        assert watched.story() == ["fault_observed", "done"]
+
+        await self.tell(watched, ObjectRestored(object_digest=digests[1], source="event_log"))
+        watched.clock.advance(600)
+        await watched.look()
+        assert watched.story() == ["fault_observed", "done", "done", "fault_cleared"]
+        first = watched.told("repair_recorded")[0]
+        assert (first["action"], first["reason"]) == ("restore", "object abababababab was restored from event_log")
+        assert not watched.told("fault_cleared")[0]["by_itself"]
+
+    async def test_more_than_can_be_named_need_a_person(
+        self, watched: Watched, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(objects, "NAMED_MAX", 2)
+        digests = [f"{number:02x}" * 32 for number in range(4)]
+        await self.tell(watched, *(ObjectDamageFound(object_digest=one, code="object_damaged") for one in digests))
+        await self.tell(watched, *(ObjectRestored(object_digest=one, source="event_log") for one in digests))
+
+        assert watched.platform.rows("select waiting, cleared_at from recovery.episodes") == [(["more"], None)]
 
 
 NOBODY = UUID(int=1)

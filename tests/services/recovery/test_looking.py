@@ -202,6 +202,23 @@ class TestPoisonedEvents:
         assert [one["outcome"] for one in watched.told("repair_recorded")] == ["proposed", "refused"]
         assert watched.platform.rows("select count(*) from events.parked") == [(0,)]
 
+    async def test_a_refusal_is_taken_back(self, watched: Watched) -> None:
+        await self.bury(watched)
+        await watched.look()
+        (action,) = (await watched.get())["proposed"]
+        await watched.post(f"/actions/{action['action_id']}/refuse", reason="the code is not mended")
+        again = await watched.post(f"/actions/{action['action_id']}/undo")
+        await watched.look()
+
+        assert again["outcome"] == "proposed"
+        await watched.post(f"/actions/{action['action_id']}/approve")
+        assert [one["outcome"] for one in watched.told("repair_recorded")] == [
+            "proposed", "refused", "proposed", "approved", "done"
+        ]  # fmt: skip
+        assert [one["action"] for one in watched.told("audit_recorded")] == [
+            "repair_refused", "repair_proposed", "repair_approved"
+        ]  # fmt: skip
+
 
 class TestStuckRuns:
     async def start(self, watched: Watched) -> UUID:

@@ -102,7 +102,7 @@ class TestRuns:
         assert [(code, answer["code"]) for code, answer in others] == [(409, "work_claimed")] * 2
         assert (status, done["state"], run.outcome) == (200, "closed", "approved")
         assert await desk.items() == []
-        assert [one for one in desk.audited() if one.startswith("work")] == ["work.claimed", "work.retried"]
+        assert [one for one in desk.audited() if one.startswith("work")] == ["work_claimed", "work_retried"]
 
     async def test_what_fails_again_comes_back_free(self, desk: Desk) -> None:
         run_id = await desk.failed_run()

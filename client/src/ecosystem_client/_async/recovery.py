@@ -45,7 +45,10 @@ class AsyncRecovery:
         return await self._decide(action_id, "refuse", reason=reason)
 
     async def undo(self, action_id: str) -> Repair:
-        """Take back a pause or a resume. Raises ApiError `cannot_be_undone` for a repair."""
+        """Take back a pause, a resume, a refusal, or a fault declared over.
+
+        Raises ApiError `cannot_be_undone` for everything else; it says why.
+        """
         return await self._decide(action_id, "undo")
 
     async def clear(self, episode_id: str, *, reason: str = "") -> Repair:

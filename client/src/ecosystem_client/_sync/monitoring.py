@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from ecosystem_client._sync.caller import Caller
-from ecosystem_client.monitored import AuditEntry, AuditProof, Incident, Postmortem
+from ecosystem_client.monitored import AuditEntry, AuditProof, Incident, IncidentEpisode, Postmortem
 from ecosystem_client.reading import Page
 from ecosystem_client.request import Request
 
@@ -94,8 +94,17 @@ class Incidents:
         }
         return self._caller.page(Incident, "/v1/incidents", params)
 
-    def get(self, incident: str | int) -> Incident:
-        return self._caller.one(Incident, Request("GET", f"/v1/incidents/{incident}"))
+    def get(self, incident: str | int, *, limit: int | None = None, cursor: str | None = None) -> Incident:
+        """One with a page of its timeline: `limit` lines, from the beginning or from where `cursor` goes on."""
+        params = {"limit": limit, "cursor": cursor}
+        return self._caller.one(Incident, Request("GET", f"/v1/incidents/{incident}", params=params))
+
+    def episodes_page(
+        self, incident: str | int, *, limit: int | None = None, cursor: str | None = None
+    ) -> Page[IncidentEpisode]:
+        """When the trouble began and ended, each time, newest first. For operators of the platform."""
+        params = {"limit": limit, "cursor": cursor}
+        return self._caller.page(IncidentEpisode, f"/v1/incidents/{incident}/episodes", params)
 
     def acknowledge(self, incident: str | int) -> Incident:
         """Say that somebody looks at it. Raises Conflict where it is over (`incident_over`)."""

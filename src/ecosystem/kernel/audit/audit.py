@@ -1,11 +1,14 @@
 """The audit entry: who did what to what, before and after, appended in the unit of work of the deed."""
 
+import re
 from typing import Any
 from uuid import UUID
 
 from ecosystem.kernel import context
 from ecosystem.kernel.audit.event import AuditRecorded
 from ecosystem.kernel.messaging.outbox import Outbox
+
+ACTION = re.compile(r"[a-z]+(?:_[a-z]+)+")
 
 
 class Audit:
@@ -17,9 +20,11 @@ class Audit:
     ) -> UUID:
         """Append who (user, agent), what (`action` on `target`) and the change; from where follows from the trace.
 
-        `before` and `after` hold ids and measures; a personal value may stand in them only as ciphertext.
+        `action` names the object first and then what happened to it: `client_revoked`. `before` and `after` hold ids
+        and measures; a personal value may stand in them only as ciphertext.
         Raises PublishedOutside: no unit of work is open.
         """
+        assert ACTION.fullmatch(action), f"{action}: an action is named like client_revoked"
         now = context.current()
         return await self._outbox.add(
             AuditRecorded(

@@ -26,6 +26,7 @@ from ecosystem.kernel.clock import Clock, SystemClock
 from ecosystem.kernel.db.errors import (
     RUN_AGAIN,
     CommitUncertain,
+    ConnectionsExhausted,
     DeadAtRest,
     FenceBypassed,
     NoUnitOfWork,
@@ -34,6 +35,7 @@ from ecosystem.kernel.db.errors import (
     sqlstate,
     translate,
 )
+from ecosystem.kernel.db.metrics import POOL_EXHAUSTED
 from ecosystem.kernel.db.pool import RestingPool
 from ecosystem.kernel.db.settings import DatabaseSettings
 from ecosystem.kernel.db.unit import FencedSession, Unit, close, roll_back
@@ -143,6 +145,8 @@ class Database:
             ours = translate(error)
             if ours is None:
                 raise
+            if isinstance(ours, ConnectionsExhausted):
+                POOL_EXHAUSTED.inc()
             at_rest = isinstance(error, DeadAtRest)
             if at_rest:
                 # What else rests there is no younger: connect anew.

@@ -8,9 +8,10 @@ from typing import Any
 from fastapi import FastAPI
 
 from ecosystem.kernel import context
+from ecosystem.kernel.db.errors import DatabaseUnavailable
 from ecosystem.kernel.errors import EcosystemError, Forbidden, Unauthenticated
 from ecosystem.kernel.http import health as health_page
-from ecosystem.kernel.http.admission import Admission, Place, Priorities
+from ecosystem.kernel.http.admission import Admission, Overloaded, Place, Priorities, Priority
 from ecosystem.kernel.http.health import Health
 from ecosystem.kernel.http.limits import BodyLimit, BodyTooLarge, limit_of
 from ecosystem.kernel.http.peers import BasicExchange
@@ -113,7 +114,7 @@ class Door:
         level = self._priorities.of(scope["method"], path)
         exchange = _Exchange(
             self._limits.get(path, self._default),
-            lambda: self.admission.enter(context.current().company_id, level),
+            lambda: self._enter(level),
         )
         self.active += 1
         try:
@@ -131,6 +132,18 @@ class Door:
             self.active -= 1
             if exchange.place is not None:
                 exchange.place.leave()
+
+    async def _enter(self, level: Priority) -> Place:
+        """As `Admission.enter`; but who finds no place because the others wait for the database is told so.
+
+        Raises Overloaded, CompanyTooBusy, DatabaseUnavailable.
+        """
+        try:
+            return await self.admission.enter(context.current().company_id, level)
+        except Overloaded as refusal:
+            if "database" in self._health.failing:
+                raise DatabaseUnavailable(**refusal.details) from None
+            raise
 
     async def _guarded(
         self, scope: Scope, receive: Receive, send: Send, headers: dict[str, str], exchange: _Exchange

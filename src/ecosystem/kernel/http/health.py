@@ -1,8 +1,8 @@
 """Health: is the process alive, can it serve, and which part it lacks."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from urllib.parse import parse_qs
 
 import orjson
 from fastapi.responses import Response
@@ -33,11 +33,15 @@ class Health:
         return "; ".join(f"{name}: {why}" for name, why in self.failing.items())
 
 
-def answer(path: str, health: Health, metrics: Metrics, before_metrics: Callable[[], None] = lambda: None) -> Response:
-    """The response of one of `PATHS`: `/health/live` as long as the loop turns, `/health/ready` 503 otherwise."""
+def answer(path: str, health: Health, metrics: Metrics, query: str = "") -> Response:
+    """The response of one of `PATHS`: `/health/live` as long as the loop turns, `/health/ready` 503 otherwise.
+
+    `query` narrows `/metrics` as Prometheus' own exporters let it: `name[]=http_requests_total`.
+    """
     if path == "/metrics":
-        before_metrics()
-        return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(
+            metrics.render(parse_qs(query).get("name[]", ())), media_type="text/plain; version=0.0.4; charset=utf-8"
+        )
     if path == "/health/live":
         return _json({"status": "alive"}, 200)
     body = {

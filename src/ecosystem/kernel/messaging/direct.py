@@ -19,7 +19,7 @@ from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.db.raw import driver
 from ecosystem.kernel.errors import EcosystemError
 from ecosystem.kernel.messaging.metrics import DIRECT
-from ecosystem.kernel.messaging.outbox import SLOTS, Published, slot_of
+from ecosystem.kernel.messaging.outbox import Published, slot_of
 from ecosystem.kernel.messaging.position import Position
 from ecosystem.kernel.messaging.settings import MessagingSettings
 from ecosystem.kernel.telemetry.log import log
@@ -91,13 +91,16 @@ class LateEvents:
         return due
 
     async def _behind(self, due: Sequence[Published]) -> list[Published]:
-        """Those of `due` in a slot whose newest one is late: a cursor that is behind that one has passed the others."""
-        newest = {slot_of(one.subject): one for one in due}
-        assert len(newest) <= SLOTS
+        """Those of `due` whose slot's newest one of their type is late: a cursor behind that one has passed the others.
+
+        Of their type: the newest of all may be one that nobody takes whom an agent can reach, such as the audit entry
+        of the same deed.
+        """
+        newest = {(slot_of(one.subject), one.event_type): one for one in due}
         hints = await self._ask(list(newest.values()))
         late = {one.event_id for one in hints}
-        slots = {slot for slot, one in newest.items() if one.event_id in late}
-        return [one for one in due if slot_of(one.subject) in slots]
+        keys = {key for key, one in newest.items() if one.event_id in late}
+        return [one for one in due if (slot_of(one.subject), one.event_type) in keys]
 
     async def _ask(self, events: Sequence[Published]) -> list[Hint]:
         """Who has not come to these events, of those whom an agent can reach, in the order of the log."""

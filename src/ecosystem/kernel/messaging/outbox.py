@@ -36,6 +36,7 @@ class Published:
 
     event_id: UUID
     company_id: UUID | None
+    event_type: str
     subject: str
 
 
@@ -84,5 +85,6 @@ class Outbox:
         )  # fmt: skip
         self._database.after_commit(partial(self._database.wakeups.send, CHANNEL, event.event_type))
         if self._committed is not None:
-            self._database.after_commit(partial(self._committed, Published(event_id, now.company_id, subject)))
+            published = Published(event_id, now.company_id, event.event_type, subject)
+            self._database.after_commit(partial(self._committed, published))
         return event_id

@@ -75,11 +75,13 @@ class Objects:
         retain_until: date,
         subject: str = "",
         fresh: FreshKey | None = None,
+        replace: bool = False,
     ) -> ObjectRef:
         """Store a content; the same one again is the same object, kept until the later of the dates.
 
         With `subject`, the object can be read only as long as that subject's key lives: erasure destroys it. `fresh` is
-        that key where it is not kept yet; until the caller keeps it, nobody can read the object.
+        that key where it is not kept yet; until the caller keeps it, nobody can read the object. With `replace` it is
+        written also where one is there that says of itself that it is the same: what is damaged may say so too.
 
         Raises:
             ObjectTooLarge: nothing was stored.
@@ -96,7 +98,7 @@ class Objects:
             digest = company.object_name(f"{sha256}:{subject}" if subject else sha256)
             ref = ObjectRef(f"{company_id}/{digest}", size, digest)
             # Under a fresh key nothing can be there: the name is made from its subject.
-            present = await self._present(ref) if fresh is None else None
+            present = await self._present(ref) if fresh is None and not replace else None
             if present is not None and present.retain_until >= retain_until:
                 return ref
             footer = form.Footer(ref.name, subject, size, retain_until, self._clock.now(), b"")

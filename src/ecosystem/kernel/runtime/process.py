@@ -221,7 +221,8 @@ def _plain_app(health: Health) -> Any:
             return
         path = scope["path"]
         known = path in ("/health", "/health/live", "/health/ready", "/metrics") and scope["method"] in ("GET", "HEAD")
-        response = answer(path if known else "/health/live", health, METRICS)
+        query = scope["query_string"].decode("latin-1")
+        response = answer(path if known else "/health/live", health, METRICS, query)
         if not known:
             response.status_code = 404
         await response(scope, receive, send)

@@ -26,3 +26,7 @@ class FrozenClock:
         seconds = by.total_seconds() if isinstance(by, timedelta) else by
         self._now += timedelta(seconds=seconds)
         self._monotonic += seconds
+
+    def jump(self, seconds: float) -> None:
+        """As somebody sets a clock, forwards or back: the time of day alone moves."""
+        self._now += timedelta(seconds=seconds)

@@ -113,6 +113,28 @@ class ArchiveRepository:
             )
             return await cursor.fetchall()
 
+    async def note_damage(self, object_digest: str) -> None:
+        """Nothing is noted of an object that is no file of the archive."""
+        connection = await driver(self._database)
+        await connection.execute(
+            "insert into damaged (object_digest) select object_digest from files where object_digest = %s"
+            " on conflict do nothing", (object_digest,),
+        )  # fmt: skip
+
+    async def damaged(self) -> list[ArchiveFile]:
+        """At most 20, so that a lost disk is worked off in pieces."""
+        connection = await driver(self._database)
+        async with connection.cursor(row_factory=class_row(ArchiveFile)) as cursor:
+            await cursor.execute(
+                f"select {_FILE} from files where object_digest in (select object_digest from damaged)"  # noqa: S608
+                " order by file_id limit 20"
+            )
+            return await cursor.fetchall()
+
+    async def forget_damage(self, object_digest: str) -> None:
+        connection = await driver(self._database)
+        await connection.execute("delete from damaged where object_digest = %s", (object_digest,))
+
 
 def _columns(places: Sequence[Place]) -> tuple[list[Any], ...]:
     return (

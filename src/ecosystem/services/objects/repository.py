@@ -25,7 +25,7 @@ _FOUND = text(
     " select name, code, :found_at from unnest(cast(:names as text[]), cast(:codes as text[])) as f (name, code)"
     " on conflict (name) do nothing returning name"
 )
-_MENDED = text("delete from findings where name = any(:names)")
+_MENDED = text("delete from findings where name = any(:names) returning name")
 _FINDINGS = text("select name, code, found_at from findings where name > :after order by name limit :limit")
 
 
@@ -56,8 +56,9 @@ class CareRepository:
         values = {"names": list(damaged), "codes": list(damaged.values()), "found_at": found_at}
         return list((await self._db.session.execute(_FOUND, values)).scalars())
 
-    async def remove_findings(self, names: Sequence[str]) -> None:
-        await self._db.session.execute(_MENDED, {"names": list(names)})
+    async def remove_findings(self, names: Sequence[str]) -> list[str]:
+        """The names that were known as damaged until now."""
+        return list((await self._db.session.execute(_MENDED, {"names": list(names)})).scalars())
 
     async def findings(self, after: str, limit: int) -> list[Finding]:
         found = await self._db.session.execute(_FINDINGS, {"after": after, "limit": limit})

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
-from ecosystem.contracts.objects import ObjectDamageFound
+from ecosystem.contracts.objects import BACKUP, ObjectDamageFound, ObjectRestored
 from ecosystem.kernel import context
 from ecosystem.kernel.audit.audit import Audit
 from ecosystem.kernel.clock import Clock
@@ -106,16 +106,22 @@ class CareService:
     async def _keep(self, seen: Round) -> None:
         now = self._clock.now()
         await self._care.keep(seen.sweep)
-        await self._care.remove_findings(seen.sound)
+        for name in await self._care.remove_findings(seen.sound):
+            async with self._db.as_company(_company_of(name)):
+                await self._outbox.add(ObjectRestored(object_digest=_digest_of(name), source=BACKUP))
         for name in await self._care.add_findings(seen.damaged, now):
             async with self._db.as_company(_company_of(name)):
                 await self._outbox.add(ObjectDamageFound(object_digest=_digest_of(name), code=seen.damaged[name]))
+
+    async def restored(self, company_id: UUID | None, object_digest: str) -> None:
+        """Its owner put it again, and read it: it is no finding any more. Belongs inside of a unit of work."""
+        await self._care.remove_findings([f"{company_id}/{object_digest}"])
 
     async def _delete(self, name: str) -> None:
         """Told first: a deletion that nobody knows of is worse than one that is told twice."""
 
         async def tell() -> None:
-            await self._audit.record("delete_expired_object", name, before={"name": name}, after=None)
+            await self._audit.record("object_deleted", name, before={"name": name}, after=None)
 
         with context.scope(company_id=_company_of(name)):
             await self._db.run(tell)

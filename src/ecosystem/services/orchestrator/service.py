@@ -186,7 +186,7 @@ class WorkflowService:
                 raise RunEnded
             if self._parts.waiting is not None:
                 await self._parts.waiting.leave(run_id=run_id)
-            await self._tell("run.cancelled", before)
+            await self._tell("run_cancelled", before)
             await self._parts.outbox.add(RunCancelled(run_id=run_id, workflow=before.workflow))
             if follower is not None and before.status == Status.RUNNING:
                 await self.start(follower, before.input, key=f"after/{run_id}")
@@ -207,7 +207,7 @@ class WorkflowService:
                 raise RunNotFailed
             if not await self._runs.retry(run_id, self._clock.now()):
                 raise RunNotFailed
-            await self._tell("run.retried", before)
+            await self._tell("run_retried", before)
             await self._parts.outbox.add(RunRetried(run_id=run_id, workflow=before.workflow))
 
         await self._database.run(again)
@@ -226,7 +226,7 @@ class WorkflowService:
             if before.status != Status.FAILED or not await self._runs.cancel(run_id, self._clock.now()):
                 raise RunNotFailed
             instead = await self.start(before.workflow, value, key=f"instead/{run_id}")
-            await self._tell("run.replaced", before)
+            await self._tell("run_replaced", before)
             await self._parts.outbox.add(RunCancelled(run_id=run_id, workflow=before.workflow, instead=instead))
             return instead
 

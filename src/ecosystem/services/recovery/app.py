@@ -3,6 +3,7 @@
 from ecosystem.contracts.recovery import RECOVERY_AGENT, SERVICE, ClassifyError, ExplainEpisode
 from ecosystem.kernel.agent.host import AgentHost
 from ecosystem.kernel.agent.settings import AgentSettings
+from ecosystem.kernel.http.scraping import scrape
 from ecosystem.kernel.messaging.log import EventLog
 from ecosystem.kernel.runtime.service import Kernel, Service
 from ecosystem.kernel.runtime.settings import RuntimeSettings
@@ -20,11 +21,13 @@ from ecosystem.services.recovery.repository import Recovery
 from ecosystem.services.recovery.routes import router
 from ecosystem.services.recovery.service import RecoveryService
 from ecosystem.services.recovery.settings import ServiceSettings
+from ecosystem.services.recovery.watching.counters import Counters
 from ecosystem.services.recovery.watching.database import Consumers, Horizon, Runs, Server, Services, Waiting
 from ecosystem.services.recovery.watching.detecting import Detecting, Detector
 from ecosystem.services.recovery.watching.episodes import Episodes
 from ecosystem.services.recovery.watching.following import Following
 from ecosystem.services.recovery.watching.journal import JournalFile
+from ecosystem.services.recovery.watching.objects import DamagedObjects
 from ecosystem.services.recovery.working.repository import Work
 from ecosystem.services.recovery.working.routes import router as work_router
 from ecosystem.services.recovery.working.service import WorkService
@@ -55,7 +58,7 @@ def build(kernel: Kernel) -> Service:
         name=SERVICE,
         routers=(router(service), queue_router(queue), work_router(work, kernel.clock)),
         agents=(AgentHost(RECOVERY_AGENT, {ClassifyError: handlers.classify, ExplainEpisode: handlers.explain}),),
-        consumers=(damaged_objects(kernel.database, episodes), work_events(work)),
+        consumers=(damaged_objects(DamagedObjects(kernel.database, recovery, episodes)), work_events(work)),
         jobs=jobs(following, detecting, repairing, service, settings),
     )
 
@@ -72,4 +75,6 @@ def _detectors(kernel: Kernel, settings: ServiceSettings, log: EventLog) -> tupl
         CacheWatch(kernel.cache, clock),
         Disk(kernel.source.get(RuntimeSettings).home, clock, settings.disk_free_bytes_min),
         Leaves(settings.certificates_folder, kernel.identity.is_revoked, clock, settings.certificate_life_share_min),
+        # Behind those whose faults cause what is counted.
+        Counters(kernel.registry.instances, scrape, clock, settings),
     )

@@ -29,7 +29,7 @@ class ActionNotOpen(Conflict):
 
 class CannotBeUndone(Conflict):
     code = "cannot_be_undone"
-    rule = "A repair changed the world: a session that was ended or an event that was handled does not come back."
+    rule = "A repair changed the world, and the world went on from there."
     suggestion = "`eco recovery pause KIND` keeps it from happening again."
 
 

@@ -1,5 +1,6 @@
 """Episodes, actions, and what the platform does about each kind of fault."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -7,12 +8,12 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from ecosystem.contracts.recovery import CAUSE_LENGTH_MAX, FaultKind, RepairOutcome
-from ecosystem.kernel.errors import Severity
+from ecosystem.kernel.errors import EcosystemError, Severity
 
 BY_US, BY_SUPERVISOR = "recovery-agent", "supervisor"
 _NAMES = UUID("6d0f5f5e-6a34-5c55-9f6e-1d1f3d0f7a10")
 HOUR = timedelta(hours=1)
-RESTART = "restart"
+RESTART, RESTORE, CLEAR = "restart", "restore", "clear"
 
 
 class Mode(StrEnum):
@@ -28,7 +29,8 @@ class Policy:
     """`repair` is what recovery-agent does itself, None where the supervisor, the fleet or the code repairs.
 
     `only_proposed`: a person decides always, because the repair makes no sense before a cause is mended.
-    `help_at_once`: no repair will come by itself.
+    `help_after_seconds`: when a person is called, where not after `recovery.help_after_seconds`; `advice` is what that
+    person is told to do.
     """
 
     severity: Severity
@@ -36,7 +38,8 @@ class Policy:
     repair: str | None = None
     repairs_per_hour: int = 10
     only_proposed: bool = False
-    help_at_once: bool = False
+    help_after_seconds: float | None = None
+    advice: str = ""
 
 
 _DOWN, _ERRORS, _DATABASE = "service_unavailable", "high_error_rate", "database_connection_failures"
@@ -50,26 +53,35 @@ POLICIES: dict[FaultKind, Policy] = {
     FaultKind.ENGINE_FROZEN: Policy(Severity.HIGH, _DATABASE),
     FaultKind.SUPERVISOR_RESTARTED: Policy(Severity.HIGH, _DOWN),
     FaultKind.STUCK_RUN: Policy(Severity.MEDIUM, _ERRORS, TAKE_RUN, repairs_per_hour=20),
-    FaultKind.POISONED_EVENT: Policy(Severity.MEDIUM, _ERRORS, REDELIVER, only_proposed=True, help_at_once=True),
+    FaultKind.POISONED_EVENT: Policy(Severity.MEDIUM, _ERRORS, REDELIVER, only_proposed=True, help_after_seconds=0),
     FaultKind.POOL_EXHAUSTED: Policy(Severity.HIGH, _DATABASE),
     FaultKind.DISK_FULL: Policy(Severity.CRITICAL, _DOWN),
     FaultKind.CERTIFICATE_EXPIRING: Policy(Severity.HIGH, _DOWN),
     FaultKind.CERTIFICATE_REVOKED: Policy(Severity.HIGH, _DOWN),
     FaultKind.CACHE_LOST: Policy(Severity.LOW, _ERRORS),
     FaultKind.DATABASE_RESTARTED: Policy(Severity.MEDIUM, _DATABASE),
-    FaultKind.OBJECT_CORRUPT: Policy(Severity.HIGH, _ERRORS, help_at_once=True),
+    FaultKind.OBJECT_CORRUPT: Policy(
+        Severity.HIGH,
+        _ERRORS,
+        help_after_seconds=30,
+        advice="no other copy is kept here: restore it from a backup, which its next check sees, or ask who sent it"
+        " to send it again and end this with `eco recovery clear`",
+    ),
     FaultKind.CONSUMER_BEHIND: Policy(Severity.MEDIUM, _ERRORS),
     FaultKind.HORIZON_HELD: Policy(Severity.HIGH, _DATABASE, END_SESSION, repairs_per_hour=3),
     FaultKind.LOG_LATE: Policy(Severity.MEDIUM, _ERRORS),
     FaultKind.AGENT_UNREACHABLE: Policy(Severity.HIGH, _DOWN),
-    FaultKind.CALLS_WAITING: Policy(Severity.HIGH, _DOWN, help_at_once=True),
+    FaultKind.CALLS_WAITING: Policy(Severity.HIGH, _DOWN, help_after_seconds=0),
     FaultKind.ERROR_RATE_HIGH: Policy(Severity.HIGH, _ERRORS),
 }
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """A fault as a detector sees it. `target` is what a repair needs: it stays here and leaves by no event."""
+    """A fault as a detector sees it. `target` is what a repair needs: it stays here and leaves by no event.
+
+    `runbook` is the page that helps, where that is not the one of the kind.
+    """
 
     fault: FaultKind
     component: str
@@ -79,6 +91,7 @@ class Sighting:
     companies: tuple[UUID, ...] = ()
     detail: dict[str, Any] = field(default_factory=dict)
     target: dict[str, Any] = field(default_factory=dict)
+    runbook: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "cause", self.cause[:CAUSE_LENGTH_MAX])
@@ -112,12 +125,13 @@ class Episode:
     def policy(self) -> Policy:
         return POLICIES[self.fault]
 
-    def needs_help(self, now: datetime, after_seconds: float) -> bool:
+    def needs_help(self, lasts_seconds: float, after_seconds: float) -> bool:
         """Whether a person should be called now; nobody is called twice for one episode, nor for one that only waits
         whether its process stays well."""
         if self.help_at is not None or self.cleared_at is not None or self.quiet_since is not None:
             return False
-        return self.policy.help_at_once or now - self.observed_at >= timedelta(seconds=after_seconds)
+        seconds = self.policy.help_after_seconds
+        return lasts_seconds >= (after_seconds if seconds is None else seconds)
 
 
 @dataclass(frozen=True)
@@ -162,6 +176,17 @@ def event_id(of: UUID, what: str) -> UUID:
 
 def action_id(episode: UUID, action: str, attempt: int) -> UUID:
     return uuid5(episode, f"{action}/{attempt}")
+
+
+def error_of(code: str) -> type[EcosystemError] | None:
+    """The error of ours with this code; None where no code of this process has one."""
+    return next((one for one in _below(EcosystemError) if one.code == code), None)
+
+
+def _below(kind: type[EcosystemError]) -> Iterator[type[EcosystemError]]:
+    yield kind
+    for one in kind.__subclasses__():
+        yield from _below(one)
 
 
 def told_cause(reason: str) -> str:

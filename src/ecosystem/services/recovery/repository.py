@@ -38,10 +38,25 @@ _ADD = text(
     " runbook, detail, observed_at) values (:id, :fault, :component, :number, :instance, :waiting, :cause, :severity,"
     " :companies, :runbook, cast(:detail as jsonb), :at) on conflict do nothing returning episode_id"
 )
+_OPEN_ONE = text(
+    f"select {_EPISODE} from episodes where fault = :fault and component = :component and cleared_at is null for update"  # noqa: S608
+)
+_WAIT_FOR = text(
+    "update episodes set waiting = array_append(waiting, case when cardinality(waiting) < :most then :name else 'more'"
+    " end) where episode_id = :id and not :name = any(waiting) and cardinality(waiting) <= :most"
+)
+_WAIT_NO_MORE = text(
+    "update episodes set waiting = array_remove(waiting, :name) where episode_id = :id returning cardinality(waiting)"
+)
 _WAIT = text("update episodes set waiting = :waiting, quiet_since = :quiet_since where episode_id = :id")
 _HELP = text("update episodes set help_at = :at where episode_id = :id and help_at is null returning episode_id")
 _CLEAR = text(
     "update episodes set cleared_at = :at, waiting = '{}' where episode_id = :id and cleared_at is null"
+    " returning episode_id"
+)
+_REOPEN = text(
+    "update episodes e set cleared_at = null where episode_id = :id and cleared_at is not null and not exists (select"
+    " from episodes o where o.component = e.component and o.fault = e.fault and o.cleared_at is null)"
     " returning episode_id"
 )
 _FORGET = text(
@@ -114,6 +129,19 @@ class Recovery:
         added = (await self._db.session.execute(_ADD, values)).one_or_none()
         return await self.episode(id_) if added else None
 
+    async def open_one(self, fault: FaultKind, component: str) -> Episode | None:
+        """The open episode, so that nobody else changes it in this moment."""
+        row = (await self._db.session.execute(_OPEN_ONE, {"fault": str(fault), "component": component})).one_or_none()
+        return _episode(row) if row else None
+
+    async def wait_for(self, id_: UUID, name: str, most: int) -> None:
+        """Add to what the episode waits for; behind `most` only a mark that there is more, which nothing takes away."""
+        await self._db.session.execute(_WAIT_FOR, {"id": id_, "name": name, "most": most})
+
+    async def wait_no_more(self, id_: UUID, name: str) -> int:
+        """Strike it off; for how many others the episode waits."""
+        return int((await self._db.session.execute(_WAIT_NO_MORE, {"id": id_, "name": name})).scalar_one())
+
     async def keep_waiting(self, id_: UUID, waiting: Sequence[str], quiet_since: datetime | None) -> None:
         await self._db.session.execute(_WAIT, {"id": id_, "waiting": list(waiting), "quiet_since": quiet_since})
 
@@ -124,6 +152,10 @@ class Recovery:
     async def clear(self, id_: UUID, at: datetime) -> bool:
         """False: it was cleared before."""
         return (await self._db.session.execute(_CLEAR, {"id": id_, "at": at})).one_or_none() is not None
+
+    async def reopen(self, id_: UUID) -> bool:
+        """False: it is open, or another episode of its component and fault is."""
+        return (await self._db.session.execute(_REOPEN, {"id": id_})).one_or_none() is not None
 
     async def forget(self, before: datetime) -> None:
         """What ended before; the newest of its kind stays, so that numbers never come twice."""

@@ -84,7 +84,10 @@ def _deciding(router: APIRouter, recovery: RecoveryService) -> None:
 
     @router.post("/actions/{action_id}/undo")
     async def undo(action_id: UUID, by: Operator) -> ActionShown:
-        """Take back a pause or a resume; 409 `cannot_be_undone` for a repair."""
+        """Take back what a person decided: a pause, a resume, a refusal, a fault declared over.
+
+        409 `cannot_be_undone` says of everything else why not.
+        """
         return ActionShown.model_validate(await recovery.undo(action_id, by.client_id))
 
     @router.post("/episodes/{episode_id}/clear")

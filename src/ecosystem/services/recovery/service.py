@@ -1,20 +1,21 @@
 """What people and agents ask of recovery-agent, and what they decide."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from ecosystem.contracts.recovery import EpisodeExplained, ErrorClassified, FaultKind, RepairOutcome
 from ecosystem.kernel.audit.audit import Audit
-from ecosystem.kernel.errors import EcosystemError, Kind
+from ecosystem.kernel.errors import Kind
 from ecosystem.kernel.foreign import UNKNOWN_ATTEMPTS_MAX, rule_named
 from ecosystem.kernel.ids import Ids
 from ecosystem.services.recovery.errors import ActionUnknown, CannotBeUndone, EpisodeOver, EpisodeUnknown
-from ecosystem.services.recovery.model import Action, Episode, KindState, Mode, action_id
+from ecosystem.services.recovery.model import BY_US, CLEAR, Action, Episode, KindState, Mode, error_of
 from ecosystem.services.recovery.repairing.repairing import ALL, Parts, Repairing
+from ecosystem.services.recovery.repairing.undoing import why_not_undone
 
-PAUSE, RESUME, CLEAR = "pause", "resume", "clear"
+PAUSE, RESUME = "pause", "resume"
+_RECORDED = {PAUSE: "repairs_paused", RESUME: "repairs_resumed"}
 ATTEMPTS_MAX = 5
 """Of a passing failure, where who calls says nothing else."""
 
@@ -39,7 +40,7 @@ class RecoveryService:
 
     def classify(self, error: str, attempt: int) -> ErrorClassified:
         """What the kernel does about an error after so many attempts. `error`: a code of ours, or a dotted name."""
-        ours = {kind.code: kind for kind in _loaded(EcosystemError)}.get(error)
+        ours = error_of(error)
         rule = rule_named(error)
         if ours is not None:
             kind, why = ours.kind, ours.rule
@@ -88,11 +89,27 @@ class RecoveryService:
 
     async def approve(self, id_: UUID, by: str) -> Action:
         """Raises ActionUnknown, ActionNotOpen, FaultPaused."""
-        return await self._repairing.approve(id_, by)
+
+        async def work() -> Action:
+            action = await self._repairing.approve(id_, by)
+            await self._record("repair_approved", action)
+            return action
+
+        return await self._database.run(work)
 
     async def refuse(self, id_: UUID, by: str, reason: str) -> Action:
         """Raises ActionUnknown, ActionNotOpen."""
-        return await self._repairing.refuse(id_, by, reason)
+
+        async def work() -> Action:
+            action = await self._repairing.refuse(id_, by, reason)
+            await self._record("repair_refused", action)
+            return action
+
+        return await self._database.run(work)
+
+    async def _record(self, deed: str, action: Action) -> None:
+        before = {"outcome": RepairOutcome.PROPOSED}
+        await self._audit.record(deed, str(action.action_id), before=before, after={"outcome": action.outcome})
 
     async def clear(self, id_: UUID, by: str, reason: str) -> Action:
         """Declare a fault over that no detector can see gone. Raises EpisodeUnknown, EpisodeOver."""
@@ -103,13 +120,14 @@ class RecoveryService:
                 raise EpisodeUnknown
             if episode.cleared_at is not None:
                 raise EpisodeOver
+            cleared = sum(one.action == CLEAR for one in await self._recovery.actions_of(id_))
             now = self._parts.clock.now()
             action = Action(
-                action_id(id_, CLEAR, 1), id_, episode.fault, episode.component, CLEAR, 1, RepairOutcome.DONE,
+                self._ids.uuid(), id_, episode.fault, episode.component, CLEAR, 1 + cleared, RepairOutcome.DONE,
                 reason or "a person says that it is over", by, {}, now,
             )  # fmt: skip
             await self._parts.episodes.record(action, 0)
-            await self._audit.record("recovery_clear", str(id_), before={"open": True}, after={"open": False})
+            await self._audit.record("fault_cleared", str(id_), before={"open": True}, after={"open": False})
             await self._parts.episodes.clear(episode, now)
             return action
 
@@ -124,21 +142,45 @@ class RecoveryService:
         return await self._database.run(lambda: self._switch(RESUME, fault or ALL, mode, by, reason))
 
     async def undo(self, id_: UUID, by: str) -> Action:
-        """Take back what a person switched. Raises ActionUnknown, CannotBeUndone."""
+        """Take back what a person decided: a pause, a resume, a refusal, a fault declared over.
+
+        Raises ActionUnknown, and CannotBeUndone, which says why this one cannot.
+        """
 
         async def work() -> Action:
             action = await self._recovery.lock_action(id_)
             if action is None:
                 raise ActionUnknown
-            if action.action not in (PAUSE, RESUME) or action.outcome is not RepairOutcome.DONE:
-                raise CannotBeUndone
-            before = action.target.get("before")
-            await self._recovery.decide(id_, RepairOutcome.UNDONE, action.reason, by)
-            opposite = RESUME if action.action == PAUSE else PAUSE
-            mode = Mode(before) if before else None
-            return await self._switch(opposite, action.fault, mode, by, f"undoes {id_}")
+            done = action.outcome is RepairOutcome.DONE
+            if done and action.action in (PAUSE, RESUME):
+                before = action.target.get("before")
+                await self._recovery.decide(id_, RepairOutcome.UNDONE, action.reason, by)
+                opposite = RESUME if action.action == PAUSE else PAUSE
+                return await self._switch(opposite, action.fault, Mode(before) if before else None, by, f"undoes {id_}")
+            if action.outcome is RepairOutcome.REFUSED and action.decided_by != BY_US:
+                again = await self._repairing.propose_again(action, by)
+                await self._audit.record(
+                    "repair_proposed", str(id_), before={"outcome": action.outcome}, after={"outcome": again.outcome}
+                )
+                return again
+            if done and action.action == CLEAR and action.episode_id is not None:
+                return await self._reopen(action, action.episode_id, by)
+            raise why_not_undone(action)
 
         return await self._database.run(work)
+
+    async def _reopen(self, action: Action, episode_id: UUID, by: str) -> Action:
+        """The fault goes on as the same episode. Raises CannotBeUndone where another of its kind is open by now."""
+        if not await self._recovery.reopen(episode_id):
+            raise CannotBeUndone(
+                "The same fault was seen again since, and goes on as another episode.",
+                suggestion="`eco recovery status` shows it.",
+            )
+        undone = replace(action, outcome=RepairOutcome.UNDONE, decided_by=by, at=self._parts.clock.now())
+        await self._recovery.decide(action.action_id, RepairOutcome.UNDONE, action.reason, by)
+        await self._audit.record("fault_reopened", str(episode_id), before={"open": False}, after={"open": True})
+        await self._parts.episodes.reopened(episode_id, undone)
+        return undone
 
     async def _switch(self, verb: str, fault: str, mode: Mode | None, by: str, reason: str) -> Action:
         before, now = (await self._recovery.modes()).get(fault), self._parts.clock.now()
@@ -147,7 +189,7 @@ class RecoveryService:
         else:
             await self._recovery.set_mode(fault, mode, by, reason, now)
         target = {"before": before, "after": mode}
-        await self._audit.record(f"recovery_{verb}", fault, before={"mode": before}, after={"mode": mode})
+        await self._audit.record(_RECORDED[verb], fault, before={"mode": before}, after={"mode": mode})
         action = Action(
             self._ids.uuid(), None, fault, "recovery-agent", verb, 1, RepairOutcome.DONE, reason, by, target, now
         )
@@ -158,12 +200,6 @@ class RecoveryService:
         """What ended longer ago than it is kept."""
         before = self._parts.clock.now() - timedelta(days=self._parts.settings.episodes_kept_days)
         await self._database.run(lambda: self._recovery.forget(before))
-
-
-def _loaded(kind: type[EcosystemError]) -> Iterator[type[EcosystemError]]:
-    yield kind
-    for below in kind.__subclasses__():
-        yield from _loaded(below)
 
 
 def sentences(story: Story) -> list[str]:

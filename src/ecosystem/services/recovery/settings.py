@@ -36,6 +36,14 @@ class ServiceSettings(Settings):
         0.2, gt=0, lt=0.33, description="A certificate with less of its life left is a fault; the fleet renews at 1/3."
     )
     connections_share_max: float = Field(0.9, gt=0, le=1, description="More of the database's connections is a fault.")
+    count_seconds: float = Field(60, ge=10, le=600, description="What is counted within this time makes a rate.")
+    error_share_max: float = Field(
+        0.25, gt=0, le=1, description="A larger share of failed requests to a service or calls to an agent is a fault."
+    )
+    errors_min: int = Field(20, ge=1, le=100_000, description="Fewer failures in that time are no fault.")
+    pool_refusals_max: int = Field(
+        5, ge=1, le=100_000, description="So many in that time that found no connection or no room are a fault."
+    )
     episodes_kept_days: int = Field(400, ge=1, le=4000, description="How long an episode that ended is kept.")
 
     @field_validator("propose_only", "repairs_per_hour_max")

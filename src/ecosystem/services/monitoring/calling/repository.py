@@ -59,7 +59,7 @@ values (%(company_id)s, %(page_id)s, %(incident_id)s, %(dedup_key)s, %(priority)
 on conflict (company_id, dedup_key) where state = 'open' do nothing
 """
 _CALLED = """
-update pages set level = %(level)s, round = %(round)s, climbs_at = %(climbs_at)s
+update pages set level = %(level)s, round = %(round)s, climbs_at = %(climbs_at)s, called_at = %(at)s
  where company_id = %(company_id)s and page_id = %(page_id)s
 """
 _ADD_CALL = """
@@ -150,7 +150,9 @@ class Rotas(Statements):
 
     async def due_page(self, company_id: UUID, now: datetime) -> Page | None:
         """One that is to climb, locked; others that somebody works on are passed over."""
-        statement = f"""{_PAGE} and state = 'open' and climbs_at <= %(now)s
+        # Called in the future: the clock has gone back since, and the time to answer would not end for as long.
+        statement = f"""{_PAGE} and state = 'open'
+                        and (climbs_at <= %(now)s or called_at > %(now)s + interval '1 minute')
                         order by climbs_at limit 1 for update skip locked"""
         found = await self._rows(Page, statement, company_id, now=now)
         return found[0] if found else None

@@ -40,6 +40,7 @@ class What(StrEnum):
     PAGED = "paged"
     ACKNOWLEDGED = "acknowledged"
     CLOSED = "closed"
+    CAUSE_OVER = "cause_over"
 
 
 MANY = frozenset({What.JOINED, What.REPAIR, What.CLEARED, What.REOPENED, What.UNANSWERED})
@@ -73,7 +74,7 @@ class Incident:
     """`faults` counts what was observed, `episodes` how often it began; `number` is 0 until it is kept.
 
     `faulty_since` is when this service heard of the present trouble: what it heard of late may be over already, and
-    pages nobody before it had its time to say so.
+    pages nobody before it had its time to say so. `caused_by` is the number of the incident that is its cause.
     """
 
     incident_id: UUID
@@ -101,6 +102,7 @@ class Incident:
     closed_at: datetime | None = None
     closed_by: str | None = None
     closed_reason: str | None = None
+    caused_by: int | None = None
 
     @property
     def title(self) -> str:
@@ -116,7 +118,7 @@ class Incident:
             return self
         return replace(
             self, companies=(company_id,), instances=(), trace_ids=(), acknowledged_by=None, closed_by=None,
-            closed_reason=None, runbook=None,
+            closed_reason=None, runbook=None, caused_by=None,
         )  # fmt: skip
 
 
@@ -196,6 +198,16 @@ def reopened(incident: Incident, now: datetime, responding: Responding) -> Incid
     )  # fmt: skip
 
 
+def on_its_own(incident: Incident, now: datetime, responding: Responding) -> Incident:
+    """From now on it has its own time to heal, and to be answered."""
+    return replace(incident, faulty_since=now, respond_by=responding.by(incident.priority, now))
+
+
+def in_the_future(incident: Incident, now: datetime) -> bool:
+    """A clock that has gone back since made it: its times would not come for as long."""
+    return incident.faulty_since > now + timedelta(minutes=1)
+
+
 def raised(incident: Incident, priority: Priority, now: datetime, responding: Responding) -> Incident:
     """At a higher priority, with its shorter time to answer from now on."""
     return replace(incident, priority=priority, respond_by=responding.by(priority, now))
@@ -216,7 +228,9 @@ def page_due(incident: Incident, now: datetime, page_after: timedelta) -> bool:
     if incident.state != IncidentState.OPEN or incident.paged_at is not None:
         return False
     urgent = incident.priority in (Priority.P1, Priority.P2)
-    return incident.help_needed or (urgent and now >= incident.faulty_since + page_after)
+    lasts = now >= incident.faulty_since + page_after
+    # What outlives its cause may still heal, though somebody called for help meanwhile.
+    return (incident.help_needed and (lasts or incident.caused_by is None)) or (urgent and lasts)
 
 
 def _linked(known: tuple[str, ...], another: str | None) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ def markdown(story: Story, written: Written) -> str:
     lines += [escaped(written.summary) if written.summary else _OPEN, ""]
     lines += _list(escaped(sentence) for sentence in telling.summary(incident))
     lines += ["", "## Timeline", ""]
-    lines += _list(escaped(f"{telling.moment(line.at)}: {line.said}") for line in story.timeline)
+    lines += _list(map(escaped, telling.timeline(story)))
     trouble = f"The trouble: {escaped(incident.title)}; seen as: {escaped(incident.cause)}."
     lines += ["", "## Five whys", "", trouble, ""]
     whys = [*written.whys, *[""] * (WHYS - len(written.whys))]

@@ -17,15 +17,22 @@ from ecosystem.services.monitoring.incidents.repository import Incidents
 from ecosystem.services.monitoring.incidents.status import Status, absent, status_of
 
 _ASK_SECONDS = 2.0
+_EPISODES_SHOWN = 20
+STORY_LINES_MAX = 1000
+"""Lines that a document about an incident tells; it says how many more there are."""
 
 
 @dataclass(frozen=True)
 class Story:
-    """One incident with all that is recorded of it. A company is told the incident alone."""
+    """One incident with its newest episodes, and of its timeline, which has `lines` lines, what was asked for.
+
+    A company is told the incident alone.
+    """
 
     incident: Incident
     episodes: Sequence[Episode] = ()
     timeline: Sequence[Line] = ()
+    lines: int = 0
 
 
 class IncidentReading:
@@ -50,8 +57,13 @@ class IncidentReading:
         )  # fmt: skip
         return [incident.seen_by(company_id) for incident in found]
 
-    async def story(self, company_id: UUID | None, incident: UUID | int) -> Story:
-        """By id or number. Raises IncidentUnknown: also for one that does not affect the company."""
+    async def story(
+        self, company_id: UUID | None, incident: UUID | int, *, after: int = 0, limit: int = STORY_LINES_MAX
+    ) -> Story:
+        """By id or number, with `limit` lines of the timeline behind number `after`.
+
+        Raises IncidentUnknown: also for one that does not affect the company.
+        """
 
         async def work() -> Story:
             found = await self._incidents.seen(incident, everything=company_id is None)
@@ -59,8 +71,22 @@ class IncidentReading:
                 raise IncidentUnknown
             if company_id is not None:
                 return Story(found.seen_by(company_id))
-            episodes = await self._incidents.episodes(found.incident_id)
-            return Story(found, episodes, await self._incidents.timeline(found.incident_id))
+            episodes = await self._incidents.episodes(found.incident_id, limit=_EPISODES_SHOWN)
+            timeline = await self._incidents.timeline(found.incident_id, after, limit)
+            return Story(found, episodes, timeline, await self._incidents.lines(found.incident_id))
+
+        return await self._database.read(work)
+
+    async def episodes(
+        self, incident: UUID | int, before: tuple[datetime, UUID] | None, limit: int
+    ) -> Sequence[Episode]:
+        """Newest first, for operators. Raises IncidentUnknown."""
+
+        async def work() -> list[Episode]:
+            found = await self._incidents.seen(incident, everything=True)
+            if found is None:
+                raise IncidentUnknown
+            return await self._incidents.episodes(found.incident_id, before=before, limit=limit)
 
         return await self._database.read(work)
 

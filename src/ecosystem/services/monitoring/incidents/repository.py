@@ -17,6 +17,7 @@ _COLUMNS = (
     "incident_id", "state", "priority", "fault", "component", "cause", "runbook", "episode_id", "faults", "episodes",
     "instances", "companies", "trace_ids", "opened_at", "faulty_since", "seen_at", "respond_by", "help_needed",
     "paged_at", "acknowledged_at", "acknowledged_by", "closed_at", "closed_by", "closed_reason",
+    "caused_by",
 )  # fmt: skip
 _SELECT = f"select number, {', '.join(_COLUMNS)} from incidents"  # noqa: S608 columns of this module
 _INSERT = (
@@ -38,8 +39,12 @@ _PAGE = f"""
   and (%(unfinished)s is false or state <> 'closed') and (%(priority)s::text is null or priority = %(priority)s)
   and (%(before)s::bigint is null or number < %(before)s) order by number desc limit %(limit)s
 """
+_RECENT = f"{_SELECT} where (state <> 'closed' or closed_at >= %s) and fault = any(%s)"
+_CAUSED = f"{_SELECT} where caused_by = %s and state <> 'closed' order by number"
 _DUE = f"""
-{_SELECT} where state = 'open' and (respond_by <= %(now)s
+{_SELECT} where state = 'open' and not exists (
+    select from incidents c where c.number = incidents.caused_by and c.state <> 'closed') and (respond_by <= %(now)s
+  or faulty_since > %(now)s + interval '1 minute'
   or (paged_at is null and (help_needed or (priority in ('P1', 'P2') and faulty_since <= %(page_before)s))))
  order by number limit 100
 """
@@ -82,6 +87,14 @@ class Incidents:
         """The one that is open, or the last one that was closed at or after `since`."""
         return _first(await self._rows(_OF_FAULT, {"component": component, "fault": fault, "since": since}))
 
+    async def recent(self, faults: Sequence[str], since: datetime) -> list[Incident]:
+        """Those of these faults that are open, or were until `since`."""
+        return [_incident(row) for row in await self._rows(_RECENT, (since, list(faults)))]
+
+    async def caused_by(self, number: int) -> list[Incident]:
+        """Those that are not over and whose cause is the incident of this number."""
+        return [_incident(row) for row in await self._rows(_CAUSED, (number,))]
+
     async def page(
         self, *, everything: bool, state: IncidentState | None, priority: Priority | None, unfinished: bool,
         before: int | None, limit: int,
@@ -116,11 +129,16 @@ class Incidents:
             vars(episode),
         )
 
-    async def episodes(self, incident_id: UUID, *, only_open: bool = False) -> list[Episode]:
-        """In the order of their beginning; at most 200."""
+    async def episodes(
+        self, incident_id: UUID, *, only_open: bool = False, before: tuple[datetime, UUID] | None = None,
+        limit: int = 200,
+    ) -> list[Episode]:  # fmt: skip
+        """Newest first, before the one that began then and has this id."""
+        at, id_ = before or (None, None)
         rows = await self._rows(
             "select * from episodes where incident_id = %s and (cleared_at is null or not %s)"
-            " order by began_at, episode_id limit 200", (incident_id, only_open),
+            " and (%s::timestamptz is null or (began_at, episode_id) < (%s, %s::uuid))"
+            " order by began_at desc, episode_id desc limit %s", (incident_id, only_open, at, at, id_, limit),
         )  # fmt: skip
         return [Episode(**row) for row in rows]
 
@@ -147,11 +165,20 @@ class Incidents:
             },
         )  # fmt: skip
 
-    async def timeline(self, incident_id: UUID) -> list[Line]:
+    async def timeline(self, incident_id: UUID, after: int, limit: int) -> list[Line]:
+        """The lines behind number `after`, in their order; they are numbered from 1 without a gap."""
         rows = await self._rows(
-            "select at, what, said, by, detail from timeline where incident_id = %s order by number", (incident_id,)
-        )
+            "select at, what, said, by, detail from timeline where incident_id = %s and number > %s order by number"
+            " limit %s", (incident_id, after, limit),
+        )  # fmt: skip
         return [Line(row["at"], What(row["what"]), row["said"], row["by"], row["detail"]) for row in rows]
+
+    async def lines(self, incident_id: UUID) -> int:
+        """How many lines its timeline has."""
+        rows = await self._rows(
+            "select coalesce(max(number), 0) as lines from timeline where incident_id = %s", (incident_id,)
+        )
+        return int(rows[0]["lines"])
 
     async def affect(self, incident_id: UUID, companies: Sequence[UUID]) -> None:
         """Let these companies see the incident."""

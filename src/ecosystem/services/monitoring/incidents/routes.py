@@ -5,13 +5,22 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Response
 
 from ecosystem.contracts.monitoring import IncidentState, Priority
-from ecosystem.kernel.http.pagination import Cursor, CursorInvalid, Limit, Page, decode_cursor, page_of
+from ecosystem.kernel.http.pagination import (
+    Cursor,
+    CursorInvalid,
+    Limit,
+    Page,
+    decode_cursor,
+    moment_and_id,
+    page_of,
+)
 from ecosystem.kernel.http.principal import Principal, requires
 from ecosystem.services.monitoring.errors import OperatorsOnly
 from ecosystem.services.monitoring.incidents.model import which
 from ecosystem.services.monitoring.incidents.reading import IncidentReading
 from ecosystem.services.monitoring.incidents.reviewing import Postmortem, PostmortemService
 from ecosystem.services.monitoring.incidents.schemas import (
+    EpisodeShown,
     IncidentListed,
     IncidentShown,
     PostmortemShown,
@@ -45,16 +54,28 @@ def _reading(routes: APIRouter, reading: IncidentReading) -> None:
     ) -> Page[IncidentListed]:  # fmt: skip
         """Incidents, newest first: all of the platform, or those that affect the caller's company."""
         found = await reading.page(
-            caller.company_id, state=state, priority=priority, unfinished=unfinished, before=_before(cursor),
+            caller.company_id, state=state, priority=priority, unfinished=unfinished, before=_number(cursor),
             limit=limit + 1,
         )  # fmt: skip
         kept, following = page_of(found, limit, lambda incident: (incident.number,))
         return Page(items=[listed(incident) for incident in kept], next_cursor=following)
 
     @routes.get("/{incident}")
-    async def show(incident: Which, caller: Reader) -> IncidentShown:
-        """One incident; with its timeline and episodes for operators of the platform."""
-        return IncidentShown.of(await reading.story(caller.company_id, which(incident)))
+    async def show(incident: Which, caller: Reader, limit: Limit = 50, cursor: Cursor = None) -> IncidentShown:
+        """One incident; for operators of the platform with its newest episodes and its timeline, page by page."""
+        after = _number(cursor) or 0
+        story = await reading.story(caller.company_id, which(incident), after=after, limit=limit)
+        return IncidentShown.of(story, after)
+
+    @routes.get("/{incident}/episodes")
+    async def episodes(incident: Which, caller: Reader, limit: Limit = 50, cursor: Cursor = None) -> Page[EpisodeShown]:
+        """All episodes of an incident, newest first."""
+        _operator(caller)
+        at, id_ = moment_and_id(cursor)
+        before = (at, id_) if at is not None and id_ is not None else None
+        found = await reading.episodes(which(incident), before, limit + 1)
+        kept, following = page_of(found, limit, lambda one: (one.began_at, one.episode_id))
+        return Page(items=[EpisodeShown.model_validate(one) for one in kept], next_cursor=following)
 
 
 def _acting(routes: APIRouter, service: IncidentService, reading: IncidentReading) -> None:
@@ -110,7 +131,7 @@ def _operator(caller: Principal) -> str:
     return caller.client_id
 
 
-def _before(cursor: str | None) -> int | None:
+def _number(cursor: str | None) -> int | None:
     values = decode_cursor(cursor, 1)
     if values is None:
         return None

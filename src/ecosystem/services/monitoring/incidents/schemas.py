@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from ecosystem.contracts.monitoring import IncidentState, Priority
+from ecosystem.kernel.http.pagination import encode_cursor
 from ecosystem.services.monitoring.incidents.model import Incident, What
 from ecosystem.services.monitoring.incidents.postmortem import WHYS, FollowUp, Written
 from ecosystem.services.monitoring.incidents.reading import Story
@@ -16,7 +17,10 @@ Text = Annotated[str, Field(max_length=2000)]
 
 
 class IncidentListed(BaseModel):
-    """`respond_by`: when somebody must have answered. A company sees itself alone among `companies`."""
+    """`respond_by`: when somebody must have answered. `caused_by`: the number of the incident that is its cause.
+
+    A company sees itself alone among `companies`.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -37,6 +41,7 @@ class IncidentListed(BaseModel):
     respond_by: datetime
     acknowledged_at: datetime | None
     closed_at: datetime | None
+    caused_by: int | None
 
 
 class LineShown(BaseModel):
@@ -61,7 +66,11 @@ class EpisodeShown(BaseModel):
 
 
 class IncidentShown(IncidentListed):
-    """`trace_ids` and `runbook` are where to look further: `eco logs --trace ID`, docs/runbooks."""
+    """`trace_ids` and `runbook` are where to look further: `eco logs --trace ID`, docs/runbooks.
+
+    `timeline` is one page of `lines` lines, the next of which `next_cursor` brings; `episodes_shown` are the newest of
+    `episodes`.
+    """
 
     faulty_since: datetime
     help_needed: bool
@@ -73,14 +82,18 @@ class IncidentShown(IncidentListed):
     trace_ids: list[str]
     episodes_shown: list[EpisodeShown]
     timeline: list[LineShown]
+    lines: int
+    next_cursor: str | None
 
     @classmethod
-    def of(cls, story: Story) -> "IncidentShown":
+    def of(cls, story: Story, after: int = 0) -> "IncidentShown":
+        shown = after + len(story.timeline)
         return cls.model_validate(
             {
                 **vars(story.incident), "title": story.incident.title,
                 "episodes_shown": [EpisodeShown.model_validate(one) for one in story.episodes],
-                "timeline": [LineShown.model_validate(line) for line in story.timeline],
+                "timeline": [LineShown.model_validate(line) for line in story.timeline], "lines": story.lines,
+                "next_cursor": encode_cursor(shown) if 0 < shown < story.lines else None,
             }
         )  # fmt: skip
 

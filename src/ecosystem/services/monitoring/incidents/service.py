@@ -25,7 +25,7 @@ from ecosystem.kernel.ids import Ids
 from ecosystem.kernel.messaging.event import Envelope
 from ecosystem.kernel.messaging.outbox import Outbox
 from ecosystem.services.monitoring.errors import IncidentOver, IncidentUnknown
-from ecosystem.services.monitoring.incidents import model
+from ecosystem.services.monitoring.incidents import causes, model
 from ecosystem.services.monitoring.incidents.model import Episode, Incident, Line, Responding, What
 from ecosystem.services.monitoring.incidents.ports import Pages
 from ecosystem.services.monitoring.incidents.repository import Incidents
@@ -73,8 +73,11 @@ class IncidentService:
         incident = model.joined(incident, fault, companies, new_episode=episode is None)
         lines: list[Line] = []
         if not before.is_open:
+            cause = await self._cause(replace(incident, opened_at=at))
             incident = model.reopened(incident, self._parts.clock.now(), self._responding)
-            lines.append(Line(at, What.REOPENED, f"The fault came back: {model.tidy(fault.cause)}."))
+            incident = replace(incident, caused_by=cause.number if cause else None)
+            said = f"The fault came back: {model.tidy(fault.cause)}." + (_caused_by(cause) if cause else "")
+            lines.append(Line(at, What.REOPENED, said))
         elif episode is None:
             lines.append(Line(at, What.JOINED, f"Another episode of the same fault: {model.tidy(fault.cause)}."))
         if episode is None or episode.cleared_at is not None:
@@ -83,7 +86,7 @@ class IncidentService:
             )
         await self._keep(before, incident, lines)
         if not before.is_open:
-            await self._tell(incident, IncidentOpened, again=True)
+            await self._tell(incident, IncidentOpened, again=True, caused_by=incident.caused_by)
         priority = model.priority_of(fault.severity)
         if priority < incident.priority:
             await self._escalate(incident, priority, "severity_raised")
@@ -91,14 +94,20 @@ class IncidentService:
     async def _open(self, fault: FaultObserved, companies: Iterable[UUID]) -> None:
         now = self._parts.clock.now()
         incident = model.begun(fault, companies, self._parts.ids.uuid(), now, self._responding)
+        cause = await self._cause(incident)
+        incident = replace(incident, caused_by=cause.number if cause else None)
         incident = replace(incident, number=await self._incidents.add(incident))
         await self._incidents.keep_episode(Episode(fault.episode_id, incident.incident_id, fault.observed_at))
         await self._incidents.affect(incident.incident_id, incident.companies)
-        said = f"{incident.title}: {incident.cause}."
+        said = f"{incident.title}: {incident.cause}." + (_caused_by(cause) if cause else "")
         await self._incidents.tell(
             incident.incident_id, Line(fault.observed_at, What.OPENED, said, detail={"episode": str(fault.episode_id)})
         )
-        await self._tell(incident, IncidentOpened)
+        await self._tell(incident, IncidentOpened, caused_by=incident.caused_by)
+
+    async def _cause(self, incident: Incident) -> Incident | None:
+        others = await self._incidents.recent(causes.CAUSES, incident.opened_at - causes.AFTER)
+        return causes.cause_of(incident.fault, incident.component, incident.opened_at, others)
 
     async def repaired(self, envelope: Envelope) -> None:
         """An action of repair becomes a line of the timeline."""
@@ -153,7 +162,7 @@ class IncidentService:
             await self._keep(incident, after, [Line(now, What.HELP_NEEDED, model.tidy(fact.reason))])
             if after.priority > Priority.P2:
                 after = await self._escalate(after, Priority.P2, "help_needed")
-            if model.page_due(after, now, self._page_after):
+            if not await self._waits_for_its_cause(after) and model.page_due(after, now, self._page_after):
                 await self._page(after)
 
         await self._changing(work)
@@ -164,10 +173,18 @@ class IncidentService:
         for due in await self._parts.database.read(lambda: self._incidents.due(now, now - self._page_after)):
             await self._changing(lambda due=due: self._look_at(due.incident_id))  # type: ignore[misc]
 
+    async def _waits_for_its_cause(self, incident: Incident) -> bool:
+        """Whoever is called for the cause would be called again for what follows from it."""
+        cause = await self._incidents.seen(incident.caused_by, everything=True) if incident.caused_by else None
+        return cause is not None and cause.is_open
+
     async def _look_at(self, incident_id: UUID) -> None:
         incident, now = await self._incidents.find(incident_id), self._parts.clock.now()
-        if incident is None or incident.state != IncidentState.OPEN:
+        if incident is None or incident.state != IncidentState.OPEN or await self._waits_for_its_cause(incident):
             return
+        if model.in_the_future(incident, now):
+            incident = model.on_its_own(incident, now, self._responding)
+            await self._incidents.keep(incident)
         if now >= incident.respond_by:
             said = f"Nobody answered by {incident.respond_by.isoformat(timespec='seconds')}."
             await self._incidents.tell(incident_id, Line(now, What.UNANSWERED, said))
@@ -244,6 +261,9 @@ class IncidentService:
         await self._keep(incident, after, [Line(now, What.CLOSED, said, by)])
         await self._tell(after, IncidentClosed, by=by)
         await self._parts.pages.closed(after.incident_id)
+        for one in await self._incidents.caused_by(after.number):
+            line = Line(now, What.CAUSE_OVER, f"Its cause, incident {after.number}, is over; this one goes on.")
+            await self._keep(one, model.on_its_own(one, now, self._responding), [line])
         return after
 
     async def _escalate(self, incident: Incident, priority: Priority, reason: str) -> Incident:
@@ -285,3 +305,7 @@ class IncidentService:
 
         with context.scope(company_id=None):
             return await self._parts.database.run(alone)
+
+
+def _caused_by(cause: Incident) -> str:
+    return f" Caused by incident {cause.number} ({cause.title})."

@@ -17,6 +17,8 @@ def summary(incident: Incident) -> list[str]:
         f"It began at {moment(incident.opened_at)}; the fault was seen {_times(incident.faults)}"
         f" in {_count(incident.episodes, 'episode')}.",
     ]
+    if incident.caused_by is not None:
+        told.append(f"It was caused by incident {incident.caused_by}.")
     if incident.instances:
         told.append(f"Processes: {', '.join(incident.instances)}.")
     told.append(
@@ -30,7 +32,16 @@ def summary(incident: Incident) -> list[str]:
 
 def sentences(story: Story) -> tuple[str, ...]:
     """The summary, then one sentence for each line of the timeline."""
-    return (*summary(story.incident), *(f"{moment(line.at)}: {line.said}" for line in story.timeline))
+    return (*summary(story.incident), *timeline(story))
+
+
+def timeline(story: Story) -> list[str]:
+    """One sentence for each line, and how many there are besides."""
+    told = [f"{moment(line.at)}: {line.said}" for line in story.timeline]
+    further = story.lines - len(told)
+    if further > 0:
+        told.append(f"{_count(further, 'further line')}: eco incidents show {story.incident.number}.")
+    return told
 
 
 def impact_seconds(incident: Incident) -> float | None:

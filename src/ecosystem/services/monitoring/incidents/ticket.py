@@ -21,13 +21,15 @@ def ticket(story: Story, project: str) -> dict[str, Any]:
     incident = story.incident
     content = [_paragraph(sentence) for sentence in telling.summary(incident)]
     sections = (
-        ("Timeline", [f"{telling.moment(line.at)}: {line.said}" for line in story.timeline]),
+        ("Timeline", telling.timeline(story)),
         ("Actions taken", telling.actions(story)),
         ("Links", [*(f"trace {one}" for one in incident.trace_ids), *([incident.runbook] if incident.runbook else [])]),
     )
     for title, lines in sections:
         if lines:
+            more = len(lines) - _LINES_MAX
             content += [_heading(title), _bullets(lines[:_LINES_MAX])]
+            content += [_paragraph(f"{more} more are in the platform.")] if more > 0 else []
     return {
         "fields": {
             "project": {"key": project},

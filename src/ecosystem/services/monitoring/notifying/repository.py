@@ -35,7 +35,7 @@ update notifications set repeats = repeats + 1
  where company_id = %(company_id)s and channel_id = %(channel_id)s and notification_id = (
    select notification_id from notifications
     where company_id = %(company_id)s and channel_id = %(channel_id)s and dedup_key = %(dedup_key)s
-      and created_at > %(since)s and state <> 'failed'
+      and created_at > %(since)s and created_at <= %(until)s and state <> 'failed'
     order by created_at desc limit 1)
 returning notification_id
 """
@@ -56,21 +56,25 @@ _PAGE = f"""{_SHOWN}
   and (%(state)s::text is null or n.state = %(state)s)
  order by n.created_at desc, n.notification_id desc limit %(limit)s
 """
+# What was made in the future by a clock that has gone back since waits for nothing.
 # One of a channel at a time, and none of a channel that is being spoken to: a provider that does not answer holds up
 # its own messages and nobody else's.
 _CLAIM = """
 with due as (
   select distinct on (channel_id) notification_id from notifications
-   where company_id = %(company_id)s and state in ('waiting', 'sending') and due_at <= %(now)s
+   where company_id = %(company_id)s and state in ('waiting', 'sending')
+     and (due_at <= %(now)s or (state = 'waiting' and created_at > %(now)s + interval '1 minute'))
      and channel_id not in (select channel_id from notifications
                              where company_id = %(company_id)s and state = 'sending' and due_at > %(now)s)
    order by channel_id, urgent desc, due_at
 ), taken as (
   select n.notification_id from notifications n join due using (notification_id)
-   where n.company_id = %(company_id)s and n.state in ('waiting', 'sending') and n.due_at <= %(now)s
+   where n.company_id = %(company_id)s and n.state in ('waiting', 'sending')
+     and (n.due_at <= %(now)s or (n.state = 'waiting' and n.created_at > %(now)s + interval '1 minute'))
    limit %(rows_max)s for update of n skip locked
 )
-update notifications n set state = 'sending', attempts = attempts + 1, lease = %(lease)s, due_at = %(until)s
+update notifications n set state = 'sending', attempts = attempts + 1, lease = %(lease)s, due_at = %(until)s,
+  created_at = least(n.created_at, %(now)s)
   from channels c
  where n.company_id = %(company_id)s and n.notification_id in (select notification_id from taken)
    and c.company_id = n.company_id and c.channel_id = n.channel_id
@@ -145,7 +149,7 @@ class Outbox(Statements):
         # Two writers of the same key at the same time would each see none.
         await connection.execute(_LOCK_KEY, (f"{company_id}/{new.channel_id}/{new.dedup_key}",))
         row = await (await connection.execute(_REPEAT, vars(new) | {
-            "company_id": company_id, "since": new.created_at - window,
+            "company_id": company_id, "since": new.created_at - window, "until": new.created_at + window,
         })).fetchone()  # fmt: skip
         if row is not None:
             return UUID(str(row[0]))

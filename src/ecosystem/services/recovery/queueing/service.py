@@ -25,7 +25,7 @@ class QueueService:
         async def work() -> None:
             if not await self._queues.hurry(call_id=call_id):
                 raise CallUnknown
-            await self._audit.record("waiting_call.retried", str(call_id), before=None, after=None)
+            await self._audit.record("waiting_call_retried", str(call_id), before=None, after=None)
 
         await self._database.run(work)
 
@@ -40,6 +40,6 @@ class QueueService:
             if not await self._queues.give_up(call_id, {"failure": failure_as_json(CallGivenUp())}):
                 raise CallUnknown
             after = {"given_up": True, "reason": reason}
-            await self._audit.record("waiting_call.given_up", str(call_id), before=None, after=after)
+            await self._audit.record("waiting_call_given_up", str(call_id), before=None, after=after)
 
         await self._database.run(work)

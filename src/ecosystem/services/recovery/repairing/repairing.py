@@ -7,7 +7,7 @@ from uuid import UUID
 from ecosystem.contracts.recovery import FaultKind, RepairOutcome
 from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.db.database import Database
-from ecosystem.services.recovery.errors import ActionNotOpen, ActionUnknown, FaultPaused
+from ecosystem.services.recovery.errors import ActionNotOpen, ActionUnknown, EpisodeOver, FaultPaused
 from ecosystem.services.recovery.model import (
     BY_US,
     END_SESSION,
@@ -42,23 +42,35 @@ class Repairing:
     def __init__(self, parts: Parts, repairs: Mapping[str, Repair]) -> None:
         self._parts, self._repairs = parts, repairs
         self._recovery, self._episodes = parts.recovery, parts.episodes
+        self._since: dict[UUID, float] = {}
 
     async def repair(self, seen: Mapping[tuple[FaultKind, str], Sighting]) -> None:
         """One pass over the open episodes. `seen`: what the detectors see now; nothing else is acted upon."""
         open_episodes = await self._parts.database.read(self._recovery.open_episodes)
+        self._since = {one.episode_id: self._began(one) for one in open_episodes}
         for episode in open_episodes:
             sighting = seen.get((episode.fault, episode.component))
             await self._parts.database.run(lambda e=episode, s=sighting: self._tend(e, s))  # type: ignore[misc]
+
+    def _began(self, episode: Episode) -> float:
+        """When it began, by the clock that nobody sets: a fault is not older because somebody moved the hands."""
+        known = self._since.get(episode.episode_id)
+        if known is not None:
+            return known
+        age_seconds = (self._parts.clock.now() - episode.observed_at).total_seconds()
+        return self._parts.clock.monotonic() - max(0.0, age_seconds)
 
     async def _tend(self, episode: Episode, sighting: Sighting | None) -> None:
         now = self._parts.clock.now()
         if sighting is not None and episode.policy.repair is not None:
             await self._act_or_propose(episode, sighting)
-        if episode.needs_help(now, self._parts.settings.help_after_seconds):
-            lasts = f"{(now - episode.observed_at).total_seconds():.0f} s"
-            reason = f"{episode.fault} of {episode.component} lasts for {lasts}: {episode.cause}"
-            if episode.policy.help_at_once:
+        lasts_seconds = self._parts.clock.monotonic() - self._since[episode.episode_id]
+        if episode.needs_help(lasts_seconds, self._parts.settings.help_after_seconds):
+            reason = f"{episode.fault} of {episode.component} lasts for {lasts_seconds:.0f} s: {episode.cause}"
+            if episode.policy.help_after_seconds is not None:
                 reason = f"{episode.fault} of {episode.component} needs a decision: {episode.cause}"
+            if episode.policy.advice:
+                reason = f"{reason}; {episode.policy.advice}"
             await self._episodes.call_help(episode, now, reason[:500], episode.detail)
 
     async def _act_or_propose(self, episode: Episode, sighting: Sighting) -> None:
@@ -140,6 +152,13 @@ class Repairing:
             return await self._decided(action, RepairOutcome.REFUSED, reason or "a person refused it", by)
 
         return await self._parts.database.run(work)
+
+    async def propose_again(self, action: Action, by: str) -> Action:
+        """What a person refused waits for a decision again. Inside of a unit of work. Raises EpisodeOver."""
+        episode = await self._recovery.episode(action.episode_id) if action.episode_id else None
+        if episode is None or episode.cleared_at is not None:
+            raise EpisodeOver
+        return await self._decided(action, RepairOutcome.PROPOSED, f"{by} took the refusal back", by)
 
     async def _proposed(self, id_: UUID) -> Action:
         action = await self._recovery.lock_action(id_)

@@ -24,7 +24,25 @@ CAUSED_BY: dict[FaultKind, tuple[tuple[FaultKind, ...], str | None]] = {
     FaultKind.DATABASE_RESTARTED: ((*_ENGINE, FaultKind.SUPERVISOR_RESTARTED), None),
     FaultKind.CONSUMER_BEHIND: ((FaultKind.HORIZON_HELD, *_ENGINE, FaultKind.CRASH_LOOP), None),
     FaultKind.STUCK_RUN: ((*_ENGINE, FaultKind.CRASH_LOOP), None),
+    FaultKind.LOG_LATE: ((FaultKind.HORIZON_HELD, *_PROCESS, *_ENGINE, *_RESTARTED, FaultKind.DISK_FULL), None),
+    FaultKind.POOL_EXHAUSTED: ((FaultKind.HORIZON_HELD, *_ENGINE, *_RESTARTED, FaultKind.DISK_FULL), None),
+    FaultKind.ERROR_RATE_HIGH: (
+        (
+            *_PROCESS,
+            *_ENGINE,
+            *_RESTARTED,
+            FaultKind.DISK_FULL,
+            FaultKind.POOL_EXHAUSTED,
+            FaultKind.AGENT_UNREACHABLE,
+            FaultKind.CERTIFICATE_EXPIRING,
+            FaultKind.CERTIFICATE_REVOKED,
+            FaultKind.HORIZON_HELD,
+        ),
+        None,
+    ),
 }
+_COUNTED_BY_THE_SERVER = (FaultKind.POOL_EXHAUSTED, "postgresql")
+"""A cause, whatever began before: who takes the connections does not wait for us."""
 _AFTERMATH = timedelta(seconds=60)
 
 
@@ -78,7 +96,7 @@ class Detecting:
             await self._episodes.clear(episode, self._clock.now())
 
     async def _is_aftermath(self, sighting: Sighting) -> bool:
-        if sighting.fault not in CAUSED_BY:
+        if sighting.fault not in CAUSED_BY or sighting.key == _COUNTED_BY_THE_SERVER:
             return False
         faults, component = CAUSED_BY[sighting.fault]
         return await self._recovery.is_recent(faults, component, self._clock.now() - _AFTERMATH)

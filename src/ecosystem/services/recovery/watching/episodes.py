@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from ecosystem.contracts.recovery import FaultCleared, FaultObserved, HelpNeeded, RepairOutcome, RepairRecorded
 from ecosystem.kernel.messaging.outbox import Outbox
@@ -31,16 +32,18 @@ class Episodes:
     async def observe(self, seen: Sighting) -> Episode | None:
         """Open an episode and tell of it; None where it is open already."""
         policy = POLICIES[seen.fault]
-        episode = await self._recovery.add_episode(seen, policy.severity, policy.runbook)
+        episode = await self._recovery.add_episode(seen, policy.severity, seen.runbook or policy.runbook)
         if episode is None:
             return None
-        observed = FaultObserved(
-            episode_id=episode.episode_id, fault=seen.fault, component=seen.component, instance=seen.instance,
-            cause=seen.cause, severity=episode.severity, companies=seen.companies, runbook=episode.runbook,
-            observed_at=seen.at, detail=seen.detail,
-        )  # fmt: skip
-        await self._outbox.add(observed, event_id=event_id(episode.episode_id, "observed"))
+        await self._outbox.add(_observed(episode), event_id=event_id(episode.episode_id, "observed"))
         return episode
+
+    async def reopened(self, id_: UUID, undone: Action) -> None:
+        """What was declared over goes on: the same episode is told once more."""
+        episode = await self._recovery.episode(id_)
+        assert episode is not None
+        await self.tell(undone, 0)
+        await self._outbox.add(_observed(episode), event_id=event_id(undone.action_id, "observed"))
 
     async def clear(self, episode: Episode, at: datetime) -> None:
         if not await self._recovery.clear(episode.episode_id, at):
@@ -53,7 +56,9 @@ class Episodes:
             episode_id=episode.episode_id, cleared_at=at, by_itself=not helped,
             repair_seconds=max(0.0, round((at - episode.observed_at).total_seconds(), 3)),
         )  # fmt: skip
-        await self._outbox.add(cleared, event_id=event_id(episode.episode_id, "cleared"))
+        # Who undoes a person's word that it was over lets it end once more.
+        undone = sum(one.outcome is RepairOutcome.UNDONE for one in actions)
+        await self._outbox.add(cleared, event_id=event_id(episode.episode_id, f"cleared/{undone}"))
 
     async def _withdraw(self, action: Action, at: datetime) -> None:
         """Nobody should decide about a fault that is over."""
@@ -86,7 +91,9 @@ class Episodes:
             reason=action.reason, by=action.decided_by or action.by, attempt=action.attempt, budget_left=budget_left,
             at=action.at,
         )  # fmt: skip
-        await self._outbox.add(recorded, event_id=event_id(action.action_id, action.outcome))
+        await self._outbox.add(
+            recorded, event_id=event_id(action.action_id, f"{action.outcome}/{action.at.isoformat()}")
+        )
 
     async def restarted(self, episode: Episode, at: datetime, instance: str, *, done: bool, reason: str) -> None:
         """The supervisor brought a process back, or tried to: it acts, we keep the record."""
@@ -97,3 +104,11 @@ class Episodes:
             RESTART, attempt, outcome, reason, BY_SUPERVISOR, {"instance": instance}, at,
         )  # fmt: skip
         await self.record(action, max(0, _RESTARTS_TOLD_MAX - attempt))
+
+
+def _observed(episode: Episode) -> FaultObserved:
+    return FaultObserved(
+        episode_id=episode.episode_id, fault=episode.fault, component=episode.component, instance=episode.instance,
+        cause=episode.cause, severity=episode.severity, companies=episode.companies, runbook=episode.runbook,
+        observed_at=episode.observed_at, detail=episode.detail,
+    )  # fmt: skip

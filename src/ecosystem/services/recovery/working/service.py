@@ -82,7 +82,7 @@ class WorkService:
             item = await self._known(id_)
             if not claimed:
                 raise WorkClosed if not item.is_open else WorkClaimed
-            await self._record("work.claimed", item, by)
+            await self._record("work_claimed", item, by)
             return item
 
         with _owner():
@@ -105,7 +105,7 @@ class WorkService:
         )  # fmt: skip
         assert isinstance(answer, RunStarted)
         reason = "retried" if answer.run_id == item.subject else f"run {answer.run_id} was started instead"
-        return await self._end(item, by, reason, "work.retried")
+        return await self._end(item, by, reason, "work_retried")
 
     async def _hurry(self, item: Item, by: str) -> Item:
         agent = agent_of(item.what)
@@ -114,7 +114,7 @@ class WorkService:
 
         async def work() -> Item:
             await self._queue.hurry_all(agent)
-            await self._record("work.retried", item, by)
+            await self._record("work_retried", item, by)
             return item
 
         with _owner():
@@ -122,7 +122,7 @@ class WorkService:
 
     async def close(self, id_: UUID, by: str, reason: str) -> Item:
         """End a held item with a reason. Raises WorkUnknown, WorkClosed, WorkNotClaimed."""
-        return await self._end(await self._held(id_, by), by, reason, "work.closed")
+        return await self._end(await self._held(id_, by), by, reason, "work_closed")
 
     async def _held(self, id_: UUID, by: str) -> Item:
         item = await self.show(id_)

@@ -1,0 +1,114 @@
+"""A detector that reads what every instance counts: errors, calls that found no room, and events that went around the
+log."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+from ecosystem.contracts.recovery import FaultKind
+from ecosystem.kernel.clock import Clock
+from ecosystem.kernel.errors import Kind
+from ecosystem.kernel.http.scraping import Sample
+from ecosystem.kernel.registry.instance import Instance
+from ecosystem.services.recovery.model import Sighting, error_of
+from ecosystem.services.recovery.settings import ServiceSettings
+from ecosystem.services.recovery.watching.counting import Counted, Rises
+
+LOG = "event-log"
+_REQUESTS, _REFUSED, _CALLS = "http_requests_total", "http_requests_refused_total", "agent_calls_total"
+_NOT_PERMITTED, _POOL, _DIRECT = (
+    "calls_not_permitted_total", "database_pool_exhausted_total", "events_delivered_directly_total",
+)  # fmt: skip
+NAMES = (_REQUESTS, _REFUSED, _CALLS, _NOT_PERMITTED, _POOL, _DIRECT)
+_BULKHEAD, _BREAKER, _SHED = "bulkhead_full", "call_not_permitted", "overloaded"
+_READER_STALLS = ("handled", "not_now")
+"""Outcomes of a delivery past the log to a consumer that is there: anything else is a fault of its agent."""
+
+Scrape = Callable[[Instance, Sequence[str]], Awaitable[list[Sample] | None]]
+Instances = Callable[[], Sequence[Instance]]
+
+
+class Counters:
+    """All of it within `recovery.count_seconds`: a fault is over when nothing more of it was counted for so long.
+
+    An error rate and a log that is late are told at the second look that sees them: what began before may be their
+    cause, and is told first.
+    """
+
+    faults = frozenset({FaultKind.ERROR_RATE_HIGH, FaultKind.LOG_LATE, FaultKind.POOL_EXHAUSTED})
+
+    def __init__(self, instances: Instances, scrape: Scrape, clock: Clock, settings: ServiceSettings) -> None:
+        self._instances, self._scrape, self._clock, self._settings = instances, scrape, clock, settings
+        self._rises = Rises(settings.count_seconds)
+        self._suspects: frozenset[tuple[FaultKind, str]] = frozenset()
+
+    async def look(self) -> list[Sighting]:
+        instances = self._instances()
+        answers = await asyncio.gather(*(self._scrape(one, NAMES) for one in instances))
+        self._rises.take(self._clock.monotonic(), list(zip(instances, answers, strict=True)))
+        found = [*self._pools(), *self._bulkheads(), *self._log(), *self._requests(), *self._calls()]
+        suspects, self._suspects = self._suspects, frozenset(one.key for one in found)
+        return [one for one in found if one.fault is FaultKind.POOL_EXHAUSTED or one.key in suspects]
+
+    def _pools(self) -> Iterator[Sighting]:
+        for service, count in self._rises.total(_POOL, lambda one: one.service).items():
+            if count >= self._settings.pool_refusals_max:
+                cause = f"{count:.0f} units of work found all connections of its processes in use"
+                yield self._sighting(FaultKind.POOL_EXHAUSTED, service, cause, refused=count)
+
+    def _bulkheads(self) -> Iterator[Sighting]:
+        full = self._rises.total(_NOT_PERMITTED, lambda one: one.label("route") if _is(one, _BULKHEAD) else None)
+        for route, count in full.items():
+            if count >= self._settings.pool_refusals_max:
+                cause = f"{count:.0f} calls were refused: as many as its bulkhead lets in were running"
+                yield self._sighting(
+                    FaultKind.POOL_EXHAUSTED, f"route:{route}", cause, "high_error_rate", refused=count
+                )
+
+    def _log(self) -> Iterator[Sighting]:
+        late = self._rises.total(
+            _DIRECT, lambda one: one.label("consumer") if one.label("outcome") in _READER_STALLS else None
+        )
+        if late:
+            cause = f"events were brought past it by direct call, to {', '.join(sorted(late))}"
+            yield self._sighting(FaultKind.LOG_LATE, LOG, cause, deliveries=sum(late.values()))
+
+    def _requests(self) -> Iterator[Sighting]:
+        """Requests that a service answered. Who is sent away because others wait is no error: it is meant so."""
+        asked = self._rises.total(_REQUESTS, lambda one: one.service)
+        failed = self._rises.total(_REQUESTS, lambda one: one.service if one.label("status").startswith("5") else None)
+        shed = self._rises.total(_REFUSED, lambda one: one.service if one.label("reason") == _SHED else None)
+        for service, count in asked.items():
+            away = shed.get(service, 0)
+            yield from self._rate(service, count - away, failed.get(service, 0) - away, "requests")
+
+    def _calls(self) -> Iterator[Sighting]:
+        """Calls that agents made of each other. Who breaks a rule is told so: that is no fault of the agent."""
+        asked = self._rises.total(_CALLS, lambda one: one.label("agent"))
+        failed = self._rises.total(_CALLS, lambda one: one.label("agent") if _is_failure(one.label("code")) else None)
+        left_alone = self._rises.total(
+            _NOT_PERMITTED, lambda one: one.label("route").partition(" -> ")[2] if _is(one, _BREAKER) else None
+        )
+        for agent in asked.keys() | left_alone.keys():
+            # A breaker that is open lets nobody fail: the fault goes on, and none begins by it.
+            away = left_alone.get(agent, 0) if (FaultKind.ERROR_RATE_HIGH, agent) in self._suspects else 0
+            yield from self._rate(agent, asked.get(agent, 0) + away, failed.get(agent, 0) + away, "calls")
+
+    def _rate(self, component: str, asked: float, failed: float, what: str) -> Iterator[Sighting]:
+        if failed >= self._settings.errors_min and failed >= asked * self._settings.error_share_max:
+            cause = f"{failed:.0f} of {asked:.0f} {what} failed within {self._settings.count_seconds:.0f} s"
+            yield self._sighting(FaultKind.ERROR_RATE_HIGH, component, cause, asked=asked, failed=failed)
+
+    def _sighting(
+        self, fault: FaultKind, component: str, cause: str, runbook: str | None = None, **measures: float
+    ) -> Sighting:
+        return Sighting(fault, component, cause, self._clock.now(), detail=dict(measures), runbook=runbook)
+
+
+def _is(counted: Counted, code: str) -> bool:
+    return counted.label("code") == code
+
+
+def _is_failure(code: str) -> bool:
+    """Whether a call failed by a fault of the world; a code that nobody knows counts."""
+    known = error_of(code)
+    return code not in ("success", _SHED) and (known is None or known.kind is not Kind.PERMANENT)

@@ -7,6 +7,7 @@ what it is about, which ids it bears, and whether it was taken.
 import asyncio
 import json
 import re
+from abc import ABC, abstractmethod
 from email import message_from_bytes, policy
 from enum import StrEnum
 from typing import Any
@@ -30,7 +31,7 @@ class Mood(StrEnum):
     DROP = "drop"
 
 
-class Receiver:
+class Receiver(ABC):
     """What both have in common. `address` is where the platform finds it; `owner` is whose channel it is."""
 
     channel: str
@@ -51,9 +52,9 @@ class Receiver:
             talk.cancel()
         await asyncio.gather(*self._talks, return_exceptions=True)
 
+    @abstractmethod
     def address(self, owner: str) -> str:
         """As Apprise writes it."""
-        raise NotImplementedError
 
     async def fail(self, how: str, seconds: float) -> None:
         """`how`: a mood, a way of the wire, or `stop`: connections are refused."""
@@ -83,8 +84,9 @@ class Receiver:
             self._talks.discard(talk)
             writer.close()
 
+    @abstractmethod
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        raise NotImplementedError
+        """One connection, until it has said all."""
 
     def _note(self, owner: str, header: str | None, title: str, text: str) -> Mood:
         """Write down what came; what is to become of it."""

@@ -21,12 +21,18 @@ if TYPE_CHECKING:
 
 _LOCK = 0x0EC0_0001
 _FORMAT = b"1"
+_AGAIN_SECONDS = 0.25
 
 
 class MigrationFailed(EcosystemError):
     code, kind, severity = "migration_failed", Kind.PERMANENT, Severity.CRITICAL
     rule = "Every revision applies cleanly to the one before it."
     suggestion = "Nothing of this set was kept. Mend the revision, or bring the database to the state it expects."
+
+
+class WentAway(Unavailable):
+    rule = "The database stays there while it is migrated."
+    suggestion = "Run it again: what was committed stays, and the next run goes on."
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,8 @@ def migrate(admin_url: str, entries: Sequence[MigrationSet], *, password_of: Pas
     `admin_url` is a libpq URL of a role that may create roles and schemas.
 
     Raises:
-        Unavailable: the server does not answer, or went away; what was committed stays, and the next run goes on.
+        Unavailable: the server does not answer.
+        WentAway: it went away in the middle; what was committed stays, and the next run goes on.
         MigrationFailed: naming the set; the sets before it are kept, this one is not.
     """
     sets = (KERNEL, *entries)
@@ -84,18 +91,48 @@ def migrate(admin_url: str, entries: Sequence[MigrationSet], *, password_of: Pas
     except psycopg.OperationalError as error:
         raise Unavailable("The database did not answer the migration.", suggestion="`eco doctor` says why.") from error
     with connection:
-        connection.execute("select set_config('search_path', 'pg_catalog, pg_temp', false)")
-        connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
-        connection.commit()
-        _prepare(connection, entries, password_of)
-        if print_now == _fingerprint_kept(connection):
-            return []
-        # Alembic is imported only when there is work: a warm start does not pay for it.
-        from ecosystem.kernel.db.revisions import Runner
+        try:
+            return _migrate(connection, sets, entries, print_now, password_of)
+        except psycopg.Error as error:
+            if not connection.broken:
+                raise
+            raise WentAway("The database went away while it was migrated; run it again.") from error
 
-        with Runner(connection) as runner:
-            applied = [done for item in sets if (done := _upgrade(connection, runner, item)) is not None]
-        _remember(connection, entries, print_now)
+
+def migrate_patiently(
+    admin_url: str, entries: Sequence[MigrationSet], *, password_of: PasswordOf, within_seconds: float
+) -> list[Applied]:
+    """`migrate`, begun again where the database goes away in the middle; what the last try applied.
+
+    A database that does not answer from the beginning is not waited for. Raises as `migrate` does.
+    """
+    end, was_there = time.monotonic() + within_seconds, False
+    while True:
+        try:
+            return migrate(admin_url, entries, password_of=password_of)
+        except Unavailable as error:
+            was_there = was_there or isinstance(error, WentAway)
+            if not was_there or time.monotonic() > end:
+                raise
+        time.sleep(_AGAIN_SECONDS)
+
+
+def _migrate(
+    connection: psycopg.Connection[Any], sets: Sequence[MigrationSet], entries: Sequence[MigrationSet],
+    print_now: bytes, password_of: PasswordOf,
+) -> list[Applied]:  # fmt: skip
+    connection.execute("select set_config('search_path', 'pg_catalog, pg_temp', false)")
+    connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
+    connection.commit()
+    _prepare(connection, entries, password_of)
+    if print_now == _fingerprint_kept(connection):
+        return []
+    # Alembic is imported only when there is work: a warm start does not pay for it.
+    from ecosystem.kernel.db.revisions import Runner
+
+    with Runner(connection) as runner:
+        applied = [done for item in sets if (done := _upgrade(connection, runner, item)) is not None]
+    _remember(connection, entries, print_now)
     return applied
 
 
@@ -108,7 +145,7 @@ def _upgrade(connection: psycopg.Connection[Any], runner: "Runner", item: Migrat
         before, after, revisions = runner.upgrade(item.schema, folder)
     except Exception as error:
         if connection.broken:
-            raise Unavailable(f"The database went away while {item.name} was migrated; run it again.") from error
+            raise WentAway(f"The database went away while {item.name} was migrated; run it again.") from error
         connection.rollback()
         raise MigrationFailed(f"The revisions of {item.name} could not be applied: {error}") from error
     if item is not KERNEL:

@@ -50,8 +50,9 @@ PRELOAD = (
 # What libraries import when it is there and do without when it is not; no process of the fleet uses it.
 UNWANTED = ("httpx._main", "opentelemetry.sdk.metrics", "psutil", "pydantic.v1", "pygments", "rich")
 
-_DATABASE_BACK_SECONDS = 30.0
-"""A database that restarts while a platform starts is waited for; longer than the fleet takes to start it again."""
+_DATABASE_BACK_SECONDS = 10.0
+"""A database that goes away while a platform starts is waited for: more than the fleet takes to start it again, and no
+more, for nothing tells it from a wrong address."""
 
 
 def resolve(dotted: str) -> Any:

@@ -105,10 +105,12 @@ ANSWER_FORGOTTEN = Planted(
         "src/ecosystem/kernel/agent/answers.py", "            return await self._database.run(once)\n",
         "            return await self._database.run(work)\n",
     )],
-    # No run can be completed while a stranger holds the tasks; whoever carried them dies meanwhile.
-    [fault for at in (2, 5, 8) for fault in (
-        {"at_seconds": at, "kind": "lock-table", "target": "absurd.t_orchestrator", "seconds": 1.8},
-        {"at_seconds": at + 1.2, "kind": "kill-replicas", "target": "orchestrator"})],
+    # Runs wait together at their first checkpoint and go on while a stranger holds the tasks: they publish and cannot
+    # be completed. Whoever carried them dies meanwhile.
+    [fault for at in (2, 7) for fault in (
+        {"at_seconds": at, "kind": "lock-table", "target": "absurd.c_orchestrator", "seconds": 1.9},
+        {"at_seconds": at + 1.85, "kind": "lock-table", "target": "absurd.t_orchestrator", "seconds": 1.9},
+        {"at_seconds": at + 3.4, "kind": "kill-replicas", "target": "orchestrator"})],
     "doubled", "compliance_document_processed of", uploads_per_second=6.0,
 )  # fmt: skip
 

@@ -30,11 +30,6 @@ class MigrationFailed(EcosystemError):
     suggestion = "Nothing of this set was kept. Mend the revision, or bring the database to the state it expects."
 
 
-class WentAway(Unavailable):
-    rule = "The database stays there while it is migrated."
-    suggestion = "Run it again: what was committed stays, and the next run goes on."
-
-
 @dataclass(frozen=True)
 class MigrationSet:
     """The revisions of one part: `name` as registered (`creditx-service`), `package` holds the folder `versions`.
@@ -80,8 +75,7 @@ def migrate(admin_url: str, entries: Sequence[MigrationSet], *, password_of: Pas
     `admin_url` is a libpq URL of a role that may create roles and schemas.
 
     Raises:
-        Unavailable: the server does not answer.
-        WentAway: it went away in the middle; what was committed stays, and the next run goes on.
+        Unavailable: the server does not answer, or went away; what was committed stays, and the next run goes on.
         MigrationFailed: naming the set; the sets before it are kept, this one is not.
     """
     sets = (KERNEL, *entries)
@@ -96,23 +90,22 @@ def migrate(admin_url: str, entries: Sequence[MigrationSet], *, password_of: Pas
         except psycopg.Error as error:
             if not connection.broken:
                 raise
-            raise WentAway("The database went away while it was migrated; run it again.") from error
+            raise Unavailable("The database went away while it was migrated; run it again.") from error
 
 
 def migrate_patiently(
     admin_url: str, entries: Sequence[MigrationSet], *, password_of: PasswordOf, within_seconds: float
 ) -> list[Applied]:
-    """`migrate`, begun again where the database goes away in the middle; what the last try applied.
+    """`migrate`, begun again where the database is away or goes away in the middle; what the last try applied.
 
-    A database that does not answer from the beginning is not waited for. Raises as `migrate` does.
+    Raises as `migrate` does; Unavailable once the time is over.
     """
-    end, was_there = time.monotonic() + within_seconds, False
+    end = time.monotonic() + within_seconds
     while True:
         try:
             return migrate(admin_url, entries, password_of=password_of)
-        except Unavailable as error:
-            was_there = was_there or isinstance(error, WentAway)
-            if not was_there or time.monotonic() > end:
+        except Unavailable:
+            if time.monotonic() > end:
                 raise
         time.sleep(_AGAIN_SECONDS)
 
@@ -145,7 +138,7 @@ def _upgrade(connection: psycopg.Connection[Any], runner: "Runner", item: Migrat
         before, after, revisions = runner.upgrade(item.schema, folder)
     except Exception as error:
         if connection.broken:
-            raise WentAway(f"The database went away while {item.name} was migrated; run it again.") from error
+            raise Unavailable(f"The database went away while {item.name} was migrated; run it again.") from error
         connection.rollback()
         raise MigrationFailed(f"The revisions of {item.name} could not be applied: {error}") from error
     if item is not KERNEL:

@@ -1,6 +1,7 @@
 """Campaign: ten minutes of seeded faults over a platform with two replicas of everything, under open-loop load.
 
-Bars on our own figures: promises broken (lost, doubled, leaked, stuck: none), faults (at least 100); and, in three
+Bars on our own figures: promises broken (lost, doubled, leaked, stuck, and messages that never arrived, have two ids or
+that nobody asked for: none), faults (at least 100); and, in three
 minutes in which only replicas of services are killed: requests that clients saw fail, none of which they repeat (GET,
 and POST up to 1 MiB with an Idempotency-Key: none), and the median until a killed replica is replaced (below 2 s).
 There is nothing to compare with, so the baseline is 1.
@@ -14,7 +15,7 @@ from typing import Any
 from benchmarks._report import closing_line, rounds_from_command_line
 
 SEED, MINUTES, KILL_MINUTES = 11, 10, 3
-VERDICTS = ("lost", "doubled", "leaked", "stuck")
+VERDICTS = ("lost", "doubled", "leaked", "stuck", "undelivered", "unstable", "unasked")
 
 
 def campaign(*arguments: str) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def main() -> None:
     long = campaign("--seed", str(SEED), "--minutes", str(MINUTES))
     settings: dict[str, Any] = {"seed": SEED, "minutes": MINUTES, "replicas": 2}
     told = {name: long[name] for name in ("injected", "impossible", "repair_seconds", "longest_unavailable_seconds",
-                                          "requests", "failed", "documents", "wrong", "above")}  # fmt: skip
+                                          "requests", "failed", "documents", "messages", "wrong", "above")}  # fmt: skip
     broken = sum(long[verdict] for verdict in VERDICTS) + len(long["above"])
     bar("promises", "broken", broken, 0, "lower", settings, **told)
     bar("faults", "injected", long["faults"], 100, "higher", settings)

@@ -50,6 +50,10 @@ PRELOAD = (
 # What libraries import when it is there and do without when it is not; no process of the fleet uses it.
 UNWANTED = ("httpx._main", "opentelemetry.sdk.metrics", "psutil", "pydantic.v1", "pygments", "rich")
 
+_DATABASE_BACK_SECONDS = 10.0
+"""A database that goes away while a platform starts is waited for: more than the fleet takes to start it again, and no
+more, for nothing tells it from a wrong address."""
+
 
 def resolve(dotted: str) -> Any:
     """`module:name` as the object it names."""
@@ -88,7 +92,7 @@ def settings_classes() -> list[type[Settings]]:
 
 
 def _load_migrate() -> Run:
-    from ecosystem.kernel.db.migrate import MigrationSet, migrate
+    from ecosystem.kernel.db.migrate import MigrationSet, migrate_patiently
 
     sets = [MigrationSet(one.name, one.schema, one.migrations, backups_of(one.name)) for one in CATALOG]
 
@@ -99,7 +103,9 @@ def _load_migrate() -> Run:
         home = Home(Path(str(source.overrides["runtime"]["home"])))
         try:
             source.refuse_unknown(kinds)
-            migrate(url.get_secret_value(), sets, password_of=home.password_of)
+            migrate_patiently(
+                url.get_secret_value(), sets, password_of=home.password_of, within_seconds=_DATABASE_BACK_SECONDS
+            )
         except EcosystemError as error:
             os.write(ready_fd, json.dumps({"error": error.message}).encode() + b"\n")
             return 1

@@ -25,9 +25,10 @@ SERVICES = ("--services", "authn,creditx")
         (("--kinds", ","), "names no kind of fault before or after a comma; there are kill-service"),
         (("--kinds", "kill-edge,"), "names no kind of fault before or after a comma"),
         (("--kinds", "kill-everything"), "there is no kill-everything; there are kill-service"),
+        (("--kinds", "kill-edge", "--schedule", "plan.json"), "give one of the two"),
     ],
 )  # fmt: skip
-def test_what_is_out_of_range_is_refused(words: tuple[str, str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_out_of_range_is_refused(words: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         parse([*SERVICES, *words])
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from faults.checker import Findings
+from faults.delivering import MESSAGE_VERDICTS
 from faults.injecting import Injected, Repair
 from faults.journal import Journal
 from faults.levels import Levels
@@ -100,6 +101,15 @@ class TestHeld:
         assert told.as_json()[verdict] == 1
         assert "  kill-edge at 3 s: no incident tells of it" in told.lines()
 
+    @pytest.mark.parametrize("verdict", MESSAGE_VERDICTS)
+    def test_a_message_that_did_not_arrive_as_promised_is_enough(self, verdict: str) -> None:
+        told = summary(injected=Injected(Counter({"kill-edge": 1})))
+        told.findings.delivered.wrong[verdict].append("message 1 to the mail of company 2")
+
+        assert not told.held
+        assert told.as_json()[verdict] == 1
+        assert "  message 1 to the mail of company 2" in told.lines()
+
     def test_so_is_one_fault_of_two_that_needs_a_person(self) -> None:
         told = summary(injected=Injected(Counter({"kill-edge": 2})))
         told.findings.recognised.faults, told.findings.recognised.repaired_by_itself = 2, 1
@@ -131,3 +141,16 @@ def test_a_journal_read_back_is_what_was_promised(tmp_path: Path) -> None:
 
     assert [(one.key, one.outcome) for one in promises.accepted()] == [("k", "completed/approved")]
     assert promises.broken == [("doubled", "key k stands for two documents")]
+
+
+def test_a_message_that_was_promised_under_two_ids_is_doubled(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    journal.write("to_tell", owner="c", about="m", channels=("mail",))
+    journal.write("to_tell", owner="c", about="unanswered", channels=("mail",))
+    for ids in (["1"], ["1"], ["2"]):
+        journal.write("told", about="m", ids=ids, page=None)
+    promises = journal.read()
+    journal.close()
+
+    assert [one.about for one in promises.messages.values() if one.promised] == ["m"]
+    assert promises.broken == [("doubled", "message m was promised twice, under different ids")]

@@ -105,10 +105,12 @@ ANSWER_FORGOTTEN = Planted(
         "src/ecosystem/kernel/agent/answers.py", "            return await self._database.run(once)\n",
         "            return await self._database.run(work)\n",
     )],
-    # No run can be completed while a stranger holds the tasks; whoever carried them dies meanwhile.
-    [fault for at in (2, 5, 8) for fault in (
-        {"at_seconds": at, "kind": "lock-table", "target": "absurd.t_orchestrator", "seconds": 1.8},
-        {"at_seconds": at + 1.2, "kind": "kill-replicas", "target": "orchestrator"})],
+    # Runs wait together at their first checkpoint and go on while a stranger holds the tasks: they publish and cannot
+    # be completed. Whoever carried them dies meanwhile.
+    [fault for at in (2, 7) for fault in (
+        {"at_seconds": at, "kind": "lock-table", "target": "absurd.c_orchestrator", "seconds": 1.9},
+        {"at_seconds": at + 1.85, "kind": "lock-table", "target": "absurd.t_orchestrator", "seconds": 1.9},
+        {"at_seconds": at + 3.4, "kind": "kill-replicas", "target": "orchestrator"})],
     "doubled", "compliance_document_processed of", uploads_per_second=6.0,
 )  # fmt: skip
 
@@ -153,10 +155,33 @@ REPAIR_NOT_TOLD = Planted(
     _TWO_DEATHS, "unrecorded", "tells of no repair",
 )  # fmt: skip
 
+_REFUSED = [{"at_seconds": 1.5, "kind": "refuse-receivers", "seconds": 5}]
+_ATTEMPT = "outcome = await self._attempt(company_id, one)"
+
+SENT_BEFORE_SENDING = Planted(
+    "a message that is marked as sent before it is sent",
+    [Change(
+        "src/ecosystem/services/monitoring/notifying/delivery.py", _ATTEMPT,
+        "outcome = Outcome(True)\n            asyncio.get_running_loop().create_task(self._attempt(company_id, one))",
+    )],
+    _REFUSED, "undelivered", "was promised and never arrived; the platform says: ", uploads_per_second=6.0,
+)  # fmt: skip
+
+ID_OF_THE_ATTEMPT = Planted(
+    "a message whose id is that of the attempt",
+    [Change(
+        "src/ecosystem/services/monitoring/notifying/delivery.py",
+        "self._courier.send(url, Text(title, body), str(one.notification_id))",
+        "self._courier.send(url, Text(title, body), str(self._parts.ids.uuid()))",
+    )],
+    _REFUSED, "unstable", "came with ", minutes=0.1, uploads_per_second=6.0,
+)  # fmt: skip
+
 CHEAPEST = (CURSOR_OF_THE_WRONG_COMPANY,)
 OTHERS = (
     ACKNOWLEDGED_BEFORE_COMMIT, CURSOR_WITHOUT_HORIZON, CONSUMER_WITHOUT_INBOX, THAWED_WORKER_WRITES, NO_POLL,
     ANSWER_FORGOTTEN, BREAKER_NEVER_CLOSES, FAULTS_WITHOUT_INCIDENT, WRONG_CAUSE, REPAIR_NOT_TOLD,
+    SENT_BEFORE_SENDING, ID_OF_THE_ATTEMPT,
 )  # fmt: skip
 
 

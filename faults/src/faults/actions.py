@@ -17,6 +17,7 @@ from faults.certificates import expired
 from faults.database_wire import DatabaseWire
 from faults.fleet import Fleet
 from faults.impossible import Impossible
+from faults.receivers import CHANNELS, Receivers
 from faults.schedule import Fault
 from faults.signals import Hit
 from faults.wire import Way, Wire
@@ -36,6 +37,7 @@ class Ground:
     fleet: Fleet
     database: DatabaseWire
     clients: Wire
+    receivers: Receivers
     administrator: AsyncEcosystem
     own_disk: str | None
     """Why the home has no file system of its own; None where it has one."""
@@ -67,6 +69,13 @@ async def _database_network(ground: Ground, fault: Fault) -> list[Hit]:
 
 async def _clients_network(ground: Ground, fault: Fault) -> list[Hit]:
     await ground.clients.fail(_way(fault), fault.seconds, delay_seconds=0.1 + 0.9 * fault.detail)
+    return []
+
+
+async def _receivers(ground: Ground, fault: Fault) -> list[Hit]:
+    """One of them, or both."""
+    which = fault.target or ("", *CHANNELS)[int(fault.detail * 3)]
+    await ground.receivers.fail(fault.kind.rpartition("-")[0], which, fault.seconds)
     return []
 
 
@@ -221,4 +230,4 @@ def action(kind: str) -> Action:
         return _kill
     if verb == "freeze":
         return _freeze
-    return {"database": _database_network, "clients": _clients_network}[what]
+    return {"database": _database_network, "clients": _clients_network, "receivers": _receivers}[what]

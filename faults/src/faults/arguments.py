@@ -43,7 +43,10 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("--keep", action="store_true", help="leave the home and the journal there")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    return parser.parse_args(words)
+    parsed = parser.parse_args(words)
+    if parsed.schedule and parsed.kinds:
+        parser.error("--kinds picks faults by a seed, and --schedule says each of them: give one of the two")
+    return parsed
 
 
 def again(parsed: argparse.Namespace) -> str:
@@ -52,7 +55,7 @@ def again(parsed: argparse.Namespace) -> str:
     words += ["--rate", _shown(parsed.rate), "--replicas", str(parsed.replicas)]
     if parsed.schedule:
         words += ["--schedule", str(parsed.schedule)]
-    elif parsed.kinds:
+    if parsed.kinds:
         words += ["--kinds", ",".join(parsed.kinds)]
     if parsed.settle != SETTLE_SECONDS:
         words += ["--settle", _shown(parsed.settle)]

@@ -2,16 +2,22 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from ecosystem_client import AsyncEcosystem
+from ecosystem_client.calling import CalledPage
+from ecosystem_client.errors import NotFound
 from ecosystem_client.reading import Page as Listed
+from faults.customers import Customer
+from faults.delivering import PLATFORM, Delivered, compare
 from faults.fleet import Fleet
 from faults.incidents import Episode, PageSent, Told
 from faults.injecting import Injected
+from faults.journal import Journal, Message
+from faults.receivers import CHANNELS
 from faults.recognising import DETECTED_SECONDS_MAX, Injection, Recognised, recognise
 
 _LISTED = 100
@@ -24,6 +30,8 @@ select l.subject, extract(epoch from i.handled_at)::float8 from monitoring.inbox
 """When monitoring-service made an incident of a fault, or added it to one: no answer of the API says it."""
 
 _LOOK_SECONDS = 1.0
+_ARRIVES_SECONDS = 10.0
+"""What was asked for just before the end is on its way for so long."""
 
 
 def injections(injected: Injected) -> list[Injection]:
@@ -84,6 +92,46 @@ async def read(operator: AsyncEcosystem, fleet: Fleet) -> Told:
         async for page in _all(lambda cursor: operator.oncall.pages(limit=_LISTED, cursor=cursor))
     ]  # fmt: skip
     return Told(tuple(sorted(episodes, key=lambda one: one.began_at)), tuple(sorted(pages, key=lambda one: one.at)))
+
+
+async def delivered(operator: AsyncEcosystem, customers: Sequence[Customer], journal: Journal) -> Delivered:
+    """What came of the messages that were promised, as soon as all came or the time for it is over.
+
+    Raises EcosystemFailure.
+    """
+    end = asyncio.get_running_loop().time() + _ARRIVES_SECONDS
+    clients = {one.company_id: one.patient for one in customers}
+    while True:
+        messages = [await _with_ids(clients[one.owner], one) for one in journal.read().messages.values()]
+        async for page in _all(lambda cursor: operator.oncall.pages(limit=_LISTED, cursor=cursor)):
+            messages.append(await _with_ids(operator, Message(PLATFORM, page.page_id, CHANNELS, (), page.page_id)))
+        said: dict[str, str] = {}
+        for client in (operator, *clients.values()):
+            said |= await _said_of_messages(client)
+        # Read last: what was promised meanwhile is nobody's fault, what arrived is.
+        found = compare(messages, journal.read().arrivals, said)
+        if asyncio.get_running_loop().time() > end or not found.wrong["undelivered"]:
+            return found
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _with_ids(client: AsyncEcosystem, message: Message) -> Message:
+    """That of a page with the ids of all of its messages."""
+    if message.page_id is None:
+        return message
+    try:
+        page: CalledPage = await client.oncall.get(message.page_id)
+    except NotFound:
+        return message
+    ids = [one for call in page.calls for one in call.notifications]
+    return replace(message, ids=ids, times=max(1, len(page.calls)))
+
+
+async def _said_of_messages(client: AsyncEcosystem) -> dict[str, str]:
+    return {
+        one.notification_id: f"{one.state} after {one.attempts} attempts{f' ({one.problem})' if one.problem else ''}"
+        async for one in _all(lambda cursor: client.notifications.page(limit=_LISTED, cursor=cursor))
+    }
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,21 @@ from typing import Any
 from ecosystem_client import AsyncEcosystem, claim_first_administrator_async
 from faults import fleet as fleets
 from faults.actions import Ground
-from faults.asking import recognised
+from faults.asking import delivered, recognised
 from faults.checker import Checker
+from faults.customers import Credentials, Customer, customer
 from faults.database_wire import DatabaseWire
+from faults.delivering import PLATFORM
 from faults.disk import mount_own, unmount
 from faults.fleet import Fleet
 from faults.injecting import Injector
 from faults.journal import Journal
 from faults.levels import come_down, measure
-from faults.load import Credentials, Customer, Load, customer
+from faults.load import Load
+from faults.receivers import Receivers
 from faults.report import Summary, never_repaired
 from faults.schedule import Fault
+from faults.telling import SPEAKS_AS
 from faults.wire import Wire
 
 _COMPANIES = 3
@@ -32,6 +36,7 @@ _LEVELS_SECONDS = 90.0
 """Idle connections are kept for up to 75 s (`http.keep_alive_seconds`), channels on a former certificate for 30 s."""
 _LEASE_SECONDS = 5
 _FROZEN_AFTER_SECONDS = 30
+_DELIVERY_SECONDS = 5
 _OPEN = "[breakers.{}]\nwait_duration_in_open_state_seconds = 5\n"
 
 
@@ -63,7 +68,7 @@ class Campaign:
         try:
             self.tell(f"starting a platform in {fleet.home}")
             await fleet.up()
-            async with self._ground(fleet, own_disk) as (ground, customers):
+            async with self._ground(fleet, own_disk, journal) as (ground, customers):
                 return await self._under_load(ground, customers, journal)
         finally:
             journal.close()
@@ -94,6 +99,12 @@ class Campaign:
             "orchestrator": {"lease_seconds": _LEASE_SECONDS},
             # Files of the archive are made all the time, not once a day.
             "events": {"archive_every_seconds": 2, "file_events_max": 50},
+            # Receivers are on this machine. What a dead replica held is sent long before it would be called stuck.
+            "monitoring": {
+                "private_networks": "127.0.0.1/32",
+                "delivery_seconds": _DELIVERY_SECONDS,
+                "delivery_lease_seconds": _DELIVERY_SECONDS * 2,
+            },
             "fleet": {
                 "replicas": dict.fromkeys(self.services, self.replicas),
                 # Longer than any freeze lasts: here what was frozen is to wake up beside the one that took over.
@@ -102,13 +113,17 @@ class Campaign:
         }
 
     @asynccontextmanager
-    async def _ground(self, fleet: Fleet, own_disk: str | None) -> AsyncIterator[tuple[Ground, list[Customer]]]:
-        """Companies with their programs; those of the last one go through the wire."""
+    async def _ground(
+        self, fleet: Fleet, own_disk: str | None, journal: Journal
+    ) -> AsyncIterator[tuple[Ground, list[Customer]]]:
+        """Companies with their programs; those of the last one go through the wire. Each has its channels."""
         credential = fleet.secret("secrets/first-administrator.credential")
         first = await claim_first_administrator_async(fleet.edge_url, credential, ca=fleet.edge_ca)
         wire = Wire(("127.0.0.1", fleet.edge_port))
         port = await wire.listen_tcp()
         customers: list[Customer] = []
+        receivers = Receivers(journal)
+        await receivers.listen()
         async with AsyncEcosystem(
             fleet.edge_url, first.client_id, str(first.client_secret), ca=fleet.edge_ca
         ) as administrator:
@@ -118,12 +133,16 @@ class Campaign:
                 url = f"https://127.0.0.1:{port}" if via == "proxy" else fleet.edge_url
                 customers.append(customer(who, fleet.edge_url, url, str(fleet.edge_ca), via))
             try:
-                yield Ground(fleet, DatabaseWire(fleet), wire, administrator, own_disk), customers
+                for owner, client in ((PLATFORM, administrator), *((one.company_id, one.patient) for one in customers)):
+                    for name, address in receivers.addresses(owner).items():
+                        await client.notifications.add_channel(name, address)
+                yield Ground(fleet, DatabaseWire(fleet), wire, receivers, administrator, own_disk), customers
             finally:
                 for one in customers:
                     await one.client.close()
                     await one.patient.close()
                 await wire.close()
+                await receivers.close()
 
     async def _under_load(self, ground: Ground, customers: list[Customer], journal: Journal) -> Summary:
         load = Load(customers, journal, self.seed, self.uploads_per_second, datetime.now(UTC).date())
@@ -145,11 +164,14 @@ class Campaign:
             for what in never_repaired(injector.injected):
                 checker.findings.add("stuck", what)
             if unanswered:
-                checker.findings.add("stuck", f"{unanswered} uploads were never answered")
+                checker.findings.add("stuck", f"{unanswered} uploads or messages were never answered")
             await checker.settled(self.settle_seconds)
             self.tell("checking")
             findings = await checker.check()
             findings.recognised = await recognised(ground.administrator, ground.fleet, injector.injected)
+            findings.delivered = await delivered(ground.administrator, customers, journal)
+            for what in findings.delivered.leaked:
+                findings.add("leaked", what)
             after = await come_down(ground.fleet, before, _LEVELS_SECONDS)
             return Summary(
                 self.seed, seconds, injector.injected, load.requests, load.repeats, load.dropped, findings,
@@ -165,5 +187,7 @@ async def _company(administrator: AsyncEcosystem, number: int) -> Credentials:
     company = await administrator.companies.create(
         f"Chaos {number + 1} AG", region="eu", time_zone="Europe/Zurich", locale="en_GB", currency="CHF"
     )
-    client = await administrator.clients.create("chaos", roles=["integrator"], company_id=company.company_id)
+    client = await administrator.clients.create(
+        "chaos", roles=["integrator", "company-administrator"], agents=[SPEAKS_AS], company_id=company.company_id
+    )
     return Credentials(company.company_id, client.client_id, str(client.client_secret))

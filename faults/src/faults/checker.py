@@ -16,9 +16,10 @@ import psycopg
 from ecosystem_client import EcosystemFailure
 from ecosystem_client.errors import NotFound
 from faults import questions
+from faults.customers import Customer
+from faults.delivering import Delivered
 from faults.fleet import Fleet
 from faults.journal import Promised, Promises
-from faults.load import Customer
 from faults.recognising import Recognised
 
 _LOOK_SECONDS = 0.25
@@ -36,6 +37,7 @@ class Findings:
     outcomes: Counter[str] = field(default_factory=Counter)
     unexpected: list[str] = field(default_factory=list)
     recognised: Recognised = field(default_factory=Recognised)
+    delivered: Delivered = field(default_factory=Delivered)
 
     def add(self, verdict: str, what: str) -> None:
         if what not in self.wrong[verdict]:

@@ -53,6 +53,7 @@ _WAKES = "it wakes before `fleet.frozen_after_seconds` of the campaign, so that 
 _ENGINE_WAKES = "it goes on by itself within seconds, and nothing is ended for it"
 _RECONNECTS = "connections are made anew within seconds; no process ended"
 _OUTSIDE = "it is between clients and edge, outside of the platform"
+_RECEIVERS = "who receives messages is outside of the platform; what was not taken is sent again"
 _LOOKED_AT = "who waits for a NOTIFY looks by itself too"
 _SHORT_HOLD = "shorter than `recovery.horizon_seconds_max`: consumers wait and go on"
 _HOLD_SECONDS_MAX, _SEEN_HOLD_SECONDS, _SEEN_FULL_SECONDS = 10.0, 18.0, 8.0
@@ -108,6 +109,11 @@ EXPECTED: dict[str, Expected] = {
     "lock-table": Expected(_HORIZON, _SHORT_HOLD, _SEEN_HOLD_SECONDS, _HOLD_SECONDS_MAX),
     "skew-clock": Expected((), "it is not possible here"),
     "replay-log": Expected((), "a person asked for it"),
+    "refuse-receivers": Expected((), _RECEIVERS),
+    "drop-receivers": Expected((), _RECEIVERS),
+    "reset-receivers": Expected((), _RECEIVERS),
+    "half-open-receivers": Expected((), _RECEIVERS),
+    "stop-receivers": Expected((), _RECEIVERS),
 }  # fmt: skip
 
 

@@ -5,10 +5,14 @@ One JSON line a fact:
     accepted  the platform has promised to keep a document
     outcome   the platform has shown the outcome of a document
     broken    a client saw a promise broken, such as another company's document
+    to_tell   a message to people is about to be asked for
+    told      the platform has promised to send it, under these ids or with this page
+    arrived   a receiver has read a message, and takes it or not
 """
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,10 +31,45 @@ class Promised:
 
 
 @dataclass
+class Message:
+    """Asked for by `owner`, a company or the platform, for each of `channels`; `about` stands in its text.
+
+    Once it was promised it has `ids`, or the `page_id` whose calls name them. A page is told again from time to time
+    while nobody takes it: `times`.
+    """
+
+    owner: str
+    about: str
+    channels: Sequence[str]
+    ids: Sequence[str] = ()
+    page_id: str | None = None
+    times: int = 1
+
+    @property
+    def promised(self) -> bool:
+        return bool(self.ids) or self.page_id is not None
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What came to a channel of `owner`. `ids`: all that it bears, one where all is well. `taken`: it was accepted."""
+
+    owner: str
+    channel: str
+    about: str
+    ids: Sequence[str]
+    taken: bool
+    title: str = ""
+
+
+@dataclass
 class Promises:
-    """The journal as it is read back. `uploads` by their key, `broken` as verdict and sentence."""
+    """The journal as it is read back. `uploads` by their key, `messages` by what they are about, `broken` as verdict
+    and sentence."""
 
     uploads: dict[str, Promised] = field(default_factory=dict)
+    messages: dict[str, Message] = field(default_factory=dict)
+    arrivals: list[Arrival] = field(default_factory=list)
     broken: list[tuple[str, str]] = field(default_factory=list)
 
     def accepted(self) -> list[Promised]:
@@ -70,6 +109,20 @@ def read(file: Path) -> Promises:
                 upload.document_id = line["document"]
             case "outcome":
                 found.uploads[line["key"]].outcome = line["outcome"]
+            case "to_tell":
+                found.messages[line["about"]] = Message(line["owner"], line["about"], line["channels"])
+            case "told":
+                _told(found, found.messages[line["about"]], line["ids"], line["page"])
+            case "arrived":
+                shown = {name: line[name] for name in ("owner", "channel", "about", "ids", "taken", "title")}
+                found.arrivals.append(Arrival(**shown))
             case "broken":
                 found.broken.append((line["promise"], line["what"]))
     return found
+
+
+def _told(found: Promises, message: Message, ids: Sequence[str], page_id: str | None) -> None:
+    """Asked for again under the same key, it must be promised under the same ids."""
+    if message.promised and (message.ids, message.page_id) != (ids, page_id):
+        found.broken.append(("doubled", f"message {message.about} was promised twice, under different ids"))
+    message.ids, message.page_id = ids, page_id

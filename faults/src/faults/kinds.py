@@ -19,6 +19,7 @@ class Kind:
 
 _FREEZE = (1.0, 6.0)
 _NETWORK = (2.0, 5.0)
+_RECEIVERS = (2.0, 8.0)
 
 KINDS: tuple[Kind, ...] = (
     Kind("kill-service", "SIGKILL to one replica of a service", weight=8, aim=SLOT),
@@ -54,5 +55,10 @@ KINDS: tuple[Kind, ...] = (
     Kind("lock-table", "a stranger's transaction has locked a table that uploads write", seconds=(0.5, 3.0)),
     Kind("skew-clock", "one replica lives by a clock of its own", seconds=(5.0, 15.0), aim=SLOT),
     Kind("replay-log", "the whole log is delivered again to a consumer"),
+    Kind("refuse-receivers", "who receives messages answers 500 or 451", seconds=_RECEIVERS),
+    Kind("drop-receivers", "who receives messages takes them, and the answers are lost", seconds=_NETWORK),
+    Kind("reset-receivers", "every connection to the receivers is cut, new ones too", seconds=(0.5, 2.0)),
+    Kind("half-open-receivers", "connections to the receivers stay open and nothing answers", seconds=_RECEIVERS),
+    Kind("stop-receivers", "nobody is there who receives messages", seconds=_RECEIVERS),
 )
 BY_NAME = {kind.name: kind for kind in KINDS}

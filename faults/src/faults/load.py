@@ -1,69 +1,31 @@
 """Open-loop load through the edge: clients of several companies send and read at their times, whatever comes back.
 
-No client repeats a request. An upload without an answer is sent again later under its key, as a program that was
-restarted would, and is counted apart: the promise of the key is that one document comes of it.
+No client repeats a request. An upload or a message without an answer is sent again later under its key, as a program
+that was restarted would, and is counted apart: the promise of the key is that one document, or message, comes of it.
 """
 
 import asyncio
 import hashlib
 import random
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from ecosystem_client import AsyncEcosystem
 from ecosystem_client.errors import NotFound
-from ecosystem_client.retry import Retries
+from faults.customers import Customer
 from faults.documents import Document, documents
 from faults.journal import Journal
 from faults.requests import Requests
+from faults.telling import MESSAGES_PER_UPLOAD, TELL, Send, Telling
 
-_TIMEOUT_SECONDS = 10.0
 _PROBE_SECONDS = 0.2
 _IN_FLIGHT_MAX = 400
 _AGAIN_SECONDS = 1.0
 _PAGE = 50
-
-
-@dataclass
-class Customer:
-    """One company's program. `known`: documents that it was promised, by id, with the upload's key.
-
-    `client` repeats nothing; `patient` asks when all is over, directly, and as often as the library does.
-    """
-
-    company_id: str
-    client: AsyncEcosystem
-    patient: AsyncEcosystem
-    via: str
-    known: dict[str, str] = field(default_factory=dict)
-    outcomes: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Credentials:
-    company_id: str
-    client_id: str
-    client_secret: str
-
-
-@dataclass
-class Unanswered:
-    """An upload of which nobody knows whether it arrived."""
-
-    customer: Customer
-    document: Document
-    key: str
-
-
-def customer(who: Credentials, edge_url: str, url: str, ca: str, via: str) -> Customer:
-    """`url` is where the program finds the edge: itself, or a wire before it."""
-    once, login = Retries(attempts_max=1), (who.client_id, who.client_secret)
-    client = AsyncEcosystem(url, *login, ca=ca, timeout_seconds=_TIMEOUT_SECONDS, retries=once)
-    return Customer(who.company_id, client, AsyncEcosystem(edge_url, *login, ca=ca), via)
+_ARRIVALS = 3
+"""So many of the loops are arrivals, and end first."""
 
 
 class Load:
@@ -75,9 +37,10 @@ class Load:
         self.customers, self._journal, self.requests = customers, journal, Requests()
         self._chance = random.Random(f"load {seed}")
         self._documents = documents(seed, today)
+        self._telling = Telling(journal, self._chance)
         self._rate = uploads_per_second
         self._tasks: set[asyncio.Task[None]] = set()
-        self._unanswered: list[Unanswered] = []
+        self._unanswered: list[Send] = []
         self._stop = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
         self.repeats = 0
@@ -90,6 +53,7 @@ class Load:
         self._loops = [
             asyncio.create_task(self._arrivals(self._rate, lambda: self._upload)),
             asyncio.create_task(self._arrivals(self._rate * 4, lambda: self._chance.choice(reads))),
+            asyncio.create_task(self._arrivals(self._rate * MESSAGES_PER_UPLOAD, lambda: self._message)),
             asyncio.create_task(self._again()),
             asyncio.create_task(self._probe()),
         ]
@@ -97,7 +61,7 @@ class Load:
     async def end(self) -> None:
         """No more arrivals; what is under way is answered or times out. `settle` follows."""
         self._stop.set()
-        await asyncio.gather(*self._loops[:2])
+        await asyncio.gather(*self._loops[:_ARRIVALS])
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 
@@ -106,7 +70,7 @@ class Load:
         end = asyncio.get_running_loop().time() + within_seconds
         while self._unanswered and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
-        for loop in self._loops[2:]:
+        for loop in self._loops[_ARRIVALS:]:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
         return len(self._unanswered)
@@ -145,31 +109,36 @@ class Load:
     # -- requests --------------------------------------------------------------------------------------------------
 
     async def _upload(self, who: Customer) -> None:
-        upload = Unanswered(who, next(self._documents), str(uuid4()))
-        sha256 = hashlib.sha256(upload.document.content).hexdigest()
-        self._journal.write("asked", company=who.company_id, key=upload.key, sha256=sha256,
-                            expected=upload.document.outcome)  # fmt: skip
-        async with self.requests.one("POST /v1/documents", via=who.via):
-            await self._send(upload)
-            return
-        self._unanswered.append(upload)
+        document, key = next(self._documents), str(uuid4())
+        sha256 = hashlib.sha256(document.content).hexdigest()
+        self._journal.write("asked", company=who.company_id, key=key, sha256=sha256, expected=document.outcome)
+        await self._first("POST /v1/documents", who, partial(self._send, who, document, key))
 
-    async def _send(self, upload: Unanswered) -> None:
-        who, document = upload.customer, upload.document
-        receipt = await who.client.documents.upload(document.content, name=document.name, idempotency_key=upload.key)
-        self._journal.write("accepted", key=upload.key, document=receipt.document_id)
-        who.known[receipt.document_id] = upload.key
+    async def _send(self, who: Customer, document: Document, key: str) -> None:
+        receipt = await who.client.documents.upload(document.content, name=document.name, idempotency_key=key)
+        self._journal.write("accepted", key=key, document=receipt.document_id)
+        who.known[receipt.document_id] = key
+
+    async def _message(self, who: Customer) -> None:
+        what, send = self._telling.next(who)
+        await self._first(what, who, send, sure=what == TELL)
+
+    async def _first(self, what: str, who: Customer, send: Send, *, sure: bool = True) -> None:
+        async with self.requests.one(what, via=who.via, sure=sure):
+            await send()
+            return
+        self._unanswered.append(send)
 
     async def _again(self) -> None:
-        """The second life of programs whose uploads got no answer."""
+        """The second life of programs whose uploads and messages got no answer."""
         quiet = Requests()
         while True:
             await asyncio.sleep(_AGAIN_SECONDS)
-            for upload in list(self._unanswered):
+            for send in list(self._unanswered):
                 self.repeats += 1
                 async with quiet.one("again"):
-                    await self._send(upload)
-                    self._unanswered.remove(upload)
+                    await send()
+                    self._unanswered.remove(send)
 
     async def _get(self, who: Customer) -> None:
         if not who.known:

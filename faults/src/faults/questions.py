@@ -16,6 +16,10 @@ UNDER_WAY: dict[str, str] = {
              where r.input->>'document_id' = d.document_id::text), 'none')
           from creditx.documents d where d.status not in ('completed', 'failed')
     """,
+    "message {0} is still {1} after {2} attempts, {3}": """
+        select notification_id, state, attempts, coalesce(problem, 'without a problem') from monitoring.notifications
+         where state in ('waiting', 'sending')
+    """,
 }
 """What may be seen while work goes on, and must be gone when it has ended."""
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from faults.checker import VERDICTS, Findings
+from faults.delivering import MESSAGE_VERDICTS
 from faults.injecting import REPAIR_SECONDS_MAX, Injected, Repair
 from faults.kinds import KINDS
 from faults.levels import Levels
@@ -44,7 +45,8 @@ class Summary:
 
     @property
     def broken(self) -> bool:
-        return any(self.findings.wrong.values()) or bool(self.above) or self.findings.recognised.broken
+        found = self.findings
+        return any(found.wrong.values()) or bool(self.above) or found.recognised.broken or found.delivered.broken
 
     @property
     def held(self) -> bool:
@@ -100,8 +102,8 @@ class Summary:
             "documents": self.findings.documents, "events": self.findings.events,
             "outcomes": dict(self.findings.outcomes), "unexpected": self.findings.unexpected,
             **{verdict: len(self.findings.wrong[verdict]) for verdict in VERDICTS},
-            **self._told_of(),
-            "wrong": self.findings.wrong | self.findings.recognised.wrong,
+            **self._told_of(), **self._delivered(),
+            "wrong": self.findings.wrong | self.findings.recognised.wrong | self.findings.delivered.wrong,
             "levels": {"before": asdict(self.before), "after": asdict(self.after)},
             "above": self.above,
         }  # fmt: skip
@@ -123,8 +125,31 @@ class Summary:
             "unexplained": told.unexplained,
         }  # fmt: skip
 
+    def _delivered(self) -> dict[str, Any]:
+        """What came of the messages to people."""
+        found = self.findings.delivered
+        return {
+            "messages": {
+                "promised": found.promised, "arrived": found.arrived, "again": found.again, "refused": found.refused,
+                "pages_of_incidents": found.pages,
+            },
+            **{verdict: len(found.wrong[verdict]) for verdict in MESSAGE_VERDICTS},
+        }  # fmt: skip
+
     def lines(self) -> list[str]:
-        return [*self._faults(), "", *self._clients(), "", *self._incidents(), "", *self._promises()]
+        parts = (self._faults(), self._clients(), self._incidents(), self._messages(), self._promises())
+        return [line for part in parts for line in ("", *part)][1:]
+
+    def _messages(self) -> list[str]:
+        found = self.findings.delivered
+        lines = [
+            f"messages             {found.promised} promised, {found.arrived} arrived, {found.again} came again; "
+            f"{found.refused} attempts were refused; {found.pages} pages of incidents"
+        ]
+        for verdict in MESSAGE_VERDICTS:
+            lines.append(f"{_WORDS[verdict]:<20} {len(found.wrong[verdict])}")
+            lines += [f"  {what}" for what in found.wrong[verdict][:_SHOWN_MAX]]
+        return lines
 
     def _incidents(self) -> list[str]:
         told = self.findings.recognised
@@ -160,7 +185,7 @@ class Summary:
         times, failures = self.repair_seconds(), self.requests.by_failure()
         failed = len(self.requests.failures())
         lines = [
-            f"requests             {len(self.requests.seen)}, of which failed {failed}; uploads sent again "
+            f"requests             {len(self.requests.seen)}, of which failed {failed}; sent again under their key "
             f"{self.repeats}; not sent because too many waited {self.dropped}",
             *(f"  {what:<60} {count}" for what, count in list(failures.items())[:_SHOWN_MAX]),
             f"longest unavailable  {self.requests.longest_unavailable_seconds():.1f} s",
@@ -201,7 +226,8 @@ class Summary:
 
 _WORDS = {
     "undetected": "without an incident", "misnamed": "wrongly named", "unrecorded": "repair not told",
-    "paged_needlessly": "paged needlessly",
+    "paged_needlessly": "paged needlessly", "undelivered": "never arrived", "unstable": "without one id",
+    "unasked": "asked for by nobody",
 }  # fmt: skip
 _SHARES = (("median", 0.5), ("p95", 0.95), ("p99", 0.99))
 

@@ -32,13 +32,15 @@ class Wire:
         self.target = target
         self.way, self.delay_seconds = Way.PASS, 0.0
         self._server: asyncio.Server | None = None
+        self._port = self._away = 0
         self._open: set[asyncio.StreamWriter] = set()
         self._doomed: set[asyncio.StreamWriter] = set()
 
-    async def listen_tcp(self) -> int:
+    async def listen_tcp(self, port: int = 0) -> int:
         """The port, on the loopback."""
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        return int(self._server.sockets[0].getsockname()[1])
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", port)
+        self._port = int(self._server.sockets[0].getsockname()[1])
+        return self._port
 
     async def listen_unix(self, path: Path) -> None:
         self._server = await asyncio.start_unix_server(self._accept, path)
@@ -55,6 +57,19 @@ class Wire:
             if self.way is way:
                 self.way = Way.PASS
             self.reset(self._doomed)
+
+    async def leave(self, seconds: float) -> None:
+        """Nobody listens on the TCP port for `seconds`, as where the machine behind it is up and its program is not."""
+        assert self._server is not None
+        self._away += 1
+        self._server.close()
+        self.reset(self._open)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._away -= 1
+            if not self._away:
+                await self.listen_tcp(self._port)
 
     def reset(self, connections: set[asyncio.StreamWriter]) -> None:
         for writer in list(connections):

@@ -6,9 +6,10 @@ Method: empty databases on a real server, broken and killed revisions, two migra
 import itertools
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -16,9 +17,10 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from ecosystem.kernel.db import scram
-from ecosystem.kernel.db.migrate import MigrationFailed, MigrationSet, migrate
+from ecosystem.kernel.db.migrate import _LOCK, MigrationFailed, MigrationSet, migrate, migrate_patiently
 from ecosystem.kernel.errors import Unavailable
 from tests.kernel.db.fixtures import SETS, PlatformCluster, execute
+from tests.support.poll import eventually_now
 
 NUMBERS = itertools.count()
 REVISION = '''"""A revision of a test."""
@@ -146,6 +148,26 @@ class TestFaults:
         assert one(url, "select to_regclass('objects.slow')") is None
         assert [item.name for item in migrate(url, [made], password_of=password_of)] == ["objects-service"]
 
+    def test_cut_off_while_it_waits_it_begins_again(
+        self, url: str, made: MigrationSet, platform_cluster: PlatformCluster
+    ) -> None:
+        password_of = platform_cluster.engine.password_of
+        migrate(url, SETS[:1], password_of=password_of)
+        write(made, "0001_good", "create table objects.good (id int)")
+        waiting = (
+            " from pg_stat_activity where application_name = 'ecosystem migrate' and datname = current_database()"
+            " and wait_event_type = 'Lock'"
+        )
+        with psycopg.connect(url) as holder, ThreadPoolExecutor() as pool:
+            holder.execute("select pg_advisory_lock(%s)", (_LOCK,))
+            done = pool.submit(migrate_patiently, url, [made], password_of=password_of, within_seconds=60)
+            first = eventually_now(lambda: one(url, f"select min(pid){waiting}"), within_seconds=30)
+            one(url, f"select pg_terminate_backend({first})")
+            eventually_now(lambda: one(url, f"select min(pid){waiting} and pid <> {first}"), within_seconds=30)
+            holder.execute("select pg_advisory_unlock_all()")
+
+            assert [item.name for item in done.result()] == ["objects-service"]
+
     def test_two_at_once_apply_everything_once(self, url: str, platform_cluster: PlatformCluster) -> None:
         def work(_: int) -> int:
             return len(migrate(url, SETS[:2], password_of=platform_cluster.engine.password_of))
@@ -156,9 +178,10 @@ class TestFaults:
         assert applied[:2] == [0, 0]
         assert applied[2] > 0
 
-    def test_absent_server_is_unavailable(self) -> None:
+    @pytest.mark.parametrize("way", [migrate, partial(migrate_patiently, within_seconds=0.5)])
+    def test_absent_server_is_unavailable(self, way: Callable[..., object]) -> None:
         with pytest.raises(Unavailable):
-            migrate("postgresql://x@/x?host=/tmp/eco-no-server", SETS, password_of=lambda role: role)
+            way("postgresql://x@/x?host=/tmp/eco-no-server", SETS, password_of=lambda role: role)
 
     def test_schema_that_is_no_word_is_refused(self, url: str) -> None:
         with pytest.raises(ValueError, match="not a schema"):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _LOCK = 0x0EC0_0001
 _FORMAT = b"1"
+_AGAIN_SECONDS = 0.25
 
 
 class MigrationFailed(EcosystemError):
@@ -84,18 +85,47 @@ def migrate(admin_url: str, entries: Sequence[MigrationSet], *, password_of: Pas
     except psycopg.OperationalError as error:
         raise Unavailable("The database did not answer the migration.", suggestion="`eco doctor` says why.") from error
     with connection:
-        connection.execute("select set_config('search_path', 'pg_catalog, pg_temp', false)")
-        connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
-        connection.commit()
-        _prepare(connection, entries, password_of)
-        if print_now == _fingerprint_kept(connection):
-            return []
-        # Alembic is imported only when there is work: a warm start does not pay for it.
-        from ecosystem.kernel.db.revisions import Runner
+        try:
+            return _migrate(connection, sets, entries, print_now, password_of)
+        except psycopg.Error as error:
+            if not connection.broken:
+                raise
+            raise Unavailable("The database went away while it was migrated; run it again.") from error
 
-        with Runner(connection) as runner:
-            applied = [done for item in sets if (done := _upgrade(connection, runner, item)) is not None]
-        _remember(connection, entries, print_now)
+
+def migrate_patiently(
+    admin_url: str, entries: Sequence[MigrationSet], *, password_of: PasswordOf, within_seconds: float
+) -> list[Applied]:
+    """`migrate`, begun again where the database is away or goes away in the middle; what the last try applied.
+
+    Raises as `migrate` does; Unavailable once the time is over.
+    """
+    end = time.monotonic() + within_seconds
+    while True:
+        try:
+            return migrate(admin_url, entries, password_of=password_of)
+        except Unavailable:
+            if time.monotonic() > end:
+                raise
+        time.sleep(_AGAIN_SECONDS)
+
+
+def _migrate(
+    connection: psycopg.Connection[Any], sets: Sequence[MigrationSet], entries: Sequence[MigrationSet],
+    print_now: bytes, password_of: PasswordOf,
+) -> list[Applied]:  # fmt: skip
+    connection.execute("select set_config('search_path', 'pg_catalog, pg_temp', false)")
+    connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
+    connection.commit()
+    _prepare(connection, entries, password_of)
+    if print_now == _fingerprint_kept(connection):
+        return []
+    # Alembic is imported only when there is work: a warm start does not pay for it.
+    from ecosystem.kernel.db.revisions import Runner
+
+    with Runner(connection) as runner:
+        applied = [done for item in sets if (done := _upgrade(connection, runner, item)) is not None]
+    _remember(connection, entries, print_now)
     return applied
 
 

@@ -130,7 +130,7 @@ class TestStory:
         await flow.ended(run_id, "failed")
         text = await sentences(flow, run_id)
 
-        assert "client-7 is recorded for run.retried." in text
+        assert "client-7 is recorded for run_retried." in text
         assert f"It was told that run {run_id} had failed with rule_set_unknown." in text
         assert sum("went to ERROR at step check" in one for one in text) == 2
 

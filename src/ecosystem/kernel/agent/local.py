@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 
 from ecosystem.kernel.agent.handling import Handling
-from ecosystem.kernel.agent.message import AgentRequest, AgentResponse, Caller
-from ecosystem.kernel.errors import Unavailable
+from ecosystem.kernel.agent.message import AgentRequest, AgentResponse, Caller, NoInstance
 from ecosystem.kernel.resilience.rules import Balance
 
 
@@ -19,5 +18,5 @@ class LocalTransport:
     ) -> AgentResponse:
         handling = self._handlings.get(service)
         if handling is None:
-            raise Unavailable(f"{service} is not running.")
+            raise NoInstance(f"{service} is not running.")
         return await handling.handle(request, self._caller, seconds)

@@ -75,6 +75,8 @@ def start(folder: Path, *words: str) -> "subprocess.Popen[str]":
         [str(ROOT / "eco"), *(real.get(word, word) for word in words[1:])], cwd=ROOT,
         env=tool_environment() | {"ECO_HOME": str(folder / "home")},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, start_new_session=True,
+        # A shell that started the tests in the background has told them to ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 

@@ -62,7 +62,10 @@ def _show(home: Home, state: dict[str, Any]) -> None:
     screen.table(_COLUMNS, [row for process in processes for row in _rows(process)], _STYLES)
     total = sum(process["memory_bytes"] or 0 for process in processes)
     waiting = [process["name"] for process in processes if process["state"] != "ready"]
-    told = "all ready" if all_ready(state) else f"{state['state']}; not ready: {', '.join(waiting) or 'the edge'}"
+    late = ", ".join(waiting) or "the edge"
+    told = "all ready" if all_ready(state) else f"not ready: {late}"
+    if state["state"] not in ("ready", "starting"):
+        told = f"{state['state']}; {told}"
     if state["state"] == "unresponsive":
         told = "unresponsive"
     screen.out(f"{told}. {state.get('reason') or ''}".rstrip())

@@ -26,7 +26,7 @@ class FleetSettings(Settings):
     ready_timeout_seconds: float = Field(60, ge=1, le=600, description="How long `eco up` waits for all to be ready.")
     stop_timeout_seconds: float = Field(15, ge=1, le=300, description="After this, a stopping process is killed.")
     frozen_after_seconds: float = Field(
-        10, ge=4, le=3600, description="A process that answers nothing for so long is killed and started again."
+        8, ge=4, le=3600, description="A process that answers nothing for so long is killed and started again."
     )
     crash_loop_lives_max: int = Field(
         10, ge=3, le=1000, description="A service that so often in a row ends within 15 s of its start is stopped."

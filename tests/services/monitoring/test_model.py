@@ -83,3 +83,11 @@ def test_calls_that_wait_for_an_agent_delay_documents() -> None:
     assert (found.status, found.parts["documents"], found.parts["events"]) == (
         How.DEGRADED, How.DEGRADED, How.OPERATIONAL,
     )  # fmt: skip
+
+
+def test_a_service_without_any_instance_is_an_outage_of_its_part_whatever_the_incidents_say() -> None:
+    found = status_of([("P3", "creditx-service", MONDAY)], MONDAY, ["creditx-service"])
+
+    assert (found.status, found.parts["documents"], found.parts["sign_in"]) == (
+        How.DEGRADED, How.OUTAGE, How.OPERATIONAL,
+    )  # fmt: skip

@@ -65,6 +65,14 @@ class TestSwitching:
         outcomes = [(one["action"], one["outcome"]) for one in (await watched.get("/actions"))["items"]]
         assert sorted(outcomes) == [("pause", "undone"), ("resume", "done")]
 
+    async def test_a_pause_of_what_was_paused_is_not_undone(self, watched: Watched) -> None:
+        await watched.post("/pause", fault="stuck_run", reason="")
+        again = await watched.post("/pause", fault="stuck_run", reason="")
+        refused = await watched.agent.client(WRITER).post(f"{ROUTE}/actions/{again['action_id']}/undo")
+
+        assert (refused.status_code, refused.json()["code"]) == (409, "cannot_be_undone")
+        assert await self.mode(watched, "stuck_run") == "paused"
+
     async def test_everything_can_be_paused_and_resumed(self, watched: Watched) -> None:
         await watched.post("/pause", reason="")
         assert {one["mode"] for one in (await watched.get())["kinds"]} == {"paused"}

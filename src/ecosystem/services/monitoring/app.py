@@ -12,6 +12,7 @@ from ecosystem.contracts.monitoring import (
 )
 from ecosystem.kernel.agent.host import AgentHost
 from ecosystem.kernel.messaging.log import EventLog
+from ecosystem.kernel.registry.registry import Registry
 from ecosystem.kernel.runtime.service import Kernel, Service
 from ecosystem.services.monitoring.adapters import InstanceMetrics
 from ecosystem.services.monitoring.auditing import routes as auditing
@@ -25,6 +26,7 @@ from ecosystem.services.monitoring.incidents.reading import IncidentReading
 from ecosystem.services.monitoring.incidents.repository import Incidents
 from ecosystem.services.monitoring.incidents.reviewing import PostmortemService
 from ecosystem.services.monitoring.incidents.service import IncidentService, Parts
+from ecosystem.services.monitoring.incidents.status import SERVICES
 from ecosystem.services.monitoring.jobs import jobs
 from ecosystem.services.monitoring.service import HealthService
 from ecosystem.services.monitoring.settings import ServiceSettings
@@ -38,7 +40,9 @@ def build(kernel: Kernel) -> Service:
     parts = Parts(kernel.database, kernel.outbox, kernel.audit, kernel.clock, kernel.ids, calling.paging)
     incidents = IncidentService(kept, parts, settings)
     calling.paging.tell_incidents(incidents.acknowledge)
-    reading = IncidentReading(kernel.database, kept, kernel.clock, settings.status_seconds)
+    reading = IncidentReading(
+        kernel.database, kept, kernel.clock, settings.status_seconds, lambda: _without_instance(kernel.registry)
+    )
     postmortems = PostmortemService(kernel.database, kept, reading, kernel.audit, kernel.clock, settings.ticket_project)
     health = HealthService(kernel.registry, InstanceMetrics(), reading, PREFIXES.values())
     trail, told = LoggingHandlers(audit), MonitoringHandlers(reading, health)
@@ -61,3 +65,8 @@ def build(kernel: Kernel) -> Service:
         jobs=(*jobs(incidents, settings.look_seconds), *calling.jobs),
         background=calling.background,
     )
+
+
+def _without_instance(registry: Registry) -> list[str]:
+    """Of the services that the public status speaks of; none while the registry knows nobody, not even us."""
+    return [name for name in SERVICES if not registry.ready(name)] if registry.instances() else []

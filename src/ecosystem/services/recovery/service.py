@@ -154,6 +154,8 @@ class RecoveryService:
             done = action.outcome is RepairOutcome.DONE
             if done and action.action in (PAUSE, RESUME):
                 before = action.target.get("before")
+                if before == action.target.get("after"):
+                    raise CannotBeUndone("It changed nothing: it was so before.", suggestion="eco recovery status")
                 await self._recovery.decide(id_, RepairOutcome.UNDONE, action.reason, by)
                 opposite = RESUME if action.action == PAUSE else PAUSE
                 return await self._switch(opposite, action.fault, Mode(before) if before else None, by, f"undoes {id_}")

@@ -158,6 +158,20 @@ class TestClimbing:
         assert "page_unanswered" in monitoring.audited()
         assert (len(box.mails), len(hook.received)) == (1, 1)
 
+    async def test_a_page_that_nobody_can_be_told_of_waits_for_a_channel(
+        self, monitoring: Monitoring, box: MailBox, hook: WebHook
+    ) -> None:
+        page = await paged(monitoring)
+        for _ in range(5):
+            await monitoring.climb()
+        asked = (await monitoring.client().get(f"/v1/oncall/pages/{page['page_id']}")).json()
+        await set_rota(monitoring, box, hook)
+        monitoring.clock.advance(61)
+        await monitoring.climb()
+
+        assert asked["state"] == "open"
+        assert "Amy Muster, you are on call" in await mail(box)
+
     async def test_one_that_somebody_took_climbs_no_further(
         self, monitoring: Monitoring, box: MailBox, hook: WebHook
     ) -> None:

@@ -13,6 +13,8 @@ from ecosystem.contracts.monitoring import Priority
 UNPLANNED = timedelta(minutes=15)
 """Without a rota, a page is told to every channel so often."""
 UNPLANNED_ROUNDS = 3
+UNREACHED = timedelta(minutes=1)
+"""While nobody can be told of a page, somebody is looked for so often."""
 OVERRIDE_MAX = timedelta(days=60)
 URGENT = frozenset({Priority.P1, Priority.P2})
 """Pages of these priorities are told in quiet hours too."""

@@ -15,6 +15,7 @@ from ecosystem.services.monitoring.calling.links import Link, Links
 from ecosystem.services.monitoring.calling.model import (
     UNPLANNED,
     UNPLANNED_ROUNDS,
+    UNREACHED,
     URGENT,
     Page,
     PageState,
@@ -165,15 +166,26 @@ class PagingService:
         rota = await self._rotas.rota(company_id)
         unplanned = (0, page.round + 1) if page.round + 1 < UNPLANNED_ROUNDS else None
         following = rota.after(page.level, page.round) if rota else unplanned
+        now = self._parts.clock.now()
+        if not any(call.notifications for call in await self._rotas.calls(company_id, page.page_id)):
+            await self._wait_for_anybody(company_id, page, rota, now)
+            return
         if following is not None:
             await self._call(company_id, page, *following)
             return
-        now = self._parts.clock.now()
         await self._rotas.end_page(company_id, page.page_id, PageState.UNANSWERED.value, None, now)
         await self._parts.fenced.record(
             company_id, "page_unanswered", page.page_id, {"level": page.level, "round": page.round}
         )
         log.error("everybody on call was called, and nobody took the page", page_id=str(page.page_id))
+
+    async def _wait_for_anybody(self, company_id: UUID, page: Page, rota: Rota | None, now: datetime) -> None:
+        """Nobody could be told so far: the page stays open until a channel leads to somebody."""
+        for level in range(len(rota.levels) if rota else 1):
+            if (await self._who(company_id, rota, level, now))[1]:
+                await self._call(company_id, page, level, page.round)
+                return
+        await self._rotas.postpone(company_id, page.page_id, now + UNREACHED)
 
     async def _call(self, company_id: UUID, page: Page, level: int, round_: int) -> None:
         """Tell whoever is on call at a level now; without a rota, every channel there is."""
@@ -184,7 +196,9 @@ class PagingService:
             company_id, page.page_id, person.person_id if person else None,
             now + timedelta(seconds=self._link_seconds),
         )  # fmt: skip
+        last = rota.after(level, round_) is None if rota else round_ + 1 >= UNPLANNED_ROUNDS
         values = {
+            "then": "nobody else is called" if last else "the next one is called",
             "priority": page.priority, "title": page.title, "summary": page.summary, "runbook": page.runbook,
             "person": person.name if person and person.name else "Whoever reads this", "incident": page.incident_id,
             "page": page.page_id, "level": level + 1, "minutes": int(within.total_seconds() // 60),

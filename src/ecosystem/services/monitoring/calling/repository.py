@@ -62,6 +62,9 @@ _CALLED = """
 update pages set level = %(level)s, round = %(round)s, climbs_at = %(climbs_at)s, called_at = %(at)s
  where company_id = %(company_id)s and page_id = %(page_id)s
 """
+_POSTPONED = """
+update pages set climbs_at = %(climbs_at)s where company_id = %(company_id)s and page_id = %(page_id)s
+"""
 _ADD_CALL = """
 insert into page_calls (company_id, page_id, at, level, round, person_id, notifications)
 values (%(company_id)s, %(page_id)s, %(at)s, %(level)s, %(round)s, %(person_id)s, %(notifications)s)
@@ -176,6 +179,9 @@ class Rotas(Statements):
         values = vars(call) | {"page_id": page_id, "climbs_at": climbs_at}
         await self._execute(_ADD_CALL, company_id, **values)
         await self._execute(_CALLED, company_id, **values)
+
+    async def postpone(self, company_id: UUID, page_id: UUID, climbs_at: datetime) -> None:
+        await self._execute(_POSTPONED, company_id, page_id=page_id, climbs_at=climbs_at)
 
     async def calls(self, company_id: UUID, page_id: UUID) -> list[Call]:
         return await self._rows(Call, _CALLS, company_id, page_id=page_id)

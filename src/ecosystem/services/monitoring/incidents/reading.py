@@ -1,7 +1,7 @@
 """Incidents as people read them: listings, one with its story, and the public status."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -38,8 +38,13 @@ class Story:
 class IncidentReading:
     """`company_id` None asks for all incidents of the platform, a company for those that affect it."""
 
-    def __init__(self, database: Database, incidents: Incidents, clock: Clock, status_seconds: float) -> None:
+    def __init__(
+        self, database: Database, incidents: Incidents, clock: Clock, status_seconds: float,
+        without_instance: Callable[[], Collection[str]] = tuple,
+    ) -> None:  # fmt: skip
+        """`without_instance`: services of which no instance takes work now, as the registry knows it."""
         self._database, self._incidents, self._clock = database, incidents, clock
+        self._without_instance = without_instance
         self._status_seconds = status_seconds
         self._status: tuple[float, Status] | None = None
         self._asking = asyncio.Lock()
@@ -107,6 +112,7 @@ class IncidentReading:
     async def _ask(self, now: datetime) -> Status:
         try:
             async with asyncio.timeout(_ASK_SECONDS):
-                return status_of(await self._database.read(self._incidents.open_by_priority), now)
+                incidents = await self._database.read(self._incidents.open_by_priority)
+                return status_of(incidents, now, self._without_instance())
         except (Unavailable, UnitOfWorkTooLong, TimeoutError):
             return absent(now)

@@ -1,6 +1,6 @@
 """The public status: which parts work, in words of the outside; no process, cause, number or company."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -22,6 +22,7 @@ PARTS = {
     "api": ("gateway-service", "edge"),
 }
 """What the outside knows by name. A fault of anything else degrades the platform as a whole."""
+SERVICES = frozenset(name for names in PARTS.values() for name in names if name != "edge")
 DELAYED = "documents"
 """What comes later while calls wait for any agent."""
 _WORSE = (How.OPERATIONAL, How.DEGRADED, How.OUTAGE)
@@ -37,8 +38,13 @@ class Status:
     as_of: datetime
 
 
-def status_of(incidents: Iterable[tuple[str, str, datetime]], now: datetime) -> Status:
-    """Of the (priority, component, faulty since) of incidents that are not closed. Only P1 and P2 are felt outside."""
+def status_of(
+    incidents: Iterable[tuple[str, str, datetime]], now: datetime, without_instance: Collection[str] = ()
+) -> Status:
+    """Of the (priority, component, faulty since) of incidents that are not closed. Only P1 and P2 are felt outside.
+
+    `without_instance`: services of which no instance takes work now, whatever is known of why.
+    """
     parts = dict.fromkeys(PARTS, How.OPERATIONAL)
     whole, since = How.OPERATIONAL, None
     for priority, component, began in incidents:
@@ -49,6 +55,9 @@ def status_of(incidents: Iterable[tuple[str, str, datetime]], now: datetime) -> 
         for part, components in PARTS.items():
             if component in components or (part == DELAYED and component.startswith(QUEUE_OF)):
                 parts[part] = _worse(parts[part], how)
+    for part, components in PARTS.items():
+        if any(component in without_instance for component in components):
+            parts[part], whole = How.OUTAGE, _worse(whole, How.DEGRADED)
     return Status(whole, parts, since, now)
 
 

@@ -30,7 +30,10 @@ class Apprise:
 
     async def send(self, url: str, text: Text, message_id: str) -> Outcome:
         """Deliver, or say by a coded word why not. It never raises what a provider did."""
-        job = {"url": url, "title": text.title, "body": text.body, "message_id": message_id, "allowed": self._networks}
+        job = {
+            "url": url, "title": text.title, "body": text.body, "message_id": message_id, "allowed": self._networks,
+            "seconds": self._seconds,
+        }  # fmt: skip
         try:
             answer = await self._ask("send", job, self._seconds)
         except SandboxTimeout:

@@ -82,7 +82,7 @@ class _Watch:
 
 
 def send(payload: bytes) -> dict[str, Any]:
-    """Deliver one message, given as JSON: `url`, `title`, `body`, `message_id`, `allowed` networks.
+    """Deliver one message, given as JSON: `url`, `title`, `body`, `message_id`, `allowed` networks, `seconds`.
 
     Answers `{"sent": true}`, or `{"sent": false, "problem": CODE, "final": whether trying again is in vain}`.
     """
@@ -93,6 +93,7 @@ def send(payload: bytes) -> dict[str, Any]:
         return {"sent": False, "problem": "address_not_understood", "final": True}
     if isinstance(getattr(plugin, "headers", None), dict):
         plugin.headers[HEADER] = job["message_id"]
+    _be_patient(plugin, job["seconds"])
     _keep_answers_small(watch)
     sys.addaudithook(watch)
     try:
@@ -143,6 +144,16 @@ def _plugin(url: str) -> Any:
     if url.partition("://")[0].lower().rstrip("s") in _LOCAL or url.partition("://")[0].lower() in _LOCAL:
         return None
     return apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
+
+
+def _be_patient(plugin: Any, seconds: float) -> None:
+    """Wait as long as one delivery may take, where the address does not say how long (`rto`, `cto`).
+
+    Apprise gives up after 4 s: who takes a message and answers later would get it again and again.
+    """
+    for name in ("socket_connect_timeout", "socket_read_timeout"):
+        if getattr(plugin, name, None) == getattr(type(plugin), name, None):
+            setattr(plugin, name, seconds)
 
 
 def _keep_answers_small(watch: _Watch) -> None:

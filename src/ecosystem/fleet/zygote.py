@@ -28,6 +28,8 @@ from ecosystem.kernel.settings import Source
 
 _MESSAGE_BYTES_MAX = 256 * 1024
 _READY_FD, _LOG_FD = 0, 1
+_NEXT_ORDER_SECONDS = 0.02
+"""The supervisor asks for one child after the other: so long the next import waits for the next order."""
 
 Run = Callable[[Source, int], int]
 Load = Callable[[str], Run]
@@ -67,11 +69,13 @@ def run(control: socket.socket, load: Load, groups: Sequence[Sequence[str]]) -> 
     name_process("eco zygote")
     runs: dict[str, Run] = {}
     left = list(reversed(groups))
+    answered = False
     with suppress(BrokenPipeError):
         control.send(b'{"ready": true}')
     while True:
-        if left and not _asked(control):
+        if left and not _asked(control, _NEXT_ORDER_SECONDS if answered else 0):
             runs |= {name: load(name) for name in left.pop()}
+            answered = False
             continue
         try:
             message, descriptors, _, _ = socket.recv_fds(control, _MESSAGE_BYTES_MAX, 4)
@@ -85,13 +89,14 @@ def run(control: socket.socket, load: Load, groups: Sequence[Sequence[str]]) -> 
             runs |= {name: load(name) for name in left.pop()}
         try:
             control.send(json.dumps(_answer(control, runs, order, descriptors)).encode())
+            answered = True
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
 
 
-def _asked(control: socket.socket) -> bool:
-    return bool(select.select([control], [], [], 0)[0])
+def _asked(control: socket.socket, within_seconds: float) -> bool:
+    return bool(select.select([control], [], [], within_seconds)[0])
 
 
 def _answer(

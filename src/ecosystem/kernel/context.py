@@ -6,7 +6,7 @@ block in which a unit of work is open, and slow parts ask `refuse_in_unit_of_wor
 
 import time
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 from uuid import UUID
 
@@ -36,6 +36,7 @@ class SlowWorkInUnitOfWork(EcosystemError):
     suggestion = "Do the slow work before the unit of work opens, or between two of them."
 
 
+_FIELDS = frozenset(field.name for field in fields(Context))
 _current: ContextVar[Context] = ContextVar("ecosystem_context", default=Context())  # noqa: B039 frozen
 
 
@@ -46,7 +47,7 @@ def current() -> Context:
 class scope:  # noqa: N801 reads as a statement: `with scope(company_id=…)`
     """Replace fields of the context for a block. Raises TypeError for an unknown field.
 
-    A class and no generator, and no `dataclasses.replace`: every call of an agent passes five of them.
+    A class and no generator, and neither `dataclasses.replace` nor `__init__`: every call of an agent passes four.
     """
 
     __slots__ = ("_changes", "_token")
@@ -55,7 +56,11 @@ class scope:  # noqa: N801 reads as a statement: `with scope(company_id=…)`
         self._changes = changes
 
     def __enter__(self) -> Context:
-        now = Context(**(_current.get().__dict__ | self._changes))
+        changes = self._changes
+        if not changes.keys() <= _FIELDS:
+            raise TypeError(f"The context has no {', '.join(changes.keys() - _FIELDS)}.")
+        now = object.__new__(Context)
+        now.__dict__.update(_current.get().__dict__, **changes)
         self._token = _current.set(now)
         return now
 

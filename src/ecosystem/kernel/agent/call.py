@@ -1,8 +1,7 @@
 """One call of an agent, as its handler sees it."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from ecosystem.kernel.agent.card import Result
@@ -23,8 +22,10 @@ class Uncommitted:
         raise TypeError("The task is declared as a reading: declare it with effect=True to commit.")
 
 
-@dataclass(frozen=True)
-class Call:
+_UNCOMMITTED = Uncommitted()
+
+
+class Call(NamedTuple):
     """Who asks, for whom, and how long. `timeout_seconds` is what was left when the call arrived."""
 
     request_id: str
@@ -35,7 +36,7 @@ class Call:
     attempt: int
     trace_id: str | None
     timeout_seconds: float
-    recorder: Recorder = field(default_factory=Uncommitted, repr=False, compare=False)
+    recorder: Recorder = _UNCOMMITTED
 
     async def commit(self, work: Callable[[], Awaitable[R]]) -> R:
         """Run `work` in one unit of work and record what it returns as this request's answer, in the same one.

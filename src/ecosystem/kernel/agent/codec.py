@@ -47,8 +47,8 @@ def decode_request(wire: agent_pb2.HandleRequest) -> AgentRequest:
 
 
 def encode_response(response: AgentResponse) -> agent_pb2.HandleResponse:
-    timestamp = Timestamp()
-    timestamp.FromDatetime(response.timestamp)
+    at = response.timestamp
+    timestamp = Timestamp(seconds=int(at.timestamp()), nanos=at.microsecond * 1000)
     wire = agent_pb2.HandleResponse(
         request_id=response.request_id, status=_TO_WIRE[response.status], result=response.result,
         execution_time_ms=response.execution_time_ms, timestamp=timestamp,

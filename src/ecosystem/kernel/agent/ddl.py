@@ -16,7 +16,7 @@ def answers(schema: str) -> list[str]:
             recorded_at timestamptz not null default clock_timestamp(),
             primary key (company_id, agent_id, request_id)
         )""",
-        f"create index answers_recorded_at on {schema}.answers (company_id, recorded_at)",
+        f"create index answers_recorded_at on {schema}.answers using brin (recorded_at) with (autosummarize = on)",
         f"""create function {schema}.forget_answers(older_than interval, rows_max integer) returns bigint
             language sql security definer set search_path = {schema}, pg_temp as $$
                 with gone as (

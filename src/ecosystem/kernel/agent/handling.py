@@ -70,45 +70,53 @@ class Handling:
     async def handle(
         self, request: AgentRequest, caller: Caller, transport_seconds: float | None = None
     ) -> AgentResponse:
-        """Answer `request`. `transport_seconds` is what the transport's own deadline leaves, where it has one."""
+        """Answer `request`. `transport_seconds` is what the transport's own deadline leaves, where it has one.
+
+        What was answered is counted and logged when the answer is on its way: nobody waits for our log.
+        """
         began = time.perf_counter()
         trace_id = request.trace_id if is_trace_id(request.trace_id) else None
+        seconds = self._seconds(request, transport_seconds)
         self._active += 1
         try:
-            with context.scope(
+            with span(
+                f"agent {request.request_type}"[:_ID_LENGTH_MAX], SpanKind.SERVER,
+                {"agent.from": request.from_agent_id, "agent.request_id": request.request_id},
                 company_id=request.company_id, user_id=request.user_id, trace_id=trace_id,
                 span_id=request.span_id or None if trace_id else None, attempt=request.attempt,
                 agent_id=request.to_agent_id if request.to_agent_id in self._hosts else None,
-                scopes=frozenset(), deadline=None, unit_of_work=False, answering=True,
-            ), span(
-                f"agent {request.request_type}"[:_ID_LENGTH_MAX], SpanKind.SERVER,
-                {"agent.from": request.from_agent_id, "agent.request_id": request.request_id},
+                scopes=frozenset(), deadline=time.monotonic() + seconds, unit_of_work=False, answering=True,
             ) as current:  # fmt: skip
                 try:
-                    answer: bytes | BaseException = await self._answer(request, caller, transport_seconds)
+                    answer: bytes | BaseException = await self._answer(request, caller, seconds)
                 except Exception as error:
                     answer = error
                     mark_failed(current, describe(error).code, error)
-                return self._respond(request, answer, (time.perf_counter() - began) * 1000, current)
+                elapsed_ms = (time.perf_counter() - began) * 1000
+                response = self._response(request, answer, elapsed_ms)
+                asyncio.get_running_loop().call_soon(self._tell, request, response, answer, current)
+                return response
         finally:
             self._active -= 1
 
-    async def _answer(self, request: AgentRequest, caller: Caller, transport_seconds: float | None) -> bytes:
-        host, task_type, handler = self._route(request, caller)
+    def _seconds(self, request: AgentRequest, transport_seconds: float | None) -> float:
+        """How long the answer may take: what the caller, the transport and the agent's card leave, the least."""
+        host = self._hosts.get(request.to_agent_id)
+        limits = [request.timeout_ms / 1000, transport_seconds, host and host.card.limits.timeout_seconds]
+        return min(seconds for seconds in limits if seconds is not None)
+
+    async def _answer(self, request: AgentRequest, caller: Caller, seconds: float) -> bytes:
+        task_type, handler = self._route(request, caller)
         self._check(request)
         task = _parse(task_type, request.payload)
-        seconds = min(request.timeout_ms / 1000, host.card.limits.timeout_seconds)
-        if transport_seconds is not None:
-            seconds = min(seconds, transport_seconds)
         try:
             async with asyncio.timeout(seconds):
-                with context.deadline_within(seconds):
-                    result = await self._run(request, task, handler, caller, seconds)
+                result = await self._run(request, task, handler, caller, seconds)
         except TimeoutError as error:
             raise DeadlineExceeded(f"{request.to_agent_id} did not answer within {seconds:.3f} s.") from error
         return result.__pydantic_serializer__.to_json(result)
 
-    def _route(self, request: AgentRequest, caller: Caller) -> tuple[AgentHost, type[Task], Handler]:
+    def _route(self, request: AgentRequest, caller: Caller) -> tuple[type[Task], Handler]:
         if self._active > self._settings.calls_max:
             raise TooManyCalls
         host = self._hosts.get(request.to_agent_id)
@@ -119,7 +127,7 @@ class Handling:
         if found is None:
             known = ", ".join(task.request_type for task in host.card.tasks)
             raise UnknownRequestType(f"{host.card.id} does: {known}.")
-        return host, *found
+        return found
 
     def _check(self, request: AgentRequest) -> None:
         if len(request.payload) > self._settings.payload_bytes_max:
@@ -154,39 +162,36 @@ class Handling:
             raise AnswerUnrecorded(f"The handler of {request.request_type} answered without call.commit().")
         return result
 
-    def _respond(
-        self, request: AgentRequest, answer: bytes | BaseException, elapsed_ms: float, current: span
-    ) -> AgentResponse:
-        result: bytes | None = None
-        failure: Failure | None = None
-        status, code, stack = Status.SUCCESS, None, ""
+    def _response(self, request: AgentRequest, answer: bytes | BaseException, elapsed_ms: float) -> AgentResponse:
+        now, took_ms = self._clock.now(), round(elapsed_ms, 3)
         if isinstance(answer, bytes):
-            result = answer
-        else:
-            failure = describe(answer)
-            status, code = status_of(failure), failure.code
-            if self._settings.stack_traces:
-                stack = "".join(traceback.format_exception(answer))
+            return AgentResponse(request.request_id, Status.SUCCESS, answer, None, took_ms, now)
+        failure = describe(answer)
+        stack = "".join(traceback.format_exception(answer)) if self._settings.stack_traces else ""
+        return AgentResponse(request.request_id, status_of(failure), None, failure, took_ms, now, stack)
+
+    def _tell(
+        self, request: AgentRequest, response: AgentResponse, answer: bytes | BaseException, current: span
+    ) -> None:
+        failure, status = response.failure, response.status.value
+        code = failure.code if failure is not None else None
         known = request.to_agent_id in self._hosts
         labels = (
             request.to_agent_id if known else "unknown",
             request.request_type if known and code != UnknownRequestType.code else "unknown",
-            status.value,
+            status,
         )
         took = self._took.get(labels)
         if took is None:
             took = self._took[labels] = self._metrics.labels(*labels)
-        took.observe(elapsed_ms / 1000)
+        took.observe(response.execution_time_ms / 1000)
         unexpected = failure is not None and (failure.kind is Kind.UNKNOWN or failure.status >= 500)
         (log.warning if unexpected else log.info)(
             "agent answered", request_type=request.request_type, request_id=request.request_id,
-            sender=request.from_agent_id, status=status.value, code=code,
-            execution_time_ms=round(elapsed_ms, 3), span_id=current.span_id, parent_span_id=current.parent_span_id,
-            attempt=request.attempt, exc_info=answer if unexpected else None,
+            sender=request.from_agent_id, status=status, code=code, execution_time_ms=response.execution_time_ms,
+            span_id=current.span_id, parent_span_id=current.parent_span_id, attempt=request.attempt,
+            exc_info=answer if unexpected else None,
         )  # fmt: skip
-        return AgentResponse(
-            request.request_id, status, result, failure, round(elapsed_ms, 3), self._clock.now(), stack
-        )
 
 
 def _parse(task_type: type[Task], payload: bytes) -> Task:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from ecosystem.kernel.errors import EcosystemError, Failure, Kind, Severity, Unavailable
@@ -18,8 +19,7 @@ class Status(StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True)
-class AgentRequest:
+class AgentRequest(NamedTuple):
     """`payload` is JSON. `retries` is the total number of attempts of the operation, `attempt` counts from 1.
 
     `trace_id` and `span_id` are W3C Trace Context ids of the caller, empty where there is no trace.
@@ -39,8 +39,7 @@ class AgentRequest:
     user_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AgentResponse:
+class AgentResponse(NamedTuple):
     """`result` is JSON on success, else None; `failure` says what went wrong. `stack_trace` is empty unless allowed."""
 
     request_id: str

@@ -170,7 +170,7 @@ class Database:
             async with unit.opening:
                 if unit.driver is None:
                     unit.driver = await self._take(unit)
-        elif unit.session is not None:
+        elif unit.session is not None and unit.session.in_nested_transaction():
             # A session sets its savepoint at the first use of the connection: what comes now belongs behind it.
             await unit.session.connection()
         return unit.driver
@@ -186,13 +186,14 @@ class Database:
     async def flush(self) -> None:
         """Write what an ORM still holds back."""
         unit = self._present()
-        if unit is not None and unit.session is not None:
-            await unit.session.flush()
+        session = unit.session if unit is not None else None
+        if session is not None and (session.new or session.dirty or session.deleted):
+            await session.flush()
 
     async def _commit(self, unit: Unit) -> None:
         if unit.session is not None:
             await unit.session.commit()
-        if unit.driver is not None:
+        if unit.driver is not None and unit.connection is not None:
             await unit.driver.commit()
 
     async def _let_go(self, unit: Unit) -> None:

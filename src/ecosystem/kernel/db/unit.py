@@ -22,7 +22,8 @@ from ecosystem.kernel.db.errors import DeadAtRest
 class Unit:
     """What is open: `begun` once the database has said so, `closed` for whoever kept the context too long.
 
-    `connection` is the pool's, where it was taken for the driver; a session that came first has taken its own.
+    `connection` is the pool's, where it was taken for the driver; a session that came first has taken its own,
+    whose driver is then `driver` too.
     `company_id` is that of the fence, while that is known: a savepoint that was rolled back may have moved it.
     """
 
@@ -63,6 +64,7 @@ def _begin(session: Session, transaction: SessionTransaction, connection: Connec
     if not (transaction.nested or unit.begun):
         held: psycopg.AsyncConnection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
         await_only(unit.begin(held))
+        unit.driver = held
 
 
 async def close(session: AsyncSession) -> None:

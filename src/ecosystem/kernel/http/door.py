@@ -118,9 +118,10 @@ class Door:
         )
         self.active += 1
         try:
-            with context.scope(
-                trace_id=trace_id, span_id=span_id, deadline=time.monotonic() + exchange.limit.seconds
-            ), span(f"{scope['method']} {path}"[:200], SpanKind.SERVER) as current:  # fmt: skip
+            with span(
+                f"{scope['method']} {path}"[:200], SpanKind.SERVER, trace_id=trace_id, span_id=span_id,
+                deadline=time.monotonic() + exchange.limit.seconds,
+            ) as current:  # fmt: skip
                 await self._guarded(scope, receive, send, headers, exchange)
                 route = _route(scope)
                 current.update_name(f"{scope['method']} {route}")

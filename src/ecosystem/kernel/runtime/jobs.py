@@ -79,7 +79,7 @@ async def tick(job: Job, leadership: Leadership) -> None:
     try:
         if job.single and not await leadership.leads(job.name):
             return
-        with context.scope(company_id=None, user_id=None, trace_id=None, span_id=None), span(f"job {job.name}"):
+        with span(f"job {job.name}", company_id=None, user_id=None, trace_id=None, span_id=None):
             await job.run()
     except Exception as error:
         outcome = "failed"

@@ -103,6 +103,9 @@ _HEX = frozenset("0123456789abcdef")
 class span:  # noqa: N801 reads as a statement: `with span("…") as current`
     """One span around a block, child of the context's and carried by it inside; an exception marks it an error.
 
+    `carried` are other fields of the context for the block, as `context.scope` takes them: with `trace_id` and
+    `span_id` those of the parent, None for a trace of its own.
+
     Whether it is kept is known at its end, and most are not: until then it is only its ids, times and attributes,
     and an OpenTelemetry span is made of them when it is kept. (Two recorded spans cost more than the rest of a call.)
     """
@@ -110,6 +113,7 @@ class span:  # noqa: N801 reads as a statement: `with span("…") as current`
     __slots__ = (
         "_attributes",
         "_began",
+        "_carried",
         "_error",
         "_events",
         "_kind",
@@ -121,21 +125,24 @@ class span:  # noqa: N801 reads as a statement: `with span("…") as current`
     )
 
     def __init__(
-        self, name: str, kind: SpanKind = SpanKind.INTERNAL, attributes: Mapping[str, AttributeValue] | None = None
-    ) -> None:
-        self._name, self._kind, self._attributes = name, kind, attributes
+        self, name: str, kind: SpanKind = SpanKind.INTERNAL, attributes: Mapping[str, AttributeValue] | None = None,
+        **carried: Any,
+    ) -> None:  # fmt: skip
+        self._name, self._kind, self._attributes, self._carried = name, kind, attributes, carried
         self._error: str | None = None
         self._events: list[dict[str, Any]] | None = None
 
     def __enter__(self) -> "span":
-        now = context.current()
-        if now.trace_id:
-            self.trace_id, self._parent = now.trace_id, now.span_id
+        now, carried = context.current(), self._carried
+        trace_id = carried.get("trace_id", now.trace_id)
+        if trace_id:
+            self.trace_id, self._parent = trace_id, carried.get("span_id", now.span_id)
+            self.span_id = secrets.token_hex(8)
         else:
-            self.trace_id, self._parent = secrets.token_hex(16), None
-        self.span_id = secrets.token_hex(8)
+            drawn = secrets.token_hex(24)
+            self.trace_id, self.span_id, self._parent = drawn[:32], drawn[32:], None
         self._began = time.time_ns()
-        self._scope = context.scope(trace_id=self.trace_id, span_id=self.span_id)
+        self._scope = context.scope(**{**carried, "trace_id": self.trace_id, "span_id": self.span_id})
         self._scope.__enter__()
         return self
 

@@ -10,7 +10,8 @@ from ecosystem.fleet.control import ask
 from ecosystem.fleet.errors import FleetRefused
 from ecosystem.fleet.home import Home
 from ecosystem.fleet.place import default_home
-from ecosystem.fleet.processes import STOPPED, children_of_all, memory_of_group, run_state
+from ecosystem.fleet.memory import memory_of_group
+from ecosystem.fleet.processes import STOPPED, children_of_all, run_state
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity, Unavailable
 
 CHANGE_SECONDS = 300

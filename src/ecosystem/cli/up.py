@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import IO, Any
@@ -26,7 +25,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--foreground", action="store_true", help="stay until Ctrl-C or SIGTERM, then stop everything")
     parser.add_argument("--json", action="store_true", help="print the state as JSON once all is ready")
     parsed = parser.parse_args(arguments)
-    with tempfile.TemporaryFile() as errors:
+    with os.fdopen(os.memfd_create("eco up"), "w+b") as errors:
         return _up(parsed, errors)
 
 

@@ -1,22 +1,22 @@
-"""The kernel calls of Linux that a parent of processes needs, and nothing about what the processes do."""
+"""The kernel calls of Linux that a parent of processes needs, and nothing about what the processes do.
+
+Light, as `place` is: each command and the supervisor import it first.
+"""
 
 import ctypes
 import os
 import pwd
 import signal
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 STOPPED, TRACED = "T", "t"  # proc_pid_stat(5)
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
-# What the processes of a sandbox call themselves.
-_SANDBOX, _SPAWNER, _WORKER = "sandbox ", "sandbox spawner", "sandbox worker"
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-@dataclass(frozen=True)
-class Account:
+class Account(NamedTuple):
     """Whom engines and services run as when the platform is started by root."""
 
     name: str
@@ -90,17 +90,6 @@ def started_ticks(pid: int) -> int | None:
         return None
 
 
-def memory_bytes(pid: int) -> int | None:
-    """Proportional set size: what a process costs when shared pages are shared out among their users."""
-    try:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        return None
-    return None
-
-
 def children_of_all() -> dict[int, list[int]]:
     """The living processes below each process that has any, by pid, at this moment."""
     children: dict[int, list[int]] = {}
@@ -122,36 +111,3 @@ def descendants(pid: int, children: Mapping[int, list[int]] | None = None) -> It
         for child in children.get(waiting.pop(0), []):
             waiting.append(child)
             yield child
-
-
-@dataclass
-class Memory:
-    """What a process and all below it cost in bytes (proportional set size); `sandbox_bytes` is a part of it.
-
-    A spawner is a sandbox's process that forks workers; a guardian, which waits for it, is counted in bytes only.
-    """
-
-    total_bytes: int = 0
-    sandbox_bytes: int = 0
-    spawners: int = 0
-    workers: int = 0
-
-
-def memory_of_group(pid: int, children: Mapping[int, list[int]] | None = None) -> Memory:
-    """Of `pid` and all below it; who asks for many hands in `children_of_all()`, as it reads all of /proc."""
-    found = Memory()
-    for one in (pid, *descendants(pid, children)):
-        cost_bytes, name = memory_bytes(one) or 0, _name_of(one)
-        found.total_bytes += cost_bytes
-        found.sandbox_bytes += cost_bytes if name.startswith(_SANDBOX) else 0
-        found.spawners += name == _SPAWNER
-        found.workers += name == _WORKER
-    return found
-
-
-def _name_of(pid: int) -> str:
-    """What the process calls itself (see `name_process`)."""
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
-        return ""

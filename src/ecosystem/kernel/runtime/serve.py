@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import signal
+from contextlib import suppress
 from typing import Protocol
 
 import setproctitle
@@ -24,6 +25,7 @@ from ecosystem.kernel.telemetry.log import log
 from ecosystem.kernel.telemetry.settings import TelemetrySettings
 
 EXIT_FAILED, EXIT_REFUSED = 1, 78  # 78: EX_CONFIG of sysexits.h, trying again will not help
+_SETTLED_SECONDS = 5.0
 
 
 class Entry(Protocol):
@@ -89,7 +91,11 @@ async def _run(plan: Plan, build: Build, parent: ParentLine, spans: SpanFile) ->
         loop.add_signal_handler(number, signalled)
     try:
         await process.start(stop)
-        # What start made lives as long as the process: the collector need not look at it again.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLED_SECONDS):
+                await stop.wait()
+        # What start made lives as long as the process: the collector need not look at it again. Later than at once,
+        # for then the other services of a start need the machine.
         gc.collect()
         gc.freeze()
         await stop.wait()

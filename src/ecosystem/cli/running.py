@@ -9,8 +9,8 @@ from ecosystem.cli import screen
 from ecosystem.fleet.control import ask
 from ecosystem.fleet.errors import FleetRefused
 from ecosystem.fleet.home import Home
-from ecosystem.fleet.place import default_home
 from ecosystem.fleet.memory import memory_of_group
+from ecosystem.fleet.place import default_home
 from ecosystem.fleet.processes import STOPPED, children_of_all, run_state
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity, Unavailable
 

@@ -32,7 +32,7 @@ from ecosystem.kernel.agent.message import (
 )
 from ecosystem.kernel.agent.settings import AgentSettings
 from ecosystem.kernel.clock import Clock, SystemClock
-from ecosystem.kernel.errors import DeadlineExceeded, Failure, Kind, describe
+from ecosystem.kernel.errors import DeadlineExceeded, Kind, describe
 from ecosystem.kernel.resilience.policies import Policies
 from ecosystem.kernel.telemetry.log import log
 from ecosystem.kernel.telemetry.metrics import METRICS, Metrics

@@ -7,7 +7,6 @@ from typing import Any
 
 import psycopg
 
-from ecosystem.kernel import context
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.errors import EcosystemError
 from ecosystem.kernel.runtime.service import Job

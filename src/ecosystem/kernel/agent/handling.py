@@ -101,9 +101,10 @@ class Handling:
 
     def _seconds(self, request: AgentRequest, transport_seconds: float | None) -> float:
         """How long the answer may take: what the caller, the transport and the agent's card leave, the least."""
-        host = self._hosts.get(request.to_agent_id)
-        limits = [request.timeout_ms / 1000, transport_seconds, host and host.card.limits.timeout_seconds]
-        return min(seconds for seconds in limits if seconds is not None)
+        seconds, host = request.timeout_ms / 1000, self._hosts.get(request.to_agent_id)
+        if transport_seconds is not None:
+            seconds = min(seconds, transport_seconds)
+        return seconds if host is None else min(seconds, host.card.limits.timeout_seconds)
 
     async def _answer(self, request: AgentRequest, caller: Caller, seconds: float) -> bytes:
         task_type, handler = self._route(request, caller)

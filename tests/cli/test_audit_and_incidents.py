@@ -54,9 +54,9 @@ class Answers:
             incident_id=UUID(int=7), number=7, state=IncidentState.OPEN, priority=model.Priority.P2,
             fault="instance_dead", component=HOSTILE, cause=HOSTILE, runbook=HOSTILE, acknowledged_by=HOSTILE,
             instances=(HOSTILE,),
-            episode_id=UUID(int=8), opened_at=NOON, faulty_since=NOON, seen_at=NOON, respond_by=NOON,
+            episode_id=UUID(int=8), began_at=NOON, opened_at=NOON, faulty_since=NOON, seen_at=NOON, respond_by=NOON,
         )  # fmt: skip
-        self.story = Story(begun, (), [model.Line(NOON, model.What.OPENED, HOSTILE, HOSTILE)], 120)
+        self.story = Story(begun, (), [model.Line(NOON, model.What.OPENED, HOSTILE, HOSTILE, number=1)], 120, more=True)
 
     def head(self) -> Head:
         last = self.entries[-1]

@@ -9,6 +9,7 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 from ecosystem.fleet.liveness import Watch
 from ecosystem.fleet.process import Process, Seen
@@ -72,6 +73,20 @@ async def test_one_that_is_stopped_is_replaced_and_says_why() -> None:
         await holds(lambda: process.is_ready and process.seen.pid not in (None, frozen))
 
         assert (process.seen.restarts, process.seen.reason) == (1, "did not answer for 10 s")
+
+
+async def test_the_last_sign_of_life_is_before_it_stood_still() -> None:
+    async with a_watched() as (process, watch):
+        frozen = pid_of(process)
+        watch.look()
+        before = datetime.now(UTC)
+        await freeze(frozen)
+        for _ in range(LOOKS):
+            watch.look()
+        await holds(lambda: process.is_ready and process.seen.pid not in (None, frozen))
+
+        assert process.seen.well_until is not None
+        assert before - timedelta(seconds=5) < datetime.fromisoformat(process.seen.well_until) <= before
 
 
 async def test_what_stands_still_below_it_ends_too() -> None:

@@ -145,6 +145,29 @@ async def test_a_crash_loop_beyond_its_budget_is_stopped_and_tried_once_after_it
     await process.stop(5)
 
 
+async def test_attempts_count_on_until_it_has_lived_for_a_minute() -> None:
+    counts: list[tuple[int, int | None]] = []
+    seen = Seen(name="thing", kind="service")
+
+    def told(what: What, reason: str, planned: bool) -> None:
+        if what is What.ENDED:
+            counts.append((seen.attempt, seen.restarts_left))
+
+    process = Process(seen, Shell("exit 3", gets_ready=False), lambda: None, told, CrashLoop(3, 0.1))
+    process.begin()
+
+    async def has_ended_often() -> bool:
+        return len(counts) >= 4
+
+    assert await eventually(has_ended_often)
+    await process.stop(5)
+    process._life_seconds = 61.0
+    process._count_attempt()
+
+    assert counts[:4] == [(1, 1), (2, 0), (3, 0), (4, 0)]
+    assert seen.attempt == 1
+
+
 async def test_the_journal_hears_of_a_replacement_that_nobody_asked_for() -> None:
     told: list[tuple[What, str, bool]] = []
     process = Process(

@@ -346,7 +346,10 @@ class AgentAnswer(Model):
 
 @dataclass(frozen=True, kw_only=True)
 class Episode(Model):
-    """A fault of one component, from when it was seen until it was over. `help_at`: when a person was called."""
+    """A fault of one component, from when it was seen until it was over. `help_at`: when a person was called.
+
+    `since`: when it began, or when all was well for the last time, where that was before it was seen.
+    """
 
     episode_id: str
     fault: str
@@ -356,6 +359,7 @@ class Episode(Model):
     instance: str | None = None
     runbook: str | None = None
     observed_at: datetime | None = None
+    since: datetime | None = None
     help_at: datetime | None = None
     cleared_at: datetime | None = None
 

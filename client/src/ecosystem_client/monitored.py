@@ -74,7 +74,8 @@ class Incident(Model):
     """`state`: open, acknowledged, closed. `priority`: P1 to P4; somebody must have answered by `respond_by`.
 
     A listing has no timeline; a company is told none either. `timeline` is one page of `lines` lines, and `next_cursor`
-    brings the next. `caused_by` is the number of the incident that is its cause.
+    brings the next. `began_at`: since when there was trouble, as far as is known; `opened_at`: when it was noticed.
+    `caused_by` is the number of the incident that is its cause.
     """
 
     incident_id: str
@@ -86,6 +87,7 @@ class Incident(Model):
     faults: int
     episodes: int
     companies: tuple[str, ...] = ()
+    began_at: datetime | None = None
     opened_at: datetime
     seen_at: datetime
     respond_by: datetime

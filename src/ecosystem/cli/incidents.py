@@ -85,14 +85,22 @@ def _list(parsed: argparse.Namespace) -> int:
         )  # fmt: skip
     narrowed = parsed.state or parsed.priority or parsed.unfinished
     return show_page(
-        parsed, page, ("number", "priority", "state", "what", "cause", "seen", "began", "closed"), _row,
+        parsed, page, ("number", "priority", "state", "what", "cause", "seen", "began", "noticed", "lasted"), _row,
         empty="No incident fits." if narrowed else "Nothing has gone wrong yet.", styles=_STYLES,
     )  # fmt: skip
 
 
 def _row(one: Incident) -> tuple[object, ...]:
-    began, closed = screen.when(one.opened_at), screen.when(one.closed_at)
-    return (one.number, one.priority, one.state, one.title, one.cause, one.faults, began, closed)
+    began, noticed = screen.when(one.began_at or one.opened_at), screen.when(one.opened_at)
+    lasted = _lasted(one) or "goes on"
+    return (one.number, one.priority, one.state, one.title, one.cause, one.faults, began, noticed, lasted)
+
+
+def _lasted(one: Incident) -> str | None:
+    """From when there was trouble, noticed or not."""
+    if one.closed_at is None:
+        return None
+    return f"{max(0.0, (one.closed_at - (one.began_at or one.opened_at)).total_seconds()):.1f} s"
 
 
 def _show(parsed: argparse.Namespace) -> int:
@@ -136,7 +144,9 @@ def _shown(parsed: argparse.Namespace, incident: Incident) -> int:
             ("incident", f"{incident.number}  {incident.incident_id}"), ("what", incident.title),
             ("cause", incident.cause), ("caused by", incident.caused_by and f"incident {incident.caused_by}"),
             ("priority", incident.priority), ("state", incident.state),
-            ("began", screen.when(incident.opened_at)), ("seen", f"{incident.faults} times, last"
+            ("began", screen.when(incident.began_at or incident.opened_at)),
+            ("noticed", screen.when(incident.opened_at)), ("lasted", _lasted(incident)),
+            ("seen", f"{incident.faults} times, last"
              f" {screen.when(incident.seen_at)}, in {incident.episodes} episodes"),
             ("answer by", None if incident.state != "open" else screen.when(incident.respond_by)),
             ("acknowledged by", incident.acknowledged_by), ("closed", screen.when(incident.closed_at) or None),

@@ -54,7 +54,8 @@ class IncidentOpened(IncidentFact, event_type="incident_opened", subject="incide
 
 
 class IncidentEscalated(IncidentFact, event_type="incident_escalated", subject="incident_id"):
-    """It has a higher priority now. `reason` is coded: severity_raised, help_needed, response_overdue."""
+    """It has a higher priority now. `reason` is coded: severity_raised, help_needed, response_overdue; or crash_loop,
+    of what ends again and again, whatever its priority is."""
 
     reason: str
 

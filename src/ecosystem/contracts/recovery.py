@@ -56,8 +56,12 @@ class RepairOutcome(StrEnum):
 
 
 class FaultObserved(Event, event_type="fault_observed", subject="episode_id"):
-    """A fault was seen, once for an episode. `component` is a service, an engine, `consumer:NAME` or `queue:AGENT`;
-    `instance` a process of it (`creditx-1`); `cause` is coded, without personal values: "ended by SIGKILL"."""
+    """A fault was seen: once for an episode, and again with another cause when a crash loop goes on.
+
+    `component` is a service, an engine, `consumer:NAME` or `queue:AGENT`; `instance` a process of it (`creditx-1`);
+    `cause` is coded, without personal values: "ended by SIGKILL". `since` is when the trouble began, or the last
+    moment of which is known that all was well, where that was before it was seen.
+    """
 
     episode_id: UUID
     fault: FaultKind
@@ -69,11 +73,16 @@ class FaultObserved(Event, event_type="fault_observed", subject="episode_id"):
     trace_id: str | None = None
     runbook: str | None = None
     observed_at: datetime
+    since: datetime | None = None
     detail: dict[str, Any] = Field(default_factory=dict, description="Ids and measures.")
 
 
 class RepairRecorded(Event, event_type="repair_recorded", subject="episode_id"):
-    """One action and what became of it. `by` is "recovery-agent", "supervisor" or the id of a user."""
+    """One action and what became of it. `by` is "recovery-agent", "supervisor" or the id of a user.
+
+    `attempt` counts on over the episodes of a process that does not stay well for a minute. `budget_left`: attempts
+    that are left behind this one; None where nothing limits them.
+    """
 
     episode_id: UUID
     action_id: UUID
@@ -82,16 +91,20 @@ class RepairRecorded(Event, event_type="repair_recorded", subject="episode_id"):
     reason: str
     by: str
     attempt: int
-    budget_left: int
+    budget_left: int | None = None
     at: datetime
 
 
 class FaultCleared(Event, event_type="fault_cleared", subject="episode_id"):
-    """The world is well again. `by_itself`: without an action of recovery-agent or of a person."""
+    """The world is well again. `by_itself`: nobody repaired it; else `repaired_by` names what did.
+
+    `repair_seconds` counts from when the trouble began, as far as that is known.
+    """
 
     episode_id: UUID
     cleared_at: datetime
     by_itself: bool
+    repaired_by: str | None = Field(None, description='Action and who took it: "restart by supervisor".')
     repair_seconds: float
 
 

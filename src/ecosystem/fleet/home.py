@@ -10,6 +10,7 @@ import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,13 @@ class Home:
         except (OSError, orjson.JSONDecodeError):
             return None
         return state if isinstance(state, dict) else None
+
+    def state_at(self) -> datetime | None:
+        """When a supervisor last gave a sign of life here, or None."""
+        try:
+            return datetime.fromtimestamp(self.state_file.stat().st_mtime, UTC)
+        except OSError:
+            return None
 
     def _check_format(self) -> None:
         try:

@@ -43,14 +43,18 @@ class Journal:
 
     def write(
         self, process: str, kind: str, what: What, *, service: str = "", planned: bool = True, reason: str = "",
-        pid: int | None = None, restarts: int = 0, lines: tuple[str, ...] = (),
+        pid: int | None = None, restarts: int = 0, attempt: int = 0, left: int | None = None,
+        well_until: str | None = None, lines: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
-        """`lines` are the last ones that the process wrote to its log, where they tell why it is held back."""
+        """`lines` are the last ones that the process wrote to its log, where they tell why it is held back.
+
+        `attempt`, `left` and `well_until` (ISO 8601) as in `Seen`; `well_until` is None where the trouble began now.
+        """
         self._sequence += 1
         line: dict[str, Any] = {
             "sequence": self._sequence, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), "life": self._life,
             "process": process, "kind": kind, "service": service, "what": what, "planned": planned, "reason": reason,
-            "pid": pid, "restarts": restarts,
+            "pid": pid, "restarts": restarts, "attempt": attempt, "left": left, "well_until": well_until,
         }  # fmt: skip
         self._unwritten.append(orjson.dumps(line | ({"lines": lines} if lines else {})) + b"\n")
         self.flush()

@@ -8,6 +8,7 @@ import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from ecosystem.fleet.process import Process
 from ecosystem.fleet.processes import STOPPED, TRACED, run_state
@@ -19,9 +20,14 @@ _QUESTION = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\
 
 @dataclass
 class _Silence:
-    """Looks in a row that one life of a process left without an answer, and the question that is open."""
+    """Looks in a row that one life of a process left without an answer, and the question that is open.
+
+    `well_until`: the last moment of which is known that it answered, or ran where nothing else can be asked.
+    """
 
     pid: int
+    well_until: datetime
+    asked_at: datetime
     missed: int = 0
     has_answered: bool = False
     asking: asyncio.Task[bool] | None = None
@@ -58,27 +64,32 @@ class Watch:
     def look(self) -> None:
         """One look at everybody. An answer counts however late it came."""
         former, self._silences = self._silences, {}
+        now = datetime.now(UTC)
         for process in self._processes():
             pid = process.seen.pid
             if pid is None or process.is_stopping:
                 continue
             silence = former.get(process)
             if silence is None or silence.pid != pid:
-                silence = _Silence(pid)
+                silence = _Silence(pid, now, now)
             self._silences[process] = silence
-            silence.missed = 0 if self._is_alive(process, silence) else silence.missed + 1
+            silence.missed = 0 if self._is_alive(process, silence, now) else silence.missed + 1
             if silence.missed >= self._missed_max:
-                process.kill(f"did not answer for {self._frozen_after_seconds:g} s")
+                process.kill(f"did not answer for {self._frozen_after_seconds:g} s", silence.well_until)
 
-    def _is_alive(self, process: Process, silence: _Silence) -> bool:
+    def _is_alive(self, process: Process, silence: _Silence, now: datetime) -> bool:
         state, port, asked = run_state(silence.pid), process.seen.ports.get("plain_port"), silence.asking
         if state == STOPPED:
             return False
         if state == TRACED or port is None or process.seen.state not in _ASKED_IN:
+            silence.well_until = now
             return True
-        if asked is None or asked.done():
-            silence.asking = asyncio.create_task(self._ask(process.seen.host, port))
         answered = asked is not None and asked.done() and asked.result()
+        if answered:
+            # It answered after it was asked; since then it may stand still.
+            silence.well_until = silence.asked_at
+        if asked is None or asked.done():
+            silence.asking, silence.asked_at = asyncio.create_task(self._ask(process.seen.host, port)), now
         silence.has_answered |= answered
         return answered or not silence.has_answered
 

@@ -41,7 +41,9 @@ class Seen:
     """What a process shows of itself. `state`: starting, ready, degraded, draining, stopped, backing off.
 
     `pid` and `ticks` (its start since boot) together name one process for ever. `last_end` is why the process before
-    it ended, and stays the reason that is shown for as long as this one has none of its own.
+    it ended, and stays the reason that is shown for as long as this one has none of its own. `well_until` is the last
+    sign of life of one that was ended because it was silent. `attempt` counts the restarts since it last lived for a
+    minute; `restarts_left` are those before it is stopped if all lives stay short, None where it is tried for ever.
     """
 
     name: str
@@ -56,6 +58,9 @@ class Seen:
     restarts: int = 0
     last_end: str = ""
     last_end_at: str | None = None
+    well_until: str | None = None
+    attempt: int = 0
+    restarts_left: int | None = None
     weight: int = 1
     log: str = ""
     host: str = "127.0.0.1"
@@ -88,8 +93,9 @@ class Process:
         crash_loop: CrashLoop | None = None,
     ) -> None:  # fmt: skip
         self.seen, self._starter, self._changed, self._told = seen, starter, changed, told
-        self._crash_loop, self._short_lives = crash_loop, 0
+        self._crash_loop, self._short_lives, self._life_seconds = crash_loop, 0, 0.0
         self._killed_because = ""
+        self._well_until: str | None = None
         # Whether the present life replaces one that ended without being asked to.
         self._replacing = False
         self._ends: deque[float] = deque(maxlen=32)
@@ -158,11 +164,12 @@ class Process:
         self.show("starting", "renewed")
         self._signal(signal.SIGKILL)
 
-    def kill(self, because: str) -> None:
+    def kill(self, because: str, well_until: datetime | None = None) -> None:
         """End it and whatever of it stands still too: what is stopped sees no end of its parent. Another follows."""
         if self.seen.pid is None:
             return
         self._killed_because = because
+        self._well_until = well_until.isoformat(timespec="milliseconds") if well_until else None
         still = [pid for pid in descendants(self.seen.pid) if run_state(pid) == STOPPED]
         self._signal(signal.SIGKILL)
         for pid in still:
@@ -185,7 +192,8 @@ class Process:
                 self._told(What.ENDED, "renewed", True)
                 continue
             self.seen.restarts += 1
-            self.seen.last_end, self.seen.last_end_at = reason, _now()
+            self.seen.last_end, self.seen.last_end_at, self.seen.well_until = reason, _now(), self._well_until
+            self._count_attempt()
             self._replacing = True
             self._told(What.FROZEN if self._killed_because else What.ENDED, reason, False)
             await self._hold_back(reason)
@@ -210,9 +218,14 @@ class Process:
         else:
             self.show("starting", f"restarted: {reason}")
 
+    def _count_attempt(self) -> None:
+        self.seen.attempt = 1 if self._life_seconds >= _WINDOW_SECONDS else self.seen.attempt + 1
+        if self._crash_loop is not None:
+            self.seen.restarts_left = max(0, self._crash_loop.lives_max - 1 - self._short_lives)
+
     async def _live_once(self) -> str:
         """One life, from start to end; the reason of the end."""
-        self._killed_because = ""
+        self._killed_because, self._well_until, self._life_seconds = "", None, 0.0
         try:
             pid = await self._starter.start(self)
         except (EcosystemError, OSError) as error:
@@ -234,7 +247,8 @@ class Process:
                 await readying
             self.seen.pid = None
         self._ends.append(time.monotonic())
-        self._short_lives = self._short_lives + 1 if time.monotonic() - began < _SHORT_LIFE_SECONDS else 0
+        self._life_seconds = time.monotonic() - began
+        self._short_lives = self._short_lives + 1 if self._life_seconds < _SHORT_LIFE_SECONDS else 0
         reason = self._killed_because or f"{_how(code)}{self._words()}"
         if code == _EXIT_REFUSED:
             self.seen.reason = reason

@@ -86,10 +86,12 @@ class Supervisor:
         """Not planned where the supervisor before us was not asked to end: it would have said that it stopped."""
         before = (self._plan.home.read_state() or {}).get("state", "stopped")
         planned = before == "stopped"
+        well_until = None if planned else self._plan.home.state_at()
         reason = "" if planned else "the supervisor before it ended without being asked to"
         self._journal.write(
-            SUPERVISOR, SUPERVISOR, What.STARTED, service=SUPERVISOR, planned=planned, reason=reason, pid=os.getpid()
-        )
+            SUPERVISOR, SUPERVISOR, What.STARTED, service=SUPERVISOR, planned=planned, reason=reason, pid=os.getpid(),
+            well_until=well_until.isoformat(timespec="milliseconds") if well_until else None,
+        )  # fmt: skip
 
     async def _start_or_stop(self) -> None:
         starting = asyncio.create_task(self._start())
@@ -159,7 +161,8 @@ class Supervisor:
             is_held = what is What.HELD_BACK or (what is What.STOPPED and not planned)
             self._journal.write(
                 name, seen.kind, what, service=seen.name, planned=planned, reason=reason, pid=seen.pid,
-                restarts=seen.restarts, lines=last_lines(logs, name) if is_held else (),
+                restarts=seen.restarts, attempt=seen.attempt, left=seen.restarts_left,
+                well_until=None if planned else seen.well_until, lines=last_lines(logs, name) if is_held else (),
             )  # fmt: skip
 
         return told
@@ -252,6 +255,9 @@ class Supervisor:
             with suppress(OSError):
                 self._plan.certificates.renew(self._plan.names())
                 turn_over(self._plan.home.logs, self._plan.settings.log_bytes_max)
+            with suppress(OSError):
+                # The sign of life that a successor finds.
+                os.utime(self._plan.home.state_file)
             self._journal.flush()
             if self._state == "ready" and not self._changing.locked():
                 self._reap_strays()

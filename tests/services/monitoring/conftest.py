@@ -71,15 +71,17 @@ def fault(at: datetime, episode_id: UUID | None = None, **about: Any) -> FaultOb
     return FaultObserved.model_validate({"episode_id": episode_id or uuid4(), **told, **about})
 
 
-def repair(at: datetime, episode_id: UUID, reason: str = "it was dead") -> RepairRecorded:
+def repair(at: datetime, episode_id: UUID, reason: str = "it was dead", left: int | None = 4) -> RepairRecorded:
     return RepairRecorded(
         episode_id=episode_id, action_id=uuid4(), action="restart_instance", outcome=RepairOutcome.DONE, reason=reason,
-        by="supervisor", attempt=1, budget_left=4, at=at,
+        by="supervisor", attempt=1, budget_left=left, at=at,
     )  # fmt: skip
 
 
-def cleared(at: datetime, episode_id: UUID, seconds: float = 1.5) -> FaultCleared:
-    return FaultCleared(episode_id=episode_id, cleared_at=at, by_itself=False, repair_seconds=seconds)
+def cleared(at: datetime, episode_id: UUID, seconds: float = 1.5, by: str | None = None) -> FaultCleared:
+    return FaultCleared(
+        episode_id=episode_id, cleared_at=at, by_itself=by is None, repaired_by=by, repair_seconds=seconds
+    )
 
 
 def help_needed(episode_id: UUID, reason: str = "no restart is left") -> HelpNeeded:

@@ -73,7 +73,12 @@ class TestMonitoringAgent:
         self, harness: KernelHarness, monitoring: ServiceHarness, clock: FrozenClock
     ) -> None:
         episode, now = uuid4(), clock.now()
-        await tell(monitoring, fault(now, episode, companies=(ZURICH,)), repair(now, episode), cleared(now, episode))
+        await tell(
+            monitoring,
+            fault(now, episode, companies=(ZURICH,)),
+            repair(now, episode),
+            cleared(now, episode, by="restart by supervisor"),
+        )
         await harness.settle()
         asked = DescribeIncident(incident="1")
         whole = await harness.call(asked, to="monitoring-agent", sender="orchestrator-agent", company_id=None)
@@ -83,16 +88,18 @@ class TestMonitoringAgent:
         assert isinstance(mine, IncidentDescribed)
         assert whole.sentences == (
             "Incident 1 (P2): creditx-service: instance dead. Cause: ended by SIGKILL.",
-            "It began at 2026-03-02 12:00:00 UTC; the fault was seen once in 1 episode.",
+            "It began at 2026-03-02 12:00:00.000 UTC and was noticed at once; the fault was seen once in 1 episode.",
             "Processes: creditx-1.",
             "It affects 1 company.",
-            "It was over by itself at 2026-03-02 12:00:00 UTC, 0 s after it began.",
-            "2026-03-02 12:00:00 UTC: creditx-service: instance dead: ended by SIGKILL.",
-            "2026-03-02 12:00:00 UTC: restart_instance: done, attempt 1, 4 left. it was dead",
-            "2026-03-02 12:00:00 UTC: The fault was cleared by a repair after 1.5 s.",
-            "2026-03-02 12:00:00 UTC: It is over: every fault was cleared.",
+            "It was over at 2026-03-02 12:00:00.000 UTC, 0.0 s after it began: restart by supervisor.",
+            "2026-03-02 12:00:00.000 UTC: creditx-service: instance dead: ended by SIGKILL.",
+            "2026-03-02 12:00:00.000 UTC: restart_instance: done, attempt 1, 4 left. it was dead",
+            "2026-03-02 12:00:00.000 UTC: The fault was over after 1.5 s: restart by supervisor.",
+            "2026-03-02 12:00:00.000 UTC: It is over: every fault was cleared.",
         )
-        assert mine.sentences == whole.sentences[:2] + whole.sentences[3:5]
+        # What a company may know ends with the time: who or what repaired it is the platform's.
+        over = whole.sentences[4].replace(": restart by supervisor", "")
+        assert mine.sentences == (*whole.sentences[:2], whole.sentences[3], over)
         for company, named in ((GENEVA, "1"), (None, "2"), (None, "9" * 40), (None, "nonsense")):
             with pytest.raises(AgentFailed, match="no incident"):
                 await harness.call(

@@ -55,6 +55,22 @@ class TestStatus:
         assert {one["reason"] for one in first["items"]} == {"creditx-1 is ready again after: ended by SIGKILL"}
 
 
+class TestReasons:
+    @pytest.mark.parametrize("path", ["/pause", "/resume"])
+    async def test_what_hides_in_a_reason_is_left_out(self, watched: Watched, path: str) -> None:
+        kept = await watched.post(path, fault="stuck_run", reason="a\x1b[2J\u202eb\r\n\x00c\u200b")
+
+        assert kept["reason"] == "a [2J b c"
+        assert watched.platform.rows("select reason from recovery.actions") == [("a [2J b c",)]
+
+    async def test_one_that_is_too_long_is_refused_by_name(self, watched: Watched) -> None:
+        refused = await watched.agent.client(WRITER).post(f"{ROUTE}/pause", json={"reason": "x" * 201})
+
+        assert refused.status_code == 422
+        assert "reason" in refused.text
+        assert (await watched.get("/actions"))["items"] == []
+
+
 class TestSwitching:
     async def test_a_pause_is_undone(self, watched: Watched) -> None:
         paused = await watched.post("/pause", fault="stuck_run", reason="we look ourselves")

@@ -1,6 +1,7 @@
 """Goal: what happens to processes becomes one episode each, told once. Method: the supervisor's own journal, read by
 the service on a real database, by one replica or two."""
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ class TestEpisode:
         # What a process said before its end may quote anything: it stays out of the log.
         assert observed["cause"] == "ended by SIGKILL"
         assert (repaired["action"], repaired["outcome"], repaired["by"]) == ("restart", "done", "supervisor")
-        assert cleared["by_itself"]
+        assert (cleared["by_itself"], cleared["repaired_by"]) == (False, "restart by supervisor")
         assert {one["episode_id"] for one in (observed, repaired, cleared)} == {observed["episode_id"]}
 
     async def test_it_stays_open_until_the_process_is_ready(self, watched: Watched) -> None:
@@ -102,7 +103,84 @@ class TestEpisode:
         assert watched.story() == ["fault_observed", "done", "fault_cleared"]
 
 
+class TestSince:
+    async def test_a_frozen_process_was_so_since_its_last_sign_of_life(self, watched: Watched) -> None:
+        well_until = (watched.clock.now() - timedelta(seconds=12)).isoformat(timespec="milliseconds")
+        watched.happens("creditx-1", What.FROZEN, reason="did not answer for 8 s", well_until=well_until)
+        watched.happens("creditx-1", What.READY)
+        await watched.follow()
+        observed, _, cleared = watched.told()
+
+        assert datetime.fromisoformat(observed["since"]) == datetime.fromisoformat(well_until)
+        assert cleared["repair_seconds"] >= 12
+        (episode,) = (await watched.get("/episodes"))["items"]
+        told = (await watched.get(f"/episodes/{episode['episode_id']}"))["sentences"]
+        assert told[0].endswith("The trouble began, as far as is known.")
+
+    async def test_what_was_seen_at_once_has_no_other_beginning(self, watched: Watched) -> None:
+        watched.happens("creditx-1", What.ENDED, reason=KILLED)
+        await watched.follow()
+
+        assert watched.told("fault_observed")[0]["since"] is None
+
+
+class TestAttempts:
+    async def test_they_are_those_of_the_supervisor_over_all_episodes(self, watched: Watched) -> None:
+        for attempt in (1, 2, 3):
+            counted = {"attempt": attempt, "left": 10 - attempt}
+            watched.happens("creditx-1", What.ENDED, reason=KILLED, **counted)
+            watched.happens("creditx-1", What.READY, **counted)
+        await watched.follow()
+
+        told = [(one["attempt"], one["budget_left"]) for one in watched.told("repair_recorded")]
+        assert told == [(1, 9), (2, 8), (3, 7)]
+        last = watched.told("repair_recorded")[-1]["episode_id"]
+        story = (await watched.get(f"/episodes/{last}"))["sentences"]
+        assert "restart (done, attempt 3, 7 left) by supervisor" in story[1]
+
+    async def test_a_start_that_failed_counts_before_the_one_that_follows(self, watched: Watched) -> None:
+        watched.happens("creditx-1", What.ENDED, reason=KILLED, attempt=1, left=9)
+        watched.happens("creditx-1", What.ENDED, reason="exited with code 3", attempt=2, left=8)
+        watched.happens("creditx-1", What.READY, attempt=2, left=8)
+        await watched.follow()
+
+        told = [(one["outcome"], one["attempt"], one["budget_left"]) for one in watched.told("repair_recorded")]
+        assert told == [("failed", 1, 9), ("done", 2, 8)]
+
+    async def test_an_engine_is_tried_without_end(self, watched: Watched) -> None:
+        watched.happens("cache", What.ENDED, reason=KILLED, attempt=1)
+        watched.happens("cache", What.READY, attempt=1)
+        await watched.follow()
+
+        assert watched.told("repair_recorded")[0]["budget_left"] is None
+
+
 class TestCrashLoop:
+    async def test_it_goes_on_as_one_episode_with_its_count(self, watched: Watched) -> None:
+        """Held back at the third end; each end after that is the loop going on and no trouble of its own."""
+        for attempt in (1, 2, 3, 4, 5):
+            counted = {"attempt": attempt, "left": 10 - attempt}
+            reason = "exited with code 3 (said; more)"
+            watched.happens("creditx-1", What.ENDED, reason=reason, **counted)
+            if attempt > 2:
+                held = f"{reason}; ended {attempt} times within a minute, next try in 1 s"
+                watched.happens("creditx-1", What.HELD_BACK, reason=held, **counted)
+            watched.happens("creditx-1", What.READY, **counted)
+            await watched.follow()
+
+        seen = [(one["fault"], one["cause"]) for one in watched.told("fault_observed")]
+        assert seen == [
+            *[("instance_dead", "exited with code 3")] * 3,
+            *[("crash_loop", f"exited with code 3; ended {times} times in a row") for times in (3, 4, 5)],
+        ]
+        loops = [one["episode_id"] for one in watched.told("fault_observed") if one["fault"] == "crash_loop"]
+        assert len(set(loops)) == 1
+        assert [one["attempt"] for one in watched.told("repair_recorded")] == [1, 2, 3, 4, 5]
+        watched.clock.advance(60)
+        await watched.look()
+        over = watched.told("fault_cleared")[-1]
+        assert (over["episode_id"], over["repaired_by"]) == (loops[0], "restart by supervisor")
+
     async def test_it_ends_with_calm_and_not_with_the_next_start(self, watched: Watched) -> None:
         watched.happens("creditx-1", What.ENDED, reason="exited with code 3")
         watched.happens("creditx-1", What.HELD_BACK, reason="exited with code 3; ended 3 times within a minute")

@@ -39,10 +39,10 @@ def build(kernel: Kernel) -> Service:
     kept = Incidents(kernel.database)
     parts = Parts(kernel.database, kernel.outbox, kernel.audit, kernel.clock, kernel.ids, calling.paging)
     incidents = IncidentService(kept, parts, settings)
-    calling.paging.tell_incidents(incidents.acknowledge)
     reading = IncidentReading(
         kernel.database, kept, kernel.clock, settings.status_seconds, lambda: _without_instance(kernel.registry)
     )
+    calling.paging.tell_incidents(incidents.acknowledge, reading.allow_naming)
     postmortems = PostmortemService(kernel.database, kept, reading, kernel.audit, kernel.clock, settings.ticket_project)
     health = HealthService(kernel.registry, InstanceMetrics(), reading, PREFIXES.values())
     trail, told = LoggingHandlers(audit), MonitoringHandlers(reading, health)

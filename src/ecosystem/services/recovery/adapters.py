@@ -87,6 +87,7 @@ class CacheWatch:
     def __init__(self, cache: Cache, clock: Clock) -> None:
         self._cache, self._clock = cache, clock
         self._silent, self._life = 0, ""
+        self._well_at: datetime | None = None
 
     async def look(self) -> list[Sighting]:
         if self._cache.client is None:
@@ -96,9 +97,11 @@ class CacheWatch:
             life = str((await self._cache.client.info("server")).get("run_id", ""))
         except (Unavailable, RedisError, OSError):
             self._silent += 1
-            lost = self._silent >= 2
-            return [Sighting(FaultKind.CACHE_LOST, CACHE, "it does not answer", self._clock.now())] if lost else []
-        self._silent, former, self._life = 0, self._life, life
+            if self._silent < 2:
+                return []
+            now = self._clock.now()
+            return [Sighting(FaultKind.CACHE_LOST, CACHE, "it does not answer", now, since=self._well_at)]
+        self._silent, former, self._life, self._well_at = 0, self._life, life, self._clock.now()
         if former and former != life:
             return [Sighting(FaultKind.CACHE_LOST, CACHE, "it started anew, empty", self._clock.now())]
         return []

@@ -80,7 +80,8 @@ POLICIES: dict[FaultKind, Policy] = {
 class Sighting:
     """A fault as a detector sees it. `target` is what a repair needs: it stays here and leaves by no event.
 
-    `runbook` is the page that helps, where that is not the one of the kind.
+    `since` is when it began, or when all was well for the last time, where somebody knows that. `runbook` is the page
+    that helps, where that is not the one of the kind.
     """
 
     fault: FaultKind
@@ -92,9 +93,12 @@ class Sighting:
     detail: dict[str, Any] = field(default_factory=dict)
     target: dict[str, Any] = field(default_factory=dict)
     runbook: str | None = None
+    since: datetime | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "cause", self.cause[:CAUSE_LENGTH_MAX])
+        if self.since is not None and self.since >= self.at:
+            object.__setattr__(self, "since", None)
 
     @property
     def key(self) -> tuple[FaultKind, str]:
@@ -118,8 +122,13 @@ class Episode:
     runbook: str | None
     detail: dict[str, Any]
     observed_at: datetime
+    since: datetime | None
     help_at: datetime | None
     cleared_at: datetime | None
+
+    @property
+    def began_at(self) -> datetime:
+        return self.since or self.observed_at
 
     @property
     def policy(self) -> Policy:
@@ -187,6 +196,11 @@ def _below(kind: type[EcosystemError]) -> Iterator[type[EcosystemError]]:
     yield kind
     for one in kind.__subclasses__():
         yield from _below(one)
+
+
+def one_line(words: str) -> str:
+    """Text of people as one line, without control, format and bidirectional characters."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in words).split())
 
 
 def told_cause(reason: str) -> str:

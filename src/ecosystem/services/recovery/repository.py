@@ -15,7 +15,7 @@ from ecosystem.services.recovery.model import Action, Episode, Mode, Sighting, e
 
 _EPISODE = (
     "episode_id, fault, component, number, instance, waiting, quiet_since, cause, severity, companies, runbook, detail,"
-    " observed_at, help_at, cleared_at"
+    " observed_at, since, help_at, cleared_at"
 )
 _ACTION = (
     "action_id, episode_id, fault, component, action, attempt, outcome, reason, by, target, at, decided_by"
@@ -35,9 +35,10 @@ _RECENT = text(
 _NUMBER = text("select coalesce(max(number), 0) + 1 from episodes where component = :component and fault = :fault")
 _ADD = text(
     "insert into episodes (episode_id, fault, component, number, instance, waiting, cause, severity, companies,"
-    " runbook, detail, observed_at) values (:id, :fault, :component, :number, :instance, :waiting, :cause, :severity,"
-    " :companies, :runbook, cast(:detail as jsonb), :at) on conflict do nothing returning episode_id"
+    " runbook, detail, observed_at, since) values (:id, :fault, :component, :number, :instance, :waiting, :cause,"
+    " :severity, :companies, :runbook, cast(:detail as jsonb), :at, :since) on conflict do nothing returning episode_id"
 )
+_GOES_ON = text("update episodes set cause = :cause, detail = cast(:detail as jsonb) where episode_id = :id")
 _OPEN_ONE = text(
     f"select {_EPISODE} from episodes where fault = :fault and component = :component and cleared_at is null for update"  # noqa: S608
 )
@@ -124,10 +125,14 @@ class Recovery:
         values = key | {
             "id": id_, "number": number, "instance": seen.instance, "waiting": waiting, "cause": seen.cause,
             "severity": str(severity), "companies": list(seen.companies), "runbook": runbook,
-            "detail": _json(seen.detail), "at": seen.at,
+            "detail": _json(seen.detail), "at": seen.at, "since": seen.since,
         }  # fmt: skip
         added = (await self._db.session.execute(_ADD, values)).one_or_none()
         return await self.episode(id_) if added else None
+
+    async def goes_on(self, id_: UUID, seen: Sighting) -> None:
+        """The cause of an episode, and what is measured of it, are those of this later sighting."""
+        await self._db.session.execute(_GOES_ON, {"id": id_, "cause": seen.cause, "detail": _json(seen.detail)})
 
     async def open_one(self, fault: FaultKind, component: str) -> Episode | None:
         """The open episode, so that nobody else changes it in this moment."""

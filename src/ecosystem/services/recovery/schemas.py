@@ -1,13 +1,20 @@
 """What the routes of recovery-agent accept and return."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ecosystem.contracts.recovery import FaultKind, RepairOutcome
 from ecosystem.kernel.errors import Severity
+from ecosystem.services.recovery.model import one_line
+
+Reason = Annotated[
+    str,
+    AfterValidator(one_line),
+    Field(max_length=200, description="Why, in words that name nobody: one line, what is hidden in it left out."),
+]
 
 
 class _Shown(BaseModel):
@@ -26,6 +33,8 @@ class KindShown(_Shown):
 
 
 class EpisodeShown(_Shown):
+    """`since`: when it began, or when all was well for the last time, where that was before it was seen."""
+
     episode_id: UUID
     fault: FaultKind
     component: str
@@ -36,6 +45,7 @@ class EpisodeShown(_Shown):
     runbook: str | None
     detail: dict[str, Any]
     observed_at: datetime
+    since: datetime | None
     help_at: datetime | None
     cleared_at: datetime | None
 
@@ -71,7 +81,7 @@ class StoryShown(BaseModel):
 class Decision(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    reason: str = Field("", max_length=200, description="Why, in words that name nobody.")
+    reason: Reason = ""
 
 
 class Switch(Decision):

@@ -126,7 +126,7 @@ class RecoveryService:
                 self._ids.uuid(), id_, episode.fault, episode.component, CLEAR, 1 + cleared, RepairOutcome.DONE,
                 reason or "a person says that it is over", by, {}, now,
             )  # fmt: skip
-            await self._parts.episodes.record(action, 0)
+            await self._parts.episodes.record(action, None)
             await self._audit.record("fault_cleared", str(id_), before={"open": True}, after={"open": False})
             await self._parts.episodes.clear(episode, now)
             return action
@@ -207,19 +207,25 @@ class RecoveryService:
 def sentences(story: Story) -> list[str]:
     """What is known of an episode, in the order of time."""
     episode = story.episode
-    told = [f"{_at(episode.observed_at)} {episode.fault} of {episode.component} was seen: {episode.cause}."]
+    seen = f"{_at(episode.observed_at)} {episode.fault} of {episode.component} was seen: {episode.cause}."
+    told = [seen] if episode.since is None else [f"{_at(episode.since)} The trouble began, as far as is known.", seen]
     moments = [
-        (one.at, f"{_at(one.at)} {one.action} ({one.outcome}, attempt {one.attempt}) by {one.decided_by or one.by}: "
+        (one.at, f"{_at(one.at)} {one.action} ({one.outcome}, {_attempt(one)}) by {one.decided_by or one.by}: "
                  f"{one.reason}.") for one in story.actions
     ]  # fmt: skip
     if episode.help_at is not None:
         moments.append((episode.help_at, f"{_at(episode.help_at)} A person was called."))
-    told += [sentence for _, sentence in sorted(moments)]
+    told += [sentence for _, sentence in sorted(moments, key=lambda moment: moment[0])]
     if episode.cleared_at is None:
         return [*told, f"It is still open; runbook {episode.runbook}."]
-    seconds = (episode.cleared_at - episode.observed_at).total_seconds()
+    seconds = (episode.cleared_at - episode.began_at).total_seconds()
     return [*told, f"{_at(episode.cleared_at)} It was over after {seconds:.1f} s."]
 
 
+def _attempt(action: Action) -> str:
+    left = action.target.get("left")
+    return f"attempt {action.attempt}" if left is None else f"attempt {action.attempt}, {left} left"
+
+
 def _at(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S}"
+    return moment.isoformat(" ", "milliseconds").partition("+")[0]

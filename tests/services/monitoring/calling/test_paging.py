@@ -11,6 +11,7 @@ import pytest
 
 from ecosystem.contracts.monitoring import Priority
 from ecosystem.kernel import context
+from ecosystem.kernel.errors import Severity
 from ecosystem.services.monitoring.calling.composing import compose
 from ecosystem.services.monitoring.calling.links import Link, Links
 from ecosystem.services.monitoring.calling.paging import PagingService
@@ -337,6 +338,56 @@ class TestIncidents:
 
         assert taken.json()["state"] == "acknowledged"
         assert after["state"] == "open"
+
+    async def test_a_company_names_what_affects_it_or_the_public_status_and_nothing_else(
+        self, monitoring: Monitoring, hook: WebHook
+    ) -> None:
+        now = monitoring.clock.now()
+        mine = fault(now, companies=(ZURICH,), component="creditx-service")
+        theirs = fault(now, companies=(GENEVA,), component="authn-service")
+        public = fault(now, component="gateway-service")
+        inner = fault(now, component="objects-service", severity=Severity.LOW)
+        await tell(monitoring.service, mine, theirs, public, inner)
+        await monitoring.harness.settle()
+        ops = monitoring.client(None, SCOPES | {"incidents:read"})
+        listed = await ops.get("/v1/incidents")
+        ids = {one["component"]: one["incident_id"] for one in listed.json()["items"]}
+
+        async def asked(client: httpx.AsyncClient, incident: str) -> Any:
+            answer = await client.post("/v1/oncall/pages", json={"title": "Look", "incident_id": incident})
+            return answer.status_code if answer.is_success else (answer.status_code, answer.json()["code"])
+
+        unknown = (404, "incident_unknown")
+        company, operator = monitoring.client(), monitoring.client(None)
+        assert await asked(company, ids["creditx-service"]) == await asked(company, ids["gateway-service"]) == 202
+        for incident in (ids["authn-service"], ids["objects-service"], str(uuid4())):
+            assert await asked(company, incident) == unknown
+        assert await asked(operator, ids["authn-service"]) == 202
+        assert await asked(operator, str(uuid4())) == unknown
+
+    @pytest.mark.parametrize(
+        ("field", "words"), [("title", "x" * 201), ("summary", "x" * 501), ("summary", "http://x.ch " * 40)]
+    )
+    async def test_words_that_a_message_could_not_say_whole_are_refused(
+        self, monitoring: Monitoring, field: str, words: str
+    ) -> None:
+        answer = await monitoring.client().post("/v1/oncall/pages", json={"title": "Look", field: words})
+
+        assert answer.status_code == 422
+        assert field in answer.text
+
+    async def test_words_as_long_as_the_rule_are_carried_whole(self, monitoring: Monitoring, hook: WebHook) -> None:
+        await monitoring.add("hook", hook.url())
+        title, summary = "t" * 200, "s" * 500
+        page = await paged(monitoring, title=title, summary=summary)
+
+        async def told() -> bool:
+            return bool(hook.received)
+
+        await eventually(told, within_seconds=20)
+        assert (page["title"], page["summary"]) == (title, summary)
+        assert title in hook.received[0].body.decode()
+        assert summary in hook.received[0].body.decode()
 
     @pytest.mark.parametrize(("how", "state"), [("acknowledged", "acknowledged"), ("closed", "withdrawn")])
     async def test_an_incident_that_somebody_looks_at_or_that_is_over_ends_its_page(

@@ -32,6 +32,8 @@ from ecosystem.services.monitoring.notifying.wording import plain
 CLIMBS_AT_ONCE_MAX = 100
 Acknowledge = Callable[[UUID, str], Awaitable[object]]
 """Tells incidents that a person took one up: (incident, who), inside of the unit of work."""
+AllowNaming = Callable[[UUID | None, UUID], Awaitable[None]]
+"""(company, incident); raises IncidentUnknown where the company may not know of it."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,11 @@ class PagingService:
         self._parts, self._rotas, self._sealed, self._notifying = parts, rotas, sealed, notifying
         self._links, self._link_seconds = links, link_seconds
         self._acknowledge_incident: Acknowledge | None = None
+        self._allow_naming: AllowNaming | None = None
 
-    def tell_incidents(self, acknowledge: Acknowledge) -> None:
-        """Whoever takes up a page takes up its incident."""
-        self._acknowledge_incident = acknowledge
+    def tell_incidents(self, acknowledge: Acknowledge, allow_naming: AllowNaming) -> None:
+        """Whoever takes up a page takes up its incident; who asks for one names an incident that they may know of."""
+        self._acknowledge_incident, self._allow_naming = acknowledge, allow_naming
 
     async def request(
         self, *, incident_id: UUID, priority: Priority, title: str, summary: str, runbook: str | None, dedup_key: UUID
@@ -76,8 +79,13 @@ class PagingService:
         self, company_id: UUID, *, incident_id: UUID | None, priority: Priority, title: str, summary: str,
         runbook: str | None, dedup_key: UUID, by: str | None,
     ) -> UUID:  # fmt: skip
-        """Begin a page, or find the open one of this key; its id. Whoever is on call first is told by it."""
+        """Begin a page, or find the open one of this key; its id. Whoever is on call first is told by it.
+
+        Raises IncidentUnknown where somebody (`by`) names an incident that they may not know of.
+        """
         parts = self._parts
+        if by is not None and incident_id is not None and self._allow_naming is not None:
+            await self._allow_naming(None if company_id == PLATFORM else company_id, incident_id)
 
         async def begin() -> UUID:
             now = parts.clock.now()

@@ -1,15 +1,17 @@
 """What the routes of rotas and pages accept and answer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ecosystem.contracts.monitoring import Priority
 from ecosystem.services.monitoring.calling.model import Page, Person
 from ecosystem.services.monitoring.calling.paging import Told
 from ecosystem.services.monitoring.calling.service import Standing
+from ecosystem.services.monitoring.notifying.wording import plain
 
 
 class PersonShown(BaseModel):
@@ -104,14 +106,25 @@ class OverrideAsked(BaseModel):
     to_at: datetime
 
 
+def _whole(characters_max: int) -> Callable[[str], str]:
+    """Refuses what a message could not say whole: links are written out in it, which makes them longer."""
+
+    def check(words: str) -> str:
+        if len(plain(words, 2 * characters_max)) > characters_max:
+            raise ValueError(f"its links written out, it is longer than {characters_max} characters")
+        return words
+
+    return check
+
+
 class PageAsked(BaseModel):
     """The same `key` while its page is open is the same page; none: a page of its own."""
 
     model_config = ConfigDict(extra="forbid")
 
     priority: Priority = Priority.P2
-    title: str = Field(min_length=1, max_length=500)
-    summary: str = Field(default="", max_length=5000)
+    title: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_whole(200))]
+    summary: Annotated[str, Field(max_length=500), AfterValidator(_whole(500))] = ""
     runbook: str | None = Field(default=None, max_length=60, pattern=r"^[a-z][a-z0-9_]*$")
     incident_id: UUID | None = None
     key: UUID | None = None

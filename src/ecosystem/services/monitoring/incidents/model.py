@@ -9,7 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from ecosystem.contracts.monitoring import IncidentState, Priority
-from ecosystem.contracts.recovery import FaultObserved
+from ecosystem.contracts.recovery import FaultKind, FaultObserved
 from ecosystem.kernel.errors import Severity
 from ecosystem.services.monitoring.errors import IncidentUnknown
 
@@ -24,6 +24,15 @@ LINKED_MAX = 20
 SAID_LENGTH_MAX = 500
 TIMELINE_MAX = 300
 """Lines of a timeline after which only what people must know is added."""
+
+
+_ENDS = tuple(
+    kind.value
+    for kind in (
+        FaultKind.INSTANCE_DEAD, FaultKind.INSTANCE_FROZEN, FaultKind.ENGINE_DEAD, FaultKind.ENGINE_FROZEN,
+        FaultKind.CRASH_LOOP,
+    )
+)  # fmt: skip
 
 
 class What(StrEnum):
@@ -49,13 +58,14 @@ MANY = frozenset({What.JOINED, What.REPAIR, What.CLEARED, What.REOPENED, What.UN
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a timeline. `by` is the id of who acted, `said` a plain sentence."""
+    """One line of a timeline. `by` is the id of who acted, `said` a plain sentence; `number` is 0 until it is kept."""
 
     at: datetime
     what: What
     said: str
     by: str | None = None
     detail: dict[str, Any] = field(default_factory=dict)
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,8 +83,9 @@ class Episode:
 class Incident:
     """`faults` counts what was observed, `episodes` how often it began; `number` is 0 until it is kept.
 
-    `faulty_since` is when this service heard of the present trouble: what it heard of late may be over already, and
-    pages nobody before it had its time to say so. `caused_by` is the number of the incident that is its cause.
+    `began_at` is since when there was trouble, as far as anybody knows, `opened_at` when it was noticed. `faulty_since`
+    is when this service heard of the present trouble: what it heard of late may be over already, and pages nobody
+    before it had its time to say so. `caused_by` is the number of the incident that is its cause.
     """
 
     incident_id: UUID
@@ -86,6 +97,7 @@ class Incident:
     cause: str
     runbook: str | None
     episode_id: UUID
+    began_at: datetime
     opened_at: datetime
     faulty_since: datetime
     seen_at: datetime
@@ -111,6 +123,11 @@ class Incident:
     @property
     def is_open(self) -> bool:
         return self.state != IncidentState.CLOSED
+
+    @property
+    def is_public(self) -> bool:
+        """Whether the public status speaks of it: it is felt outside, and concerns no company in particular."""
+        return self.is_open and not self.companies and self.priority in (Priority.P1, Priority.P2)
 
     def seen_by(self, company_id: UUID | None) -> "Incident":
         """What a company may know of an incident that affects it: nothing of other companies, processes or people."""
@@ -163,6 +180,22 @@ def tidy(words: str, length_max: int = SAID_LENGTH_MAX) -> str:
     return clean if len(clean) <= length_max else f"{clean[: length_max - 1]}…"
 
 
+def same_trouble(fault: FaultKind) -> tuple[str, ...]:
+    """The faults of one component that are one trouble with this one while it goes on: a process ends, stands still,
+    and does so again and again."""
+    return _ENDS if fault.value in _ENDS else (fault.value,)
+
+
+def same_again(fault: FaultKind) -> tuple[str, ...]:
+    """The faults of an incident that was closed a short while ago which this one brings back."""
+    return (fault.value, FaultKind.CRASH_LOOP.value) if fault.value in _ENDS else (fault.value,)
+
+
+def began(fault: FaultObserved, now: datetime) -> datetime:
+    """Since when there was trouble, as far as it is known; a clock that runs ahead is not believed."""
+    return min(fault.since or fault.observed_at, fault.observed_at, now)
+
+
 def begun(
     fault: FaultObserved, companies: Iterable[UUID], incident_id: UUID, now: datetime, responding: Responding
 ) -> Incident:  # fmt: skip
@@ -171,21 +204,27 @@ def begun(
     return Incident(
         incident_id=incident_id, number=0, state=IncidentState.OPEN, priority=priority, fault=fault.fault.value,
         component=tidy(fault.component, 100), cause=tidy(fault.cause),
-        runbook=tidy(fault.runbook, 100) if fault.runbook else None, episode_id=fault.episode_id, opened_at=at,
-        faulty_since=now, seen_at=at, respond_by=responding.by(priority, now),
+        runbook=tidy(fault.runbook, 100) if fault.runbook else None, episode_id=fault.episode_id,
+        began_at=began(fault, now), opened_at=at, faulty_since=now, seen_at=at, respond_by=responding.by(priority, now),
         instances=_linked((), fault.instance), companies=tuple(dict.fromkeys(companies)),
         trace_ids=_linked((), fault.trace_id),
     )  # fmt: skip
 
 
 def joined(incident: Incident, fault: FaultObserved, companies: Iterable[UUID], *, new_episode: bool) -> Incident:
-    """The same trouble once more: counted, and what is new in it is linked."""
+    """The same trouble once more: counted, and what is new in it is linked.
+
+    It is named by its fault as it is now; while it goes on, a crash loop is more than one end of a process.
+    """
+    names = not incident.is_open or fault.fault.value in (incident.fault, FaultKind.CRASH_LOOP)
     return replace(
-        incident, faults=incident.faults + 1, episodes=incident.episodes + new_episode,
+        incident, fault=fault.fault.value if names else incident.fault,
+        cause=tidy(fault.cause) if names else incident.cause,
+        faults=incident.faults + 1, episodes=incident.episodes + new_episode,
         seen_at=max(incident.seen_at, fault.observed_at), episode_id=fault.episode_id,
         instances=_linked(incident.instances, fault.instance),
         companies=tuple(dict.fromkeys((*incident.companies, *companies))),
-        trace_ids=_linked(incident.trace_ids, fault.trace_id), cause=tidy(fault.cause),
+        trace_ids=_linked(incident.trace_ids, fault.trace_id),
     )  # fmt: skip
 
 

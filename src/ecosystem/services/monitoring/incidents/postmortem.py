@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from ecosystem.services.monitoring.incidents import telling
-from ecosystem.services.monitoring.incidents.model import tidy
+from ecosystem.services.monitoring.incidents.model import Incident, tidy
 from ecosystem.services.monitoring.incidents.reading import Story
 
 _SIGNS = re.compile(r"([\\`*_{}\[\]#|~^$@])|:(?=//)|(?<=www)\.")
@@ -59,7 +59,7 @@ def markdown(story: Story, written: Written) -> str:
     whys = [*written.whys, *[""] * (WHYS - len(written.whys))]
     lines += [f"{number}. Why? {escaped(why) if why else _OPEN}" for number, why in enumerate(whys, 1)]
     lines += ["", "## Actions taken", ""]
-    lines += _list(map(escaped, telling.actions(story))) or ["Nothing was done: it healed by itself."]
+    lines += _list(map(escaped, telling.actions(story))) or [_nothing_done(incident)]
     lines += ["", "## Follow-ups", "", "| what | owner | due |", "|---|---|---|"]
     lines += [
         f"| {escaped(one.what)} | {escaped(one.owner)} | {one.due.isoformat() if one.due else 'no date'} |"
@@ -73,6 +73,10 @@ def markdown(story: Story, written: Written) -> str:
     if links:
         lines += ["", "## Links", "", *_list(map(escaped, links))]
     return "\n".join(lines) + "\n"
+
+
+def _nothing_done(incident: Incident) -> str:
+    return "Nothing was done so far." if incident.is_open else "Nothing was done: it healed by itself."
 
 
 def _list(items: Iterable[str]) -> list[str]:

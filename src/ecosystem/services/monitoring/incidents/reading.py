@@ -26,13 +26,14 @@ STORY_LINES_MAX = 1000
 class Story:
     """One incident with its newest episodes, and of its timeline, which has `lines` lines, what was asked for.
 
-    A company is told the incident alone.
+    `more`: there are lines behind these. A company is told the incident alone.
     """
 
     incident: Incident
     episodes: Sequence[Episode] = ()
     timeline: Sequence[Line] = ()
     lines: int = 0
+    more: bool = False
 
 
 class IncidentReading:
@@ -63,9 +64,10 @@ class IncidentReading:
         return [incident.seen_by(company_id) for incident in found]
 
     async def story(
-        self, company_id: UUID | None, incident: UUID | int, *, after: int = 0, limit: int = STORY_LINES_MAX
-    ) -> Story:
-        """By id or number, with `limit` lines of the timeline behind number `after`.
+        self, company_id: UUID | None, incident: UUID | int, *, after: tuple[datetime, int] | None = None,
+        limit: int = STORY_LINES_MAX,
+    ) -> Story:  # fmt: skip
+        """By id or number, with `limit` lines of the timeline behind the one of this time and number.
 
         Raises IncidentUnknown: also for one that does not affect the company.
         """
@@ -77,10 +79,26 @@ class IncidentReading:
             if company_id is not None:
                 return Story(found.seen_by(company_id))
             episodes = await self._incidents.episodes(found.incident_id, limit=_EPISODES_SHOWN)
-            timeline = await self._incidents.timeline(found.incident_id, after, limit)
-            return Story(found, episodes, timeline, await self._incidents.lines(found.incident_id))
+            timeline = await self._incidents.timeline(found.incident_id, after, limit + 1)
+            lines = await self._incidents.lines(found.incident_id)
+            return Story(found, episodes, timeline[:limit], lines, len(timeline) > limit)
 
         return await self._database.read(work)
+
+    async def allow_naming(self, company_id: UUID | None, incident_id: UUID) -> None:
+        """Whether the company may name this incident to its people. Inside of a unit of work, or of none.
+
+        Raises IncidentUnknown where it neither affects the company nor stands in the public status.
+        """
+
+        async def work() -> None:
+            if await self._incidents.seen(incident_id, everything=company_id is None) is not None:
+                return
+            found = await self._incidents.find(incident_id)
+            if found is None or not found.is_public:
+                raise IncidentUnknown
+
+        await self._database.read(work)
 
     async def episodes(
         self, incident: UUID | int, before: tuple[datetime, UUID] | None, limit: int

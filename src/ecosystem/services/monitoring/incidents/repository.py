@@ -9,14 +9,24 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from ecosystem.contracts.monitoring import IncidentState, Priority
+from ecosystem.contracts.recovery import FaultKind
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.db.raw import driver
-from ecosystem.services.monitoring.incidents.model import MANY, TIMELINE_MAX, Episode, Incident, Line, What
+from ecosystem.services.monitoring.incidents.model import (
+    MANY,
+    TIMELINE_MAX,
+    Episode,
+    Incident,
+    Line,
+    What,
+    same_again,
+    same_trouble,
+)
 
 _COLUMNS = (
     "incident_id", "state", "priority", "fault", "component", "cause", "runbook", "episode_id", "faults", "episodes",
-    "instances", "companies", "trace_ids", "opened_at", "faulty_since", "seen_at", "respond_by", "help_needed",
-    "paged_at", "acknowledged_at", "acknowledged_by", "closed_at", "closed_by", "closed_reason",
+    "instances", "companies", "trace_ids", "began_at", "opened_at", "faulty_since", "seen_at", "respond_by",
+    "help_needed", "paged_at", "acknowledged_at", "acknowledged_by", "closed_at", "closed_by", "closed_reason",
     "caused_by",
 )  # fmt: skip
 _SELECT = f"select number, {', '.join(_COLUMNS)} from incidents"  # noqa: S608 columns of this module
@@ -29,8 +39,9 @@ _UPDATE = (
     " where incident_id = %(incident_id)s"
 )
 _OF_FAULT = f"""
-{_SELECT} where component = %(component)s and fault = %(fault)s and (state <> 'closed' or closed_at >= %(since)s)
- order by state = 'closed', closed_at desc nulls first limit 1
+{_SELECT} where component = %(component)s and ((state <> 'closed' and fault = any(%(same)s))
+  or (state = 'closed' and fault = any(%(again)s) and closed_at >= %(since)s))
+ order by state = 'closed', fault <> %(fault)s, closed_at desc nulls first limit 1
 """
 # What is asked for by a company is seen through its own rows of `affected`: the fence stands there.
 _SEEN = "(%(everything)s or incident_id in (select a.incident_id from affected a))"
@@ -38,6 +49,11 @@ _PAGE = f"""
 {_SELECT} where {_SEEN} and (%(state)s::text is null or state = %(state)s)
   and (%(unfinished)s is false or state <> 'closed') and (%(priority)s::text is null or priority = %(priority)s)
   and (%(before)s::bigint is null or number < %(before)s) order by number desc limit %(limit)s
+"""
+_OPEN = """
+select priority, component, coalesce((select min(e.began_at) from episodes e
+  where e.incident_id = i.incident_id and e.cleared_at is null), faulty_since) as began_at
+  from incidents i where state <> 'closed'
 """
 _RECENT = f"{_SELECT} where (state <> 'closed' or closed_at >= %s) and fault = any(%s)"
 _CAUSED = f"{_SELECT} where caused_by = %s and state <> 'closed' order by number"
@@ -83,9 +99,13 @@ class Incidents:
                              {"it": incident, "everything": everything})
         )  # fmt: skip
 
-    async def of_fault(self, component: str, fault: str, since: datetime) -> Incident | None:
-        """The one that is open, or the last one that was closed at or after `since`."""
-        return _first(await self._rows(_OF_FAULT, {"component": component, "fault": fault, "since": since}))
+    async def of_fault(self, component: str, fault: FaultKind, since: datetime) -> Incident | None:
+        """The one of the same trouble that is open, or the last one that was closed at or after `since`."""
+        about = {
+            "component": component, "fault": fault.value, "same": list(same_trouble(fault)),
+            "again": list(same_again(fault)), "since": since,
+        }  # fmt: skip
+        return _first(await self._rows(_OF_FAULT, about))
 
     async def recent(self, faults: Sequence[str], since: datetime) -> list[Incident]:
         """Those of these faults that are open, or were until `since`."""
@@ -111,9 +131,9 @@ class Incidents:
         return [_incident(row) for row in await self._rows(_DUE, {"now": now, "page_before": page_before})]
 
     async def open_by_priority(self) -> list[tuple[str, str, datetime]]:
-        """(priority, component, faulty since) of each incident that is not closed."""
-        rows = await self._rows("select priority, component, faulty_since from incidents where state <> 'closed'")
-        return [(row["priority"], row["component"], row["faulty_since"]) for row in rows]
+        """(priority, component, beginning of the present trouble) of each incident that is not closed."""
+        rows = await self._rows(_OPEN)
+        return [(row["priority"], row["component"], row["began_at"]) for row in rows]
 
     async def episode(self, episode_id: UUID) -> Episode | None:
         rows = await self._rows("select * from episodes where episode_id = %s", (episode_id,))
@@ -165,13 +185,15 @@ class Incidents:
             },
         )  # fmt: skip
 
-    async def timeline(self, incident_id: UUID, after: int, limit: int) -> list[Line]:
-        """The lines behind number `after`, in their order; they are numbered from 1 without a gap."""
+    async def timeline(self, incident_id: UUID, after: tuple[datetime, int] | None, limit: int) -> list[Line]:
+        """The lines behind the one of this time and number, by time, and by number within one moment."""
+        at, number = after or (None, None)
         rows = await self._rows(
-            "select at, what, said, by, detail from timeline where incident_id = %s and number > %s order by number"
-            " limit %s", (incident_id, after, limit),
-        )  # fmt: skip
-        return [Line(row["at"], What(row["what"]), row["said"], row["by"], row["detail"]) for row in rows]
+            "select at, what, said, by, detail, number from timeline where incident_id = %s"
+            " and (%s::timestamptz is null or (at, number) > (%s, %s::integer)) order by at, number limit %s",
+            (incident_id, at, at, number, limit),
+        )
+        return [Line(**{**row, "what": What(row["what"])}) for row in rows]
 
     async def lines(self, incident_id: UUID) -> int:
         """How many lines its timeline has."""

@@ -1,5 +1,6 @@
 """The door for HTTP to incidents, their post-mortems, and the public status."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Response
@@ -63,9 +64,8 @@ def _reading(routes: APIRouter, reading: IncidentReading) -> None:
     @routes.get("/{incident}")
     async def show(incident: Which, caller: Reader, limit: Limit = 50, cursor: Cursor = None) -> IncidentShown:
         """One incident; for operators of the platform with its newest episodes and its timeline, page by page."""
-        after = _number(cursor) or 0
-        story = await reading.story(caller.company_id, which(incident), after=after, limit=limit)
-        return IncidentShown.of(story, after)
+        after = _moment_and_number(cursor)
+        return IncidentShown.of(await reading.story(caller.company_id, which(incident), after=after, limit=limit))
 
     @routes.get("/{incident}/episodes")
     async def episodes(incident: Which, caller: Reader, limit: Limit = 50, cursor: Cursor = None) -> Page[EpisodeShown]:
@@ -138,6 +138,19 @@ def _number(cursor: str | None) -> int | None:
     if not isinstance(values[0], int) or not 0 <= values[0] < 2**62:
         raise CursorInvalid
     return values[0]
+
+
+def _moment_and_number(cursor: str | None) -> tuple[datetime, int] | None:
+    values = decode_cursor(cursor, 2)
+    if values is None:
+        return None
+    try:
+        at, number = datetime.fromisoformat(values[0]), values[1]
+    except (TypeError, ValueError):
+        raise CursorInvalid from None
+    if at.tzinfo is None or not isinstance(number, int) or not 0 <= number < 2**31:
+        raise CursorInvalid
+    return at, number
 
 
 def _postmortem(found: Postmortem) -> PostmortemShown:

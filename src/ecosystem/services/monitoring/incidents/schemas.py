@@ -17,7 +17,8 @@ Text = Annotated[str, Field(max_length=2000)]
 
 
 class IncidentListed(BaseModel):
-    """`respond_by`: when somebody must have answered. `caused_by`: the number of the incident that is its cause.
+    """`began_at`: since when there was trouble, as far as is known; `opened_at`: when it was noticed; `respond_by`:
+    when somebody must have answered. `caused_by`: the number of the incident that is its cause.
 
     A company sees itself alone among `companies`.
     """
@@ -36,6 +37,7 @@ class IncidentListed(BaseModel):
     faults: int
     episodes: int
     companies: list[UUID]
+    began_at: datetime
     opened_at: datetime
     seen_at: datetime
     respond_by: datetime
@@ -86,14 +88,14 @@ class IncidentShown(IncidentListed):
     next_cursor: str | None
 
     @classmethod
-    def of(cls, story: Story, after: int = 0) -> "IncidentShown":
-        shown = after + len(story.timeline)
+    def of(cls, story: Story) -> "IncidentShown":
+        last = story.timeline[-1] if story.more else None
         return cls.model_validate(
             {
                 **vars(story.incident), "title": story.incident.title,
                 "episodes_shown": [EpisodeShown.model_validate(one) for one in story.episodes],
                 "timeline": [LineShown.model_validate(line) for line in story.timeline], "lines": story.lines,
-                "next_cursor": encode_cursor(shown) if 0 < shown < story.lines else None,
+                "next_cursor": encode_cursor(last.at, last.number) if last else None,
             }
         )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -65,7 +65,7 @@ class IncidentService:
             incident = await self._incidents.find(episode.incident_id)
         else:
             component = model.tidy(fault.component, 100)
-            incident = await self._incidents.of_fault(component, fault.fault.value, fault.observed_at - self._flapping)
+            incident = await self._incidents.of_fault(component, fault.fault, fault.observed_at - self._flapping)
         if incident is None:
             await self._open(fault, companies)
             return
@@ -78,15 +78,22 @@ class IncidentService:
             incident = replace(incident, caused_by=cause.number if cause else None)
             said = f"The fault came back: {model.tidy(fault.cause)}." + (_caused_by(cause) if cause else "")
             lines.append(Line(at, What.REOPENED, said))
+        elif incident.fault != before.fault:
+            lines.append(Line(at, What.ESCALATED, f"It is a crash loop now: {incident.cause}."))
         elif episode is None:
-            lines.append(Line(at, What.JOINED, f"Another episode of the same fault: {model.tidy(fault.cause)}."))
+            kind = "the same fault" if fault.fault.value == incident.fault else fault.fault.value.replace("_", " ")
+            lines.append(Line(at, What.JOINED, f"Another episode of {kind}: {model.tidy(fault.cause)}."))
         if episode is None or episode.cleared_at is not None:
+            began_at = model.began(fault, self._parts.clock.now())
+            paged_at = episode.paged_at if episode else None
             await self._incidents.keep_episode(
-                Episode(fault.episode_id, incident.incident_id, at, paged_at=episode.paged_at if episode else None)
+                Episode(fault.episode_id, incident.incident_id, began_at, paged_at=paged_at)
             )
         await self._keep(before, incident, lines)
         if not before.is_open:
             await self._tell(incident, IncidentOpened, again=True, caused_by=incident.caused_by)
+        elif incident.fault != before.fault:
+            await self._tell(incident, IncidentEscalated, reason=incident.fault)
         priority = model.priority_of(fault.severity)
         if priority < incident.priority:
             await self._escalate(incident, priority, "severity_raised")
@@ -97,9 +104,11 @@ class IncidentService:
         cause = await self._cause(incident)
         incident = replace(incident, caused_by=cause.number if cause else None)
         incident = replace(incident, number=await self._incidents.add(incident))
-        await self._incidents.keep_episode(Episode(fault.episode_id, incident.incident_id, fault.observed_at))
+        await self._incidents.keep_episode(Episode(fault.episode_id, incident.incident_id, incident.began_at))
         await self._incidents.affect(incident.incident_id, incident.companies)
         said = f"{incident.title}: {incident.cause}." + (_caused_by(cause) if cause else "")
+        if incident.began_at < incident.opened_at:
+            said += f" It has been so since {incident.began_at.isoformat(timespec='milliseconds')}."
         await self._incidents.tell(
             incident.incident_id, Line(fault.observed_at, What.OPENED, said, detail={"episode": str(fault.episode_id)})
         )
@@ -112,9 +121,10 @@ class IncidentService:
     async def repaired(self, envelope: Envelope) -> None:
         """An action of repair becomes a line of the timeline."""
         repair = envelope.read(RepairRecorded)
+        left = "" if repair.budget_left is None else f", {repair.budget_left} left"
         said = (
-            f"{model.tidy(repair.action, 100)}: {repair.outcome.value}, attempt {repair.attempt},"
-            f" {repair.budget_left} left. {model.tidy(repair.reason)}"
+            f"{model.tidy(repair.action, 100)}: {repair.outcome.value}, attempt {repair.attempt}{left}."
+            f" {model.tidy(repair.reason)}"
         )
         detail = {"action_id": str(repair.action_id), "outcome": repair.outcome.value}
         line = Line(repair.at, What.REPAIR, said, model.tidy(repair.by, 100), detail)
@@ -138,13 +148,15 @@ class IncidentService:
                 replace(episode, cleared_at=fact.cleared_at, by_itself=fact.by_itself,
                         repair_seconds=fact.repair_seconds)
             )  # fmt: skip
-            how = "by itself" if fact.by_itself else "by a repair"
-            said = f"The fault was cleared {how} after {fact.repair_seconds:.1f} s."
+            how = "by itself" if fact.by_itself else model.tidy(fact.repaired_by or "by a repair", 200)
+            said = f"The fault was over after {fact.repair_seconds:.1f} s: {how}."
             await self._incidents.tell(episode.incident_id, Line(fact.cleared_at, What.CLEARED, said))
             incident = await self._incidents.find(episode.incident_id)
             left = await self._incidents.episodes(episode.incident_id, only_open=True)
             if incident is not None and incident.is_open and not left:
-                await self._close(incident, None, "cleared")
+                # It was over when its last fault was, whenever we heard of that.
+                at = min(max(fact.cleared_at, incident.seen_at), self._parts.clock.now())
+                await self._close(incident, None, how, at)
 
         await self._changing(work)
 
@@ -242,7 +254,7 @@ class IncidentService:
             if not before.is_open:
                 raise IncidentOver
             await self._incidents.end_episodes(before.incident_id, self._parts.clock.now())
-            after = await self._close(before, by, model.tidy(reason))
+            after = await self._close(before, by, model.tidy(reason), self._parts.clock.now())
             await self._record("incident_resolved", before, after)
             return after
 
@@ -254,11 +266,11 @@ class IncidentService:
             raise IncidentUnknown
         return found
 
-    async def _close(self, incident: Incident, by: str | None, reason: str) -> Incident:
+    async def _close(self, incident: Incident, by: str | None, reason: str, at: datetime) -> Incident:
         now = self._parts.clock.now()
-        after = model.closed(incident, now, by, reason)
+        after = model.closed(incident, at, by, reason)
         said = "It is over: every fault was cleared." if by is None else f"Closed by hand: {reason}"
-        await self._keep(incident, after, [Line(now, What.CLOSED, said, by)])
+        await self._keep(incident, after, [Line(at, What.CLOSED, said, by)])
         await self._tell(after, IncidentClosed, by=by)
         await self._parts.pages.closed(after.incident_id)
         for one in await self._incidents.caused_by(after.number):

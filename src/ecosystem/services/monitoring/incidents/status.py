@@ -41,9 +41,10 @@ class Status:
 def status_of(
     incidents: Iterable[tuple[str, str, datetime]], now: datetime, without_instance: Collection[str] = ()
 ) -> Status:
-    """Of the (priority, component, faulty since) of incidents that are not closed. Only P1 and P2 are felt outside.
+    """Of the (priority, component, beginning of the present trouble) of incidents that are not closed.
 
-    `without_instance`: services of which no instance takes work now, whatever is known of why.
+    Only P1 and P2 are felt outside. `without_instance`: services of which no instance takes work now, whatever is
+    known of why.
     """
     parts = dict.fromkeys(PARTS, How.OPERATIONAL)
     whole, since = How.OPERATIONAL, None

@@ -1,21 +1,24 @@
 """An incident in plain sentences, in the order of time: for agents, post-mortems and tickets."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from ecosystem.services.monitoring.incidents.model import Incident, What
 from ecosystem.services.monitoring.incidents.reading import Story
 
+_ACTIONS = (What.REPAIR, What.ACKNOWLEDGED, What.PAGED)
+
 
 def moment(at: datetime) -> str:
-    return at.strftime("%Y-%m-%d %H:%M:%S UTC")
+    """To the millisecond, since much happens within one second."""
+    return f"{at.astimezone(UTC).isoformat(' ', 'milliseconds').partition('+')[0]} UTC"
 
 
 def summary(incident: Incident) -> list[str]:
     """What, since when, how often, whom it touched, how it ended."""
     told = [
         f"Incident {incident.number} ({incident.priority.value}): {incident.title}. Cause: {incident.cause}.",
-        f"It began at {moment(incident.opened_at)}; the fault was seen {_times(incident.faults)}"
-        f" in {_count(incident.episodes, 'episode')}.",
+        f"It began at {moment(incident.began_at)} and was noticed {_noticed(incident)};"
+        f" the fault was seen {_times(incident.faults)} in {_count(incident.episodes, 'episode')}.",
     ]
     if incident.caused_by is not None:
         told.append(f"It was caused by incident {incident.caused_by}.")
@@ -45,24 +48,31 @@ def timeline(story: Story) -> list[str]:
 
 
 def impact_seconds(incident: Incident) -> float | None:
-    """From its beginning to its end; None while it goes on."""
-    return None if incident.closed_at is None else (incident.closed_at - incident.opened_at).total_seconds()
+    """From its beginning, noticed or not, to its end; None while it goes on."""
+    if incident.closed_at is None:
+        return None
+    return max(0.0, (incident.closed_at - incident.began_at).total_seconds())
 
 
 def actions(story: Story) -> list[str]:
-    """What was done: repairs, and what people did."""
-    done = (What.REPAIR, What.ACKNOWLEDGED, What.PAGED, What.CLOSED)
+    """What was done: repairs, and what people did. That it was over by itself is nobody's action."""
     return [
         f"{moment(line.at)}: {line.said}" + (f" ({line.by})" if line.by else "")
         for line in story.timeline
-        if line.what in done
+        if line.what in _ACTIONS or (line.what == What.CLOSED and line.by is not None)
     ]
+
+
+def _noticed(incident: Incident) -> str:
+    late_seconds = (incident.opened_at - incident.began_at).total_seconds()
+    return f"{late_seconds:.1f} s later" if late_seconds > 0 else "at once"
 
 
 def _end(incident: Incident) -> str:
     if incident.closed_at is not None:
-        how = f"closed by {incident.closed_by}" if incident.closed_by else "over by itself"
-        return f"It was {how} at {moment(incident.closed_at)}, {impact_seconds(incident):.0f} s after it began."
+        how = f"closed by {incident.closed_by}" if incident.closed_by else "over"
+        reason = f": {incident.closed_reason}" if incident.closed_reason else ""
+        return f"It was {how} at {moment(incident.closed_at)}, {impact_seconds(incident):.1f} s after it began{reason}."
     if incident.acknowledged_at is not None:
         return f"{incident.acknowledged_by or 'Somebody'} looks at it since {moment(incident.acknowledged_at)}."
     return f"It goes on; an answer is due by {moment(incident.respond_by)}."

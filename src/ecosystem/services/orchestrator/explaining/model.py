@@ -237,10 +237,12 @@ def _of_faults(recorded: Recorded) -> Iterator[Moment]:
     for seen in _read(recorded.faults, FaultObserved):
         end = cleared.get(str(seen.episode_id))
         if _touches(seen, end.cleared_at if end else None, recorded):
-            touching[seen.episode_id] = seen
+            # One that is told again goes on; what began is the first that was told.
+            touching.setdefault(seen.episode_id, seen)
     for seen in touching.values():
         where = f"{seen.component} ({seen.instance})" if seen.instance else seen.component
-        said = f"Meanwhile {seen.fault} of {where} was seen: {seen.cause}."
+        since = f", as it was since {clock_time(seen.since)}" if seen.since else ""
+        said = f"Meanwhile {seen.fault} of {where} was seen{since}: {seen.cause}."
         yield Moment(seen.observed_at, Source.LOG, said)
         if (end := cleared.get(str(seen.episode_id))) is not None:
             said = f"{seen.fault} of {seen.component} was over, after {end.repair_seconds:.1f} s."
@@ -265,7 +267,7 @@ def _touches(seen: FaultObserved, cleared_at: datetime | None, recorded: Recorde
     if seen.component not in recorded.services | _EVERYBODY_NEEDS:
         return False
     return any(
-        (run.ended_at is None or seen.observed_at <= run.ended_at + SLACK)
+        (run.ended_at is None or (seen.since or seen.observed_at) <= run.ended_at + SLACK)
         and (cleared_at is None or cleared_at >= run.created_at)
         for run in recorded.runs
     )

@@ -1,7 +1,7 @@
 """Detectors that ask the database, each through a function of the kernel that answers recovery-agent alone."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
@@ -21,7 +21,8 @@ _LETTERS_TOLD_MAX = 20
 _HOLDERS = text("select pid, began_at, role, application, seconds, state from kernel.horizon_holders(:seconds)")
 _STUCK = text("select run_id, task_id, company_id, state, seconds from kernel.stuck_tasks(:queue, :seconds)")
 _UNREACHABLE = text(
-    "select service, (array_agg(case when fresh then state else 'silent' end order by started_at desc))[1]"
+    "select service, (array_agg(case when fresh then state else 'silent' end order by started_at desc))[1] as state,"
+    " case when not bool_or(fresh) then max(beat_at) end as last_beat_at"
     " from (select *, beat_at > clock_timestamp() - make_interval(secs => :seconds) as fresh from kernel.instances) i"
     " group by service having not bool_or(fresh and state = 'ready')"
 )
@@ -51,7 +52,11 @@ class Horizon:
                           "seconds": round(one.seconds, 1)} for one in holders],
         }  # fmt: skip
         target = {"sessions": [{"pid": one.pid, "began_at": one.began_at.isoformat()} for one in holders]}
-        return [Sighting(FaultKind.HORIZON_HELD, DATABASE, cause, self._clock.now(), detail=detail, target=target)]
+        now = self._clock.now()
+        return [Sighting(
+            FaultKind.HORIZON_HELD, DATABASE, cause, now, detail=detail, target=target,
+            since=now - timedelta(seconds=oldest.seconds),
+        )]  # fmt: skip
 
 
 class Consumers:
@@ -86,7 +91,9 @@ class Consumers:
 
     def _sighting(self, fault: FaultKind, state: ConsumerState, cause: str, **detail: Any) -> Sighting:
         detail |= {"lag_events": state.lag_events, "lag_seconds": round(state.lag_seconds, 1)}
-        return Sighting(fault, f"consumer:{state.name}", cause, self._clock.now(), detail=detail)
+        now = self._clock.now()
+        since = now - timedelta(seconds=state.lag_seconds)
+        return Sighting(fault, f"consumer:{state.name}", cause, now, detail=detail, since=since)
 
 
 class Runs:
@@ -111,8 +118,10 @@ class Runs:
         detail = {"runs": [{"task_id": str(one.task_id), "state": one.state, "seconds": round(one.seconds)}
                            for one in stuck]}  # fmt: skip
         target = {"runs": [str(one.run_id) for one in held]}
+        now = self._clock.now()
         return [Sighting(
-            FaultKind.STUCK_RUN, RUNS, cause, self._clock.now(), companies=companies, detail=detail, target=target
+            FaultKind.STUCK_RUN, RUNS, cause, now, companies=companies, detail=detail, target=target,
+            since=now - timedelta(seconds=stuck[0].seconds),
         )]  # fmt: skip
 
 
@@ -126,10 +135,12 @@ class Waiting:
         self._seconds_max, self._calls_max = seconds_max, calls_max
 
     async def look(self) -> list[Sighting]:
+        now = self._clock.now()
         return [
             Sighting(
-                FaultKind.CALLS_WAITING, f"{QUEUE_OF}{line.agent_id}", self._cause(line), self._clock.now(),
+                FaultKind.CALLS_WAITING, f"{QUEUE_OF}{line.agent_id}", self._cause(line), now,
                 companies=tuple(line.companies), detail={"calls": line.calls, "failures": line.failures},
+                since=now - timedelta(seconds=line.seconds),
             )
             for line in await self._database.read(self._queues.lines)
             if line.seconds > self._seconds_max or line.longest >= self._calls_max
@@ -179,16 +190,16 @@ class Services:
         self._suspects: frozenset[str] = frozenset()
 
     async def look(self) -> list[Sighting]:
-        async def work() -> dict[str, str]:
+        async def work() -> dict[str, tuple[str, datetime | None]]:
             found = await self._database.session.execute(_UNREACHABLE, {"seconds": STALE_SECONDS})
-            return {str(service): str(state) for service, state in found}
+            return {str(service): (str(state), last_beat_at) for service, state, last_beat_at in found}
 
         unreachable = await self._database.read(work)
         suspects, self._suspects = self._suspects, frozenset(unreachable)
         return [
             Sighting(FaultKind.AGENT_UNREACHABLE, service, f"no instance is ready; the newest is {state}",
-                     self._clock.now())
-            for service, state in unreachable.items() if service in suspects
+                     self._clock.now(), since=last_beat_at)
+            for service, (state, last_beat_at) in unreachable.items() if service in suspects
         ]  # fmt: skip
 
 

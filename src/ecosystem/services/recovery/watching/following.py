@@ -8,9 +8,19 @@ from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.db.database import Database
 from ecosystem.services.recovery.model import Episode, Sighting
 from ecosystem.services.recovery.repository import Recovery
-from ecosystem.services.recovery.watching.episodes import Episodes
-from ecosystem.services.recovery.watching.journal import Back, GivenUp, JournalFile, Line, Meaning, meanings
+from ecosystem.services.recovery.watching.episodes import RESTARTED, Episodes
+from ecosystem.services.recovery.watching.journal import (
+    Back,
+    GivenUp,
+    JournalFile,
+    Line,
+    Meaning,
+    failed_restart,
+    looping,
+    meanings,
+)
 
+_ENDS = frozenset({FaultKind.INSTANCE_DEAD, FaultKind.INSTANCE_FROZEN, FaultKind.ENGINE_DEAD, FaultKind.ENGINE_FROZEN})
 _LINES_AT_ONCE = 10
 """In one unit of work, which has two seconds: a storm of lines must come through all the same."""
 
@@ -58,14 +68,16 @@ class Following:
                 if episode is not None:
                     await self._episodes.call_help(episode, sighting.at, reason, detail)
             case Back():
-                for episode in await self._recovery.open_episodes():
-                    for instance in set(meaning.instances) & set(episode.waiting):
-                        await self._back(episode, instance, meaning)
+                await self._back(meaning)
 
     async def _seen(self, seen: Sighting) -> Episode | None:
         """Open an episode, or add to the open one; that one."""
-        episode = await self._episodes.observe(seen)
         open_episodes = await self._recovery.open_episodes()
+        loop = next((one for one in open_episodes if _is_loop_of(one, seen)), None)
+        if loop is not None and seen.fault in _ENDS:
+            await self._loops_on(loop, seen)
+            return loop
+        episode = await self._episodes.observe(seen)
         for former in open_episodes:
             if former.component == seen.component and former.quiet_since is not None:
                 await self._recovery.keep_waiting(former.episode_id, former.waiting, None)
@@ -77,21 +89,40 @@ class Following:
         if seen.instance not in known.waiting:
             await self._recovery.keep_waiting(known.episode_id, (*known.waiting, seen.instance), None)
         elif seen.fault is not FaultKind.CRASH_LOOP:
-            await self._episodes.restarted(known, seen.at, seen.instance, done=False, reason=seen.cause)
+            await self._failed(known, seen)
         return known
 
-    async def _back(self, episode: Episode, instance: str, back: Back) -> None:
-        waiting = tuple(one for one in episode.waiting if one != instance)
-        if episode.fault is FaultKind.CRASH_LOOP and not back.gone:
-            # Ready is what it was before each of its ends: only calm ends a crash loop.
-            await self._recovery.keep_waiting(episode.episode_id, episode.waiting, back.at)
-            return
-        if not back.gone:
-            reason = f"{instance} is ready again after: {episode.cause}"
-            await self._episodes.restarted(episode, back.at, instance, done=True, reason=reason)
-        await self._recovery.keep_waiting(episode.episode_id, waiting, None)
-        if not waiting:
-            await self._episodes.clear(replace(episode, waiting=()), back.at)
+    async def _loops_on(self, loop: Episode, seen: Sighting) -> None:
+        """One more end of what ends again and again is no trouble of its own."""
+        if loop.quiet_since is None:
+            await self._failed(loop, seen)
+        await self._recovery.keep_waiting(loop.episode_id, loop.waiting, None)
+        await self._episodes.goes_on(loop, looping(seen))
+
+    async def _failed(self, episode: Episode, seen: Sighting) -> None:
+        assert seen.instance is not None
+        await self._episodes.restarted(
+            episode, seen.at, seen.instance, failed_restart(seen), done=False, reason=seen.cause
+        )
+
+    async def _back(self, back: Back) -> None:
+        """The restart is told once, of the crash loop where there is one, and ends whatever else waited for it."""
+        instance = back.instance
+        episodes = [one for one in await self._recovery.open_episodes() if instance in one.waiting]
+        episodes.sort(key=lambda one: one.fault is not FaultKind.CRASH_LOOP)
+        if episodes and not back.gone:
+            reason = f"{instance} is ready again after: {episodes[0].cause}"
+            await self._episodes.restarted(episodes[0], back.at, instance, back.restart, done=True, reason=reason)
+        for episode in episodes:
+            if episode.fault is FaultKind.CRASH_LOOP and not back.gone:
+                # Ready is what it was before each of its ends: only calm ends a crash loop.
+                await self._recovery.keep_waiting(episode.episode_id, episode.waiting, back.at)
+                continue
+            waiting = tuple(one for one in episode.waiting if one != instance)
+            await self._recovery.keep_waiting(episode.episode_id, waiting, None)
+            if not waiting:
+                ended_by = "a planned stop" if back.gone else RESTARTED
+                await self._episodes.clear(replace(episode, waiting=()), back.at, ended_by)
 
     async def end_calm(self) -> None:
         """Clear the crash loops that have been quiet for long enough."""
@@ -110,3 +141,11 @@ class Following:
             and episode.quiet_since is not None
             and now - episode.quiet_since >= self._calm
         )
+
+
+def _is_loop_of(episode: Episode, seen: Sighting) -> bool:
+    return (
+        episode.fault is FaultKind.CRASH_LOOP
+        and episode.component == seen.component
+        and seen.instance in episode.waiting
+    )

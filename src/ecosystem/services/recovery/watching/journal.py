@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,10 @@ _SUPERVISOR, _OURSELVES = "supervisor", "recovery-agent"
 
 @dataclass(frozen=True)
 class Line:
-    """One line, as `fleet/journal.py` writes it. `life` and `sequence` together name it for ever."""
+    """One line, as `fleet/journal.py` writes it. `life` and `sequence` together name it for ever.
+
+    `attempt` is 0 where a supervisor of former times wrote the line; `left` None where nothing limits attempts.
+    """
 
     life: str
     sequence: int
@@ -31,6 +34,13 @@ class Line:
     reason: str
     restarts: int
     said: tuple[str, ...]
+    attempt: int = 0
+    left: int | None = None
+    well_until: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.life}/{self.sequence}"
 
     @property
     def component(self) -> str:
@@ -38,11 +48,21 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Restart:
+    """A restart by the supervisor: its number in a row, how many are left behind it, and the line that tells of it."""
+
+    attempt: int
+    left: int | None
+    line: str
+
+
+@dataclass(frozen=True)
 class Back:
     """A process is ready again, or nobody waits for it any more (`gone`)."""
 
-    instances: tuple[str, ...]
+    instance: str
     at: datetime
+    restart: Restart
     gone: bool = False
 
 
@@ -65,10 +85,10 @@ def meanings(line: Line) -> list[Meaning]:
         return []
     if line.what == "ready":
         # Who reads this is ready only with database and supervisor: the platform is back.
-        names = (line.process, _SUPERVISOR) if line.service == _OURSELVES else (line.process,)
-        return [Back(names, line.at)]
+        platform = [Back(_SUPERVISOR, line.at, Restart(1, None, line.name))] if line.service == _OURSELVES else []
+        return [Back(line.process, line.at, _restart(line)), *platform]
     if line.planned:
-        return [Back((line.process,), line.at, gone=True)] if line.what == "stopped" else []
+        return [Back(line.process, line.at, _restart(line), gone=True)] if line.what == "stopped" else []
     is_service = line.kind == "service"
     match line.what:
         case "ended":
@@ -78,14 +98,41 @@ def meanings(line: Line) -> list[Meaning]:
         case "held_back":
             return [_sighting(line, FaultKind.CRASH_LOOP)]
         case "stopped":
-            return [GivenUp(_sighting(line, FaultKind.CRASH_LOOP), line.reason.partition("; ")[2] or line.reason)]
+            # The supervisor's own words stand last: before them may stand any that the process said.
+            return [GivenUp(_sighting(line, FaultKind.CRASH_LOOP), line.reason.rpartition("; ")[2])]
     return []
 
 
+def failed_restart(seen: Sighting) -> Restart:
+    """The restart that this end, which came before the process was ready, is the failure of."""
+    attempt, left = int(seen.detail["attempt"]), seen.detail["left"]
+    line = f"{seen.detail['life']}/{seen.detail['sequence']}"
+    return Restart(max(1, attempt - 1), None if left is None else left + 1, f"{line}/failed")
+
+
+def looping(seen: Sighting) -> Sighting:
+    """The same end as one more of a crash loop."""
+    times = f"; ended {seen.detail['attempt']} times in a row" if seen.detail["attempt"] > 1 else ""
+    return replace(seen, fault=FaultKind.CRASH_LOOP, cause=f"{seen.cause}{times}")
+
+
+def _restart(line: Line) -> Restart:
+    return Restart(max(1, line.attempt), line.left, line.name)
+
+
 def _sighting(line: Line, fault: FaultKind) -> Sighting:
-    detail: dict[str, Any] = {"life": line.life, "sequence": line.sequence, "restarts": line.restarts}
+    detail: dict[str, Any] = {
+        "life": line.life, "sequence": line.sequence, "restarts": line.restarts, "attempt": line.attempt,
+        "left": line.left,
+    }  # fmt: skip
     target = {"last_lines": list(line.said)} if line.said else {}
-    return Sighting(fault, line.component, told_cause(line.reason), line.at, line.process, detail=detail, target=target)
+    is_loop = fault is FaultKind.CRASH_LOOP
+    reason = line.reason.rpartition("; ")[0] or line.reason if is_loop else line.reason
+    seen = Sighting(
+        fault, line.component, told_cause(reason), line.at, line.process, detail=detail, target=target,
+        since=line.well_until,
+    )  # fmt: skip
+    return looping(seen) if is_loop else seen
 
 
 class JournalFile:
@@ -150,5 +197,7 @@ def _line(raw: dict[str, Any]) -> Line:
     return Line(
         str(raw["life"]), int(raw["sequence"]), datetime.fromisoformat(raw["at"]), str(raw["process"]),
         str(raw["kind"]), str(raw["service"]), str(raw["what"]), bool(raw["planned"]), str(raw["reason"]),
-        int(raw["restarts"]), tuple(str(one) for one in raw.get("lines", ())),
+        int(raw["restarts"]), tuple(str(one) for one in raw.get("lines", ())), int(raw.get("attempt", 0)),
+        None if raw.get("left") is None else int(raw["left"]),
+        datetime.fromisoformat(raw["well_until"]) if raw.get("well_until") else None,
     )  # fmt: skip

@@ -45,6 +45,6 @@ class DamagedObjects:
                 f"object {fact.object_digest[:12]} was restored from {fact.source}", BY_US,
                 {"object_digest": fact.object_digest}, envelope.time,
             )  # fmt: skip
-            await self._episodes.record(action, 0)
+            await self._episodes.record(action, None)
             if not await self._recovery.wait_no_more(episode.episode_id, fact.object_digest):
                 await self._episodes.clear(episode, envelope.time)

@@ -1,11 +1,12 @@
 """What the routes of the queue accept and return."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ecosystem.services.recovery.schemas import Reason
 from ecosystem.services.recovery.working.model import Item, WorkKind
 
 
@@ -43,4 +44,4 @@ class Retry(BaseModel):
 class Closing(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    reason: str = Field(min_length=3, max_length=200, description="Why, in words that name nobody.")
+    reason: Annotated[Reason, Field(min_length=3)]

@@ -219,6 +219,9 @@ class TestCrashLoop:
 
         (needed,) = watched.told("help_needed")
         assert needed["reason"] == "stopped: 10 lives in a row ended within 15 s"
+        assert {(one["outcome"], one["budget_left"], one["reason"]) for one in watched.told("repair_recorded")} == {
+            ("failed", 0, needed["reason"])
+        }
         assert needed["detail"] == {"instance": "creditx-1", "last_lines": ["no room"]}
 
 

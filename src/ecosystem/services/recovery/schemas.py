@@ -4,16 +4,17 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ecosystem.contracts.recovery import FaultKind, RepairOutcome
 from ecosystem.kernel.errors import Severity
 from ecosystem.services.recovery.model import one_line
 
+ONE_LINE = BeforeValidator(lambda said: one_line(said) if isinstance(said, str) else said)
 Reason = Annotated[
     str,
-    AfterValidator(one_line),
     Field(max_length=200, description="Why, in words that name nobody: one line, what is hidden in it left out."),
+    ONE_LINE,
 ]
 
 

@@ -217,10 +217,12 @@ def joined(incident: Incident, fault: FaultObserved, companies: Iterable[UUID], 
     It is named by its fault as it is now; while it goes on, a crash loop is more than one end of a process.
     """
     names = not incident.is_open or fault.fault.value in (incident.fault, FaultKind.CRASH_LOOP)
+    # That an end begins a loop is no further end.
+    becomes_loop = incident.is_open and names and fault.fault.value != incident.fault
     return replace(
         incident, fault=fault.fault.value if names else incident.fault,
         cause=tidy(fault.cause) if names else incident.cause,
-        faults=incident.faults + 1, episodes=incident.episodes + new_episode,
+        faults=incident.faults + (not becomes_loop), episodes=incident.episodes + new_episode,
         seen_at=max(incident.seen_at, fault.observed_at), episode_id=fault.episode_id,
         instances=_linked(incident.instances, fault.instance),
         companies=tuple(dict.fromkeys((*incident.companies, *companies))),

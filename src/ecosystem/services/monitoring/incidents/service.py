@@ -149,10 +149,11 @@ class IncidentService:
                         repair_seconds=fact.repair_seconds)
             )  # fmt: skip
             how = "by itself" if fact.by_itself else model.tidy(fact.repaired_by or "by a repair", 200)
-            said = f"The fault was over after {fact.repair_seconds:.1f} s: {how}."
+            left = await self._incidents.episodes(episode.incident_id, only_open=True)
+            which = "One fault of it" if left else "The fault"
+            said = f"{which} was over after {fact.repair_seconds:.1f} s: {how}."
             await self._incidents.tell(episode.incident_id, Line(fact.cleared_at, What.CLEARED, said))
             incident = await self._incidents.find(episode.incident_id)
-            left = await self._incidents.episodes(episode.incident_id, only_open=True)
             if incident is not None and incident.is_open and not left:
                 # It was over when its last fault was, whenever we heard of that.
                 at = min(max(fact.cleared_at, incident.seen_at), self._parts.clock.now())

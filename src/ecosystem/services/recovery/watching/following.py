@@ -18,6 +18,7 @@ from ecosystem.services.recovery.watching.journal import (
     failed_restart,
     looping,
     meanings,
+    stopped_restart,
 )
 
 _ENDS = frozenset({FaultKind.INSTANCE_DEAD, FaultKind.INSTANCE_FROZEN, FaultKind.ENGINE_DEAD, FaultKind.ENGINE_FROZEN})
@@ -65,7 +66,11 @@ class Following:
             case GivenUp(sighting, reason):
                 episode = await self._seen(sighting)
                 detail = {"instance": sighting.instance, **sighting.target}
-                if episode is not None:
+                if episode is not None and sighting.instance is not None:
+                    # Told beside the call for help, which may have come before, after a while of the loop.
+                    await self._episodes.restarted(
+                        episode, sighting.at, sighting.instance, stopped_restart(sighting), done=False, reason=reason
+                    )
                     await self._episodes.call_help(episode, sighting.at, reason, detail)
             case Back():
                 await self._back(meaning)

@@ -105,9 +105,18 @@ def meanings(line: Line) -> list[Meaning]:
 
 def failed_restart(seen: Sighting) -> Restart:
     """The restart that this end, which came before the process was ready, is the failure of."""
-    attempt, left = int(seen.detail["attempt"]), seen.detail["left"]
+    left = seen.detail["left"]
+    return _before(seen, None if left is None else left + 1)
+
+
+def stopped_restart(seen: Sighting) -> Restart:
+    """The restart after which none followed."""
+    return _before(seen, 0)
+
+
+def _before(seen: Sighting, left: int | None) -> Restart:
     line = f"{seen.detail['life']}/{seen.detail['sequence']}"
-    return Restart(max(1, attempt - 1), None if left is None else left + 1, f"{line}/failed")
+    return Restart(max(1, int(seen.detail["attempt"]) - 1), left, f"{line}/failed")
 
 
 def looping(seen: Sighting) -> Sighting:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ecosystem.services.recovery.schemas import Reason
+from ecosystem.services.recovery.schemas import ONE_LINE
 from ecosystem.services.recovery.working.model import Item, WorkKind
 
 
@@ -44,4 +44,4 @@ class Retry(BaseModel):
 class Closing(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    reason: Annotated[Reason, Field(min_length=3)]
+    reason: Annotated[str, Field(min_length=3, max_length=200, description="Why, in words that name nobody."), ONE_LINE]

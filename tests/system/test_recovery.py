@@ -71,7 +71,7 @@ def test_a_death_is_one_episode_with_its_cause_and_its_repair(
     assert episode["help_at"] is None
     told = fleet.eco("recovery", "show", episode["episode_id"]).stdout.splitlines()
     assert f"{fault} of {component} was seen: ended by SIGKILL." in told[0]
-    assert "restart (done, attempt 1) by supervisor" in told[1]
+    assert re.search(r"restart \(done, attempt 1(, \d left)?\) by supervisor", told[1])
     # The consequences of a death are no faults of their own.
     assert episodes(fleet, "cache_lost", "cache") == episodes(fleet, "database_restarted", "postgresql") == []
 
@@ -91,7 +91,8 @@ def test_the_story_of_a_document_tells_what_died_meanwhile(fleet: Fleet, tmp_pat
     assert any(
         "Meanwhile instance_dead of creditx-service (creditx-1) was seen: ended by SIGKILL." in one for one in story
     )
-    assert any("Restart for instance_dead of creditx-service, attempt 1: done by supervisor." in one for one in story)
+    restart = re.compile(r"Restart for instance_dead of creditx-service, attempt [12]: done by supervisor\.")
+    assert any(map(restart.search, story))
     assert json.loads(fleet.eco("work", "list", "--json").stdout)["items"] == []
 
 

@@ -24,10 +24,11 @@ _LISTED = 100
 _TIMELINE_MAX = 300
 """A timeline keeps so many lines, and behind them only what people must know: no repairs."""
 _TOLD = """
-select l.subject, extract(epoch from i.handled_at)::float8 from monitoring.inbox i join kernel.log l using (event_id)
- where l.type = 'fault_observed' and i.consumer = 'monitoring-incidents'
+select l.subject, min(extract(epoch from i.handled_at))::float8
+  from monitoring.inbox i join kernel.log l using (event_id)
+ where l.type = 'fault_observed' and i.consumer = 'monitoring-incidents' group by l.subject
 """
-"""When monitoring-service made an incident of a fault, or added it to one: no answer of the API says it."""
+"""When monitoring-service first heard of an episode, which may be told again: no answer of the API says it."""
 
 _LOOK_SECONDS = 1.0
 _ARRIVES_SECONDS = 10.0

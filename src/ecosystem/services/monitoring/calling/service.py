@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from ecosystem.services.monitoring.calling.form import Problem, RotaForm, parse, refused
-from ecosystem.services.monitoring.calling.model import OVERRIDE_MAX, Level, Override, Person, Rota
+from ecosystem.services.monitoring.calling.model import AHEAD_MAX, OVERRIDE_MAX, Level, Override, Person, Rota
 from ecosystem.services.monitoring.calling.people import Named, Sealed
 from ecosystem.services.monitoring.calling.repository import PersonRow, Rotas
 from ecosystem.services.monitoring.errors import ChannelRefused, OverrideRefused, PersonUnknown, RotaMissing
@@ -177,7 +177,7 @@ class RotaService:
         zone = standing.rota.zone
         begins = (from_at if from_at.tzinfo else from_at.replace(tzinfo=zone)) if from_at else now
         ends = to_at if to_at.tzinfo else to_at.replace(tzinfo=zone)
-        if not begins < ends or ends <= now or ends - begins > OVERRIDE_MAX:
+        if not begins < ends or ends <= now or ends - begins > OVERRIDE_MAX or begins > now + AHEAD_MAX:
             raise OverrideRefused
         override = Override(parts.ids.uuid(), level, found[0].person_id, begins, ends, now)
 

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from ecosystem.contracts.monitoring import IncidentState, Priority
 from ecosystem.kernel.http.pagination import encode_cursor
@@ -113,7 +113,7 @@ class FollowUpWritten(BaseModel):
 
 
 class PostmortemWritten(BaseModel):
-    """What people add to the draft; it replaces what was written before."""
+    """What people add to the draft."""
 
     model_config = ConfigDict(extra="forbid", from_attributes=True)
 
@@ -125,6 +125,14 @@ class PostmortemWritten(BaseModel):
     def value(self) -> Written:
         follow_ups = tuple(FollowUp(one.what, one.owner, one.due) for one in self.follow_ups)
         return Written(self.summary, tuple(self.whys), follow_ups, tuple(self.lessons))
+
+
+class PostmortemAsked(PostmortemWritten):
+    """It replaces what was written before, of which its writer must know."""
+
+    instead_of: AwareDatetime | None = Field(
+        default=None, description="`written_at` of what it replaces; none where nothing is written yet."
+    )
 
 
 class PostmortemShown(BaseModel):

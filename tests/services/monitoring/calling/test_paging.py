@@ -101,6 +101,25 @@ class TestRota:
         assert [one["name"] for one in answer.json()["people"]] == ["Amy Muster"]
         assert keys == [(1,)]
 
+    async def test_a_page_that_did_not_reach_a_wrong_address_goes_to_the_mended_one(
+        self, monitoring: Monitoring, box: MailBox, hook: WebHook
+    ) -> None:
+        async def was_refused() -> bool:
+            return any(one.path == "/wrong" for one in hook.received)
+
+        hook.answers = ["500"] * 20
+        wrong = ROTA.format(amy=hook.url("wrong"), ben=f'"{hook.url("ben")}"')
+        await monitoring.client().put("/v1/oncall", json={"text": wrong})
+        page = await paged(monitoring)
+        await eventually(was_refused, within_seconds=20)
+        await set_rota(monitoring, box, hook)
+        said = await mail(box)
+        ended = await monitoring.ended(page["calls"][0]["notifications"][0])
+
+        assert "creditx-service is down" in said
+        assert ended["state"] == "sent"
+        assert "/v1/oncall/link?token=" in said
+
     async def test_an_address_that_apprise_does_not_understand_is_named_by_line(
         self, monitoring: Monitoring, box: MailBox
     ) -> None:

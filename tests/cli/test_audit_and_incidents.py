@@ -149,6 +149,7 @@ class TestAudit:
         file = tmp_path / "trail.jsonl"
         assert audit.main(["export", "--out", str(file)]) == 0
         assert audit.main(["verify", "--export", str(file)]) == 0
+        assert capsys.readouterr().out == f"{file} is whole: 3 entries.\n"
         assert audit.main(["verify", "--against", str(file)]) == 0
         answers.entries = [*answers.entries, *entries(4)[3:]]
         assert audit.main(["verify", "--against", str(file)]) == 0

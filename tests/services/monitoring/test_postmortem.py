@@ -169,7 +169,15 @@ async def test_a_cursor_that_is_no_number_is_refused(over: ServiceHarness, curso
 
 
 @pytest.mark.parametrize(
-    "body", [{"whys": ["x"] * 6}, {"follow_ups": [{"what": "x"}]}, {"who": "x"}, {"summary": "x" * 2001}]
+    "body",
+    [
+        {"whys": ["x"] * 6},
+        {"follow_ups": [{"what": "x"}]},
+        {"who": "x"},
+        {"summary": "x" * 2001},
+        {"follow_ups": [{"what": " ", "owner": "platform"}]},
+        {"follow_ups": [{"what": "x", "owner": "\u202e"}]},
+    ],
 )
 async def test_what_fits_no_postmortem_is_refused(over: ServiceHarness, body: dict[str, Any]) -> None:
     assert (await over.client(OPERATOR).put("/v1/incidents/1/postmortem", json=body)).status_code == 422

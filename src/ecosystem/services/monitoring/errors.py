@@ -18,7 +18,7 @@ class IncidentOver(Conflict):
 class PostmortemChanged(Conflict):
     code = "postmortem_changed"
     rule = "What is written replaces what its writer has read, and somebody has written since."
-    suggestion = "Read it again, put your words into it, and send its `written_at` as `instead_of`."
+    suggestion = "Read it again (--json prints it) and add your words; `instead_of` is the `written_at` that was read."
 
 
 class AuditEntryUnknown(NotFound):

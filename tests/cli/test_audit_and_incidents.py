@@ -149,6 +149,7 @@ class TestAudit:
         file = tmp_path / "trail.jsonl"
         assert audit.main(["export", "--out", str(file)]) == 0
         assert audit.main(["verify", "--export", str(file)]) == 0
+        assert capsys.readouterr().out == f"{file} is whole: 3 entries.\n"
         assert audit.main(["verify", "--against", str(file)]) == 0
         answers.entries = [*answers.entries, *entries(4)[3:]]
         assert audit.main(["verify", "--against", str(file)]) == 0
@@ -236,6 +237,16 @@ class TestIncidents:
             ("/acknowledge", None), ("/resolve", {"reason": "replaced"}), ("/postmortem", written), ("/ticket", None),
         ]  # fmt: skip
         assert capsys.readouterr().out.endswith('{\n  "fields": {}\n}\n')
+
+    @pytest.mark.parametrize("before", [None, {"whys": ["No guard."]}])
+    def test_what_was_printed_is_written_again(
+        self, answers: Answers, tmp_path: Path, before: dict[str, Any] | None
+    ) -> None:
+        printed = {"number": 7, "markdown": "# 7", "written": before, "written_at": before and "2026-03-02T12:00:00Z"}
+        (tmp_path / "printed.json").write_text(json.dumps(printed))
+        assert incidents.main(["postmortem", "7", "--write", str(tmp_path / "printed.json")]) == 0
+
+        assert answers.told == [("/postmortem", {**(before or {}), "instead_of": printed["written_at"]})]
 
     def test_what_is_no_json_is_not_written(
         self, answers: Answers, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -15,6 +15,7 @@ class DoorSettings(Settings):
     port: int = Field(default=8443, ge=1, le=65535, description="Where it listens.")
     password: Secret = Secret("open sesame")
     lifetimes: dict[str, int] = Field(default_factory=dict)
+    closed_to: list[str] = Field(default_factory=list)
 
 
 def source(folder: Path, text: str, **environ: str) -> Source:
@@ -39,6 +40,8 @@ class TestGet:
             ("[door]\nprot = 1\n", {}, "eco.toml:2: there is no setting door.prot"),
             ("", {"ECO_DOOR_PORT": "many"}, "environment variable ECO_DOOR_PORT: door.port is refused"),
             ("[door]\nport = [\n", {}, "cannot be read as TOML"),
+            ("", {"ECO_DOOR_CLOSED_TO": "amy"}, "environment variable ECO_DOOR_CLOSED_TO: door.closed_to is refused"),
+            ("", {"ECO_DOOR_LIFETIMES": "{a = 'x'}"}, "variable ECO_DOOR_LIFETIMES: door.lifetimes.a is refused"),
             ("port = 1\n", {}, "eco.toml:1: `port` stands outside of a [section]"),
         ],
     )
@@ -49,6 +52,12 @@ class TestGet:
             source(tmp_path, text, **environ).get(DoorSettings)
 
         assert said in refusal.value.message
+
+    def test_lists_and_tables_stand_in_a_variable_as_in_the_file(self, tmp_path: Path) -> None:
+        environ = {"ECO_DOOR_CLOSED_TO": '["amy", "ben"]', "ECO_DOOR_LIFETIMES": "{door = 1, key = 2}"}
+        found = source(tmp_path, '[door]\nclosed_to = ["zoe"]\nlifetimes = {door = 9}\n', **environ).get(DoorSettings)
+
+        assert (found.closed_to, found.lifetimes) == (["amy", "ben"], {"door": 1, "key": 2})
 
     def test_a_secret_comes_from_a_file_and_never_prints(self, tmp_path: Path) -> None:
         secret = tmp_path / "secret"

@@ -83,7 +83,8 @@ def _show(parsed: argparse.Namespace) -> int:
 
 def _verify(parsed: argparse.Namespace) -> int:
     if parsed.export is not None:
-        return _verdict(parsed, audit_export.problems(parsed.export), f"{parsed.export}", {})
+        entries = audit_export.proof_of(parsed.export).entries
+        return _verdict(parsed, audit_export.problems(parsed.export), f"{parsed.export}", {"entries": entries})
     with connect_as(parsed.company) as ecosystem:
         proof = ecosystem.audit.prove()
         found = [f"{one.code} in chain {one.chain} at {one.number}" for one in proof.problems]

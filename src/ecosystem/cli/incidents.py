@@ -13,6 +13,10 @@ from ecosystem.kernel.errors import EcosystemError, Kind, Severity
 from ecosystem_client.monitored import Incident, IncidentEpisode
 
 SUMMARY = "Incidents: list, show, episodes, ack, resolve, postmortem, ticket, status."
+_WRITING = (
+    "JSON: summary, whys, follow_ups, lessons; what is written already is changed in the output of --json:"
+    " its `written` is taken, unless somebody has written since"
+)
 _STYLES = {"open": "red", "acknowledged": "yellow", "closed": "green", "P1": "bold red", "P2": "red"}
 
 
@@ -71,7 +75,7 @@ def _resolve_options(parser: argparse.ArgumentParser) -> None:
 
 def _postmortem_options(parser: argparse.ArgumentParser) -> None:
     _one(parser)
-    parser.add_argument("--write", type=Path, metavar="FILE", help="JSON: summary, whys, follow_ups, lessons")
+    parser.add_argument("--write", type=Path, metavar="FILE", help=_WRITING)
 
 
 def _list(parsed: argparse.Namespace) -> int:
@@ -190,7 +194,9 @@ def _written(path: Path) -> dict[str, Any]:
         found = None
     if not isinstance(found, dict):
         raise WritingUnreadable(f"{path} is no JSON object.")
-    return found
+    if "written" not in found:
+        return found
+    return {**(found["written"] or {}), "instead_of": found.get("written_at")}
 
 
 def _ticket(parsed: argparse.Namespace) -> int:

@@ -150,7 +150,7 @@ class Source:
             if variable.startswith(head) and variable not in RESERVED:
                 name = variable.removeprefix(head).lower()
                 _drop_twin(raw, kind, name)
-                raw[name] = _Found(value, f"environment variable {variable}")
+                raw[name] = _Found(_of_text(kind, name, value), f"environment variable {variable}")
         for name, value in self.overrides.get(section, {}).items():
             _drop_twin(raw, kind, name)
             raw[name] = _Found(value, "the fleet")
@@ -193,6 +193,17 @@ def _allowed(info: FieldInfo) -> str:
         return f"{least} or more" if "ge" in rules else least
     below = _shown(most) if "le" in rules else f"below {_shown(most)}"
     return f"{least} to {below}" if least else f"at most {below}" if "le" in rules else below
+
+
+def _of_text(kind: type[Settings], name: str, text: str) -> Any:
+    """What a variable says: for a list or a table as it stands in `eco.toml`, else the text itself."""
+    info = kind.model_fields.get(name)
+    if info is None or get_origin(info.annotation) not in (list, dict):
+        return text
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 def _drop_twin(raw: dict[str, _Found], kind: type[Settings], name: str) -> None:

@@ -119,6 +119,32 @@ async def test_what_is_not_json_has_one_name_on_every_route_that_takes_json(
     assert set(seen.values()) == {(400, "malformed_json")}
 
 
+async def test_no_text_holds_a_sign_that_the_database_does_not_keep(services: dict[str, FastAPI]) -> None:
+    headers = {"content-type": "application/json"}
+    bodies = [
+        rb'{"a\u0000": 1}', rb'{"a": [{"b": "x\u0000y"}]}', rb'["\u0000"]', rb'"\\\u0000"',
+    ]  # fmt: skip
+    answers = []
+    for app in services.values():
+        async with a_client(app, EVERYBODY) as http:
+            for method, route, path in routes(app):
+                answers += [await http.request(method, f"{path}?{name}=a%00b") for name in parameters_of(route)]
+                if route.body_field is not None:
+                    answers += [await http.request(method, path, content=body, headers=headers) for body in bodies]
+
+    assert len(answers) > 60
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(422, "text_refused")}
+
+
+async def test_a_backslash_before_what_looks_like_that_sign_is_text(services: dict[str, FastAPI]) -> None:
+    async with a_client(services["authn-service"], EVERYBODY) as http:
+        answer = await http.post(
+            "/v1/companies", content=rb'{"surname": "C:\\u0000"}', headers={"content-type": "application/json"}
+        )
+
+    assert answer.json()["code"] == "request_invalid"
+
+
 async def test_json_that_is_called_something_else_is_told_how_to_be_called(services: dict[str, FastAPI]) -> None:
     async with a_client(services["authn-service"], EVERYBODY) as http:
         answer = await http.post("/v1/companies", content=b"{}", headers={"content-type": "text/plain"})

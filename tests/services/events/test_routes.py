@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from ecosystem.kernel.clock import SystemClock
+from ecosystem.kernel.http.pagination import encode_cursor
 from ecosystem.kernel.http.principal import Principal
 from ecosystem.kernel.messaging.log import EventLog
 from ecosystem.kernel.testing.harness import ServiceHarness
@@ -61,6 +62,13 @@ class TestListing:
         answer = await events.client(READER).get("/v1/events", params={"after": after})
 
         assert (answer.status_code, answer.json()["code"]) == (422, "position_refused")
+
+    @pytest.mark.parametrize("path", ["/v1/events/dead-letters", "/v1/events/archive"])
+    @pytest.mark.parametrize("value", ["nope", 5, None, {"a": 1}, "a\0"])
+    async def test_a_cursor_that_is_no_id_is_refused(self, events: ServiceHarness, path: str, value: object) -> None:
+        answer = await events.client(READER).get(path, params={"cursor": encode_cursor(value)})
+
+        assert (answer.status_code, answer.json()["code"]) == (422, "cursor_invalid")
 
     @pytest.mark.parametrize(
         ("method", "path"),

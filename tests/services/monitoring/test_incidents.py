@@ -281,12 +281,14 @@ class TestPeople:
         ops = monitoring.client(OPERATOR)
         first = (await ops.post("/v1/incidents/1/acknowledge")).json()
         again = (await ops.post("/v1/incidents/1/acknowledge")).json()
+        unseen = [await ops.post("/v1/incidents/1/resolve", json={"reason": one}) for one in ("  ", "\u202e")]
         over = (await ops.post("/v1/incidents/1/resolve", json={"reason": "replaced the disk"})).json()
         late = await ops.post("/v1/incidents/1/acknowledge")
 
         assert (first["state"], first["acknowledged_by"], again["timeline"]) == (
             "acknowledged", "ops", first["timeline"],
         )  # fmt: skip
+        assert [answer.status_code for answer in unseen] == [422, 422]
         assert (over["state"], over["closed_by"], over["closed_reason"]) == ("closed", "ops", "replaced the disk")
         assert (late.status_code, late.json()["code"]) == (409, "incident_over")
         assert published(harness) == ["incident_opened", "incident_acknowledged", "incident_closed"]

@@ -4,15 +4,17 @@ Method: real incidents by HTTP; Markdown parsed by another's parser over hostile
 """
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from ecosystem.kernel.http.pagination import encode_cursor
 from ecosystem.kernel.testing.clock import FrozenClock
 from ecosystem.kernel.testing.harness import KernelHarness, ServiceHarness
 from ecosystem.services.monitoring.incidents.model import Line, What
@@ -137,8 +139,45 @@ async def test_what_people_know_completes_it(over: ServiceHarness) -> None:
     assert "1. Why? Somebody tried &lt;kill&gt;." in read["markdown"]
 
 
+async def test_two_who_write_lose_nothing_of_each_other(over: ServiceHarness, clock: FrozenClock) -> None:
+    ops = over.client(OPERATOR)
+
+    async def write(summary: str, instead_of: str | None) -> httpx.Response:
+        clock.advance(timedelta(seconds=1))
+        body = {"summary": summary, "instead_of": instead_of}
+        return await ops.put("/v1/incidents/1/postmortem", json=body)
+
+    first = (await write("The first.", None)).json()["written_at"]
+    second = await write("The second, who has read the first.", first)
+    late = [await write("One who has read the first, too.", first), await write("One who has read nothing.", None)]
+    again = await write("The second, who has read the first.", first)
+    kept = (await ops.get("/v1/incidents/1/postmortem")).json()["written"]["summary"]
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in late] == [(409, "postmortem_changed")] * 2
+    assert (second.status_code, again.status_code) == (200, 200)
+    assert kept == "The second, who has read the first."
+
+
+@pytest.mark.parametrize("cursor", [True, False, -1, 2**62, None, "1", {}])
+async def test_a_cursor_that_is_no_number_is_refused(over: ServiceHarness, cursor: Any) -> None:
+    ops = over.client(OPERATOR)
+    answers = [
+        await ops.get(path, params={"cursor": encode_cursor(cursor)}) for path in ("/v1/incidents", "/v1/incidents/1")
+    ]
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(422, "cursor_invalid")] * 2
+
+
 @pytest.mark.parametrize(
-    "body", [{"whys": ["x"] * 6}, {"follow_ups": [{"what": "x"}]}, {"who": "x"}, {"summary": "x" * 2001}]
+    "body",
+    [
+        {"whys": ["x"] * 6},
+        {"follow_ups": [{"what": "x"}]},
+        {"who": "x"},
+        {"summary": "x" * 2001},
+        {"follow_ups": [{"what": " ", "owner": "platform"}]},
+        {"follow_ups": [{"what": "x", "owner": "\u202e"}]},
+    ],
 )
 async def test_what_fits_no_postmortem_is_refused(over: ServiceHarness, body: dict[str, Any]) -> None:
     assert (await over.client(OPERATOR).put("/v1/incidents/1/postmortem", json=body)).status_code == 422

@@ -192,6 +192,18 @@ class TestPoisonedEvents:
         assert watched.story()[-3:] == ["approved", "done", "fault_cleared"]
         assert watched.platform.rows("select consumer, code from events.parked") == [("counting", "redelivered")]
 
+    async def test_what_was_approved_late_was_done_late(self, watched: Watched) -> None:
+        await self.bury(watched)
+        await watched.look()
+        (action,) = (await watched.get())["proposed"]
+        watched.clock.advance(2 * 3600)
+        done = await watched.post(f"/actions/{action['action_id']}/approve")
+        (shown,) = (await watched.get("/actions"))["items"]
+        budget = next(one for one in (await watched.get())["kinds"] if one["fault"] == "poisoned_event")
+
+        assert shown["at"] == done["at"] > action["at"]
+        assert budget["budget_left"] == budget["budget"] - 1
+
     async def test_what_a_person_refused_is_not_proposed_again(self, watched: Watched) -> None:
         await self.bury(watched)
         await watched.look()

@@ -120,7 +120,10 @@ class AsyncIncidents:
         return await self._caller.one(Postmortem, Request("GET", f"/v1/incidents/{incident}/postmortem"))
 
     async def write_postmortem(self, incident: str | int, written: Mapping[str, Any]) -> Postmortem:
-        """`written`: summary, whys, follow_ups (what, owner, due), lessons; it replaces what was written before."""
+        """`written`: summary, whys, follow_ups (what, owner, due), lessons.
+
+        It replaces what was written before: then with `instead_of`, the `written_at` that was read.
+        """
         request = Request("PUT", f"/v1/incidents/{incident}/postmortem", json=dict(written), repeated_is_once=True)
         return await self._caller.one(Postmortem, request)
 

@@ -43,7 +43,11 @@ def decode_cursor(cursor: str | None, size: int) -> list[Any] | None:
         values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError):
         raise CursorInvalid from None
-    if not isinstance(values, list) or len(values) != size:
+    if (
+        not isinstance(values, list)
+        or len(values) != size
+        or any("\0" in one for one in values if isinstance(one, str))
+    ):
         raise CursorInvalid
     return values
 
@@ -61,5 +65,16 @@ def moment_and_id(cursor: str | None) -> tuple[datetime | None, UUID | None]:
         return None, None
     try:
         return datetime.fromisoformat(values[0]), UUID(values[1])
+    except (TypeError, ValueError, AttributeError):
+        raise CursorInvalid from None
+
+
+def id_of(cursor: str | None) -> UUID | None:
+    """Of a cursor over what is ordered by its id; None without one. Raises CursorInvalid."""
+    values = decode_cursor(cursor, 1)
+    if values is None:
+        return None
+    try:
+        return UUID(values[0])
     except (TypeError, ValueError, AttributeError):
         raise CursorInvalid from None

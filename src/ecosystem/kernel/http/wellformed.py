@@ -1,6 +1,7 @@
 """The form of every request, before a route looks at it: parameters that the route knows, and JSON that is JSON."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import orjson
 from fastapi import Request
@@ -22,6 +23,12 @@ class ParameterRepeated(EcosystemError):
     rule = "A query parameter stands in the address once."
 
 
+class TextRefused(EcosystemError):
+    code, status, kind, severity = "text_refused", 422, Kind.PERMANENT, Severity.LOW
+    rule = "No text of a request holds the sign U+0000."
+    suggestion = "Take the sign out of the text and send it again."
+
+
 class MalformedJson(EcosystemError):
     code, status, kind, severity = "malformed_json", 400, Kind.PERMANENT, Severity.LOW
     rule = "The body is not JSON."
@@ -35,8 +42,9 @@ class MediaTypeNotSupported(EcosystemError):
 
 
 async def well_formed(request: Request) -> None:
-    """A dependency of all routes. Raises ParameterUnknown, ParameterRepeated, MediaTypeNotSupported, MalformedJson.
+    """A dependency of all routes.
 
+    Raises ParameterUnknown, ParameterRepeated, MediaTypeNotSupported, MalformedJson, TextRefused.
     The parameters of a caller who is not known are passed over: routes refuse it, and the open ones of OAuth 2 ignore
     what they do not know (RFC 6749, section 3.2).
     """
@@ -65,7 +73,7 @@ def _check_query(request: Request, route: APIRoute) -> None:
     if not request.scope["query_string"]:
         return
     known, seen = parameters_of(route), set()
-    for name, _ in request.query_params.multi_items():
+    for name, value in request.query_params.multi_items():
         if name not in known:
             knows = f"It knows {', '.join(known)}." if known else "It knows none."
             raise ParameterUnknown(
@@ -78,6 +86,8 @@ def _check_query(request: Request, route: APIRoute) -> None:
                 f"The query parameter {name} stands in the address more than once.",
                 suggestion=f"Send {name} once, with the value that is meant.", parameter=name,
             )  # fmt: skip
+        if "\0" in value:
+            raise TextRefused(f"{name}: {TextRefused.rule}")
         seen.add(name)
 
 
@@ -89,6 +99,24 @@ def _check_json(content_type: str, body: bytes) -> None:
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise MediaTypeNotSupported
     try:
-        orjson.loads(body)
+        found = orjson.loads(body)
     except ValueError:
         raise MalformedJson from None
+    # PostgreSQL keeps no such sign: it would be a failure of ours that callers can bring about as often as they like.
+    if b"\\u0000" in body and _holds_nul(found):
+        raise TextRefused
+
+
+def _holds_nul(value: Any) -> bool:
+    """Whether a text in it, names of members included, has U+0000."""
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, str):
+            if "\0" in one:
+                return True
+        elif isinstance(one, dict):
+            left += [*one, *one.values()]
+        elif isinstance(one, list):
+            left += one
+    return False

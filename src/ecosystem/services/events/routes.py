@@ -9,7 +9,7 @@ import orjson
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import StreamingResponse
 
-from ecosystem.kernel.http.pagination import Cursor, Limit, Page, decode_cursor, page_of
+from ecosystem.kernel.http.pagination import Cursor, Limit, Page, id_of, page_of
 from ecosystem.kernel.http.principal import Principal, requires
 from ecosystem.kernel.messaging.position import Position
 from ecosystem.services.events.schemas import (
@@ -70,10 +70,8 @@ def _care(router: APIRouter, events: EventsService, archive: ArchiveService) -> 
         consumer: Annotated[str | None, Query(max_length=100)] = None,
     ) -> Page[DeadLetterShown]:  # fmt: skip
         """What a consumer gave up on, newest first."""
-        values = decode_cursor(cursor, 1)
         found = await events.log.dead_letters(
-            everywhere=_everywhere(principal), consumer=consumer, before=UUID(values[0]) if values else None,
-            limit=limit + 1,
+            everywhere=_everywhere(principal), consumer=consumer, before=id_of(cursor), limit=limit + 1,
         )  # fmt: skip
         kept, following = page_of(found, limit, lambda letter: (letter.dead_letter_id,))
         return Page(items=[DeadLetterShown.of(letter) for letter in kept], next_cursor=following)
@@ -95,8 +93,7 @@ def _care(router: APIRouter, events: EventsService, archive: ArchiveService) -> 
     @router.get("/archive")
     async def files(principal: Reader, limit: Limit = 50, cursor: Cursor = None) -> Page[ArchiveFileShown]:
         """The manifest of the company's archive, newest file first."""
-        values = decode_cursor(cursor, 1)
-        found = await archive.files(principal.company_id, UUID(values[0]) if values else None, limit + 1)
+        found = await archive.files(principal.company_id, id_of(cursor), limit + 1)
         kept, following = page_of(found, limit, lambda file: (file.file_id,))
         return Page(items=[ArchiveFileShown.of(file) for file in kept], next_cursor=following)
 

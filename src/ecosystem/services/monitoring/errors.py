@@ -15,6 +15,12 @@ class IncidentOver(Conflict):
     suggestion = "Read it (eco incidents show): it says who closed it and when."
 
 
+class PostmortemChanged(Conflict):
+    code = "postmortem_changed"
+    rule = "What is written replaces what its writer has read, and somebody has written since."
+    suggestion = "Read it again (--json prints it) and add your words; `instead_of` is the `written_at` that was read."
+
+
 class AuditEntryUnknown(NotFound):
     code = "audit_entry_unknown"
     rule = "There is no audit entry of this id in the caller's trail."
@@ -81,9 +87,15 @@ class PersonUnknown(NotFound):
     suggestion = "GET /v1/oncall (eco oncall show) names the people and levels there are."
 
 
+class MomentRefused(Invalid):
+    code = "moment_refused"
+    rule = "A rota tells who is on call between the years 1970 and 2200."
+    suggestion = "Ask for a moment in between."
+
+
 class OverrideRefused(Invalid):
     code = "override_refused"
-    rule = "An override begins before it ends, ends in the future, and lasts 60 days at most."
+    rule = "An override begins within a year, ends after its begin and in the future, and lasts 60 days at most."
     suggestion = "Correct its times; they are read in the zone of the rota where they name none."
 
 

@@ -70,7 +70,8 @@ _ADD_ACTION = text(
     " :reason, :by, cast(:target as jsonb), :at, :decided_by) on conflict do nothing returning action_id"
 )
 _DECIDE = text(
-    "update actions set outcome = :outcome, reason = :reason, decided_by = :decided_by where action_id = :id"
+    "update actions set outcome = :outcome, reason = :reason, decided_by = :decided_by,"
+    " at = coalesce(cast(:at as timestamptz), at) where action_id = :id"
 )
 _LOCK_ACTION = text(f"select {_ACTION} from actions where action_id = :id for update")  # noqa: S608
 _ACTIONS = text(
@@ -172,8 +173,11 @@ class Recovery:
         values = {**vars(action), "outcome": str(action.outcome), "target": _json(action.target)}
         return (await self._db.session.execute(_ADD_ACTION, values)).one_or_none() is not None
 
-    async def decide(self, id_: UUID, outcome: RepairOutcome, reason: str, by: str) -> None:
-        values = {"id": id_, "outcome": str(outcome), "reason": reason, "decided_by": by}
+    async def decide(
+        self, id_: UUID, outcome: RepairOutcome, reason: str, by: str, at: datetime | None = None
+    ) -> None:  # fmt: skip
+        """`at`: when what it is now was done; None where that is as before."""
+        values = {"id": id_, "outcome": str(outcome), "reason": reason, "decided_by": by, "at": at}
         await self._db.session.execute(_DECIDE, values)
 
     async def lock_action(self, id_: UUID) -> Action | None:

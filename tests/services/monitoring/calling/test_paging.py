@@ -102,6 +102,25 @@ class TestRota:
         assert [one["name"] for one in answer.json()["people"]] == ["Amy Muster"]
         assert keys == [(1,)]
 
+    async def test_a_page_that_did_not_reach_a_wrong_address_goes_to_the_mended_one(
+        self, monitoring: Monitoring, box: MailBox, hook: WebHook
+    ) -> None:
+        async def was_refused() -> bool:
+            return any(one.path == "/wrong" for one in hook.received)
+
+        hook.answers = ["500"] * 20
+        wrong = ROTA.format(amy=hook.url("wrong"), ben=f'"{hook.url("ben")}"')
+        await monitoring.client().put("/v1/oncall", json={"text": wrong})
+        page = await paged(monitoring)
+        await eventually(was_refused, within_seconds=20)
+        await set_rota(monitoring, box, hook)
+        said = await mail(box)
+        ended = await monitoring.ended(page["calls"][0]["notifications"][0])
+
+        assert "creditx-service is down" in said
+        assert ended["state"] == "sent"
+        assert "/v1/oncall/link?token=" in said
+
     async def test_an_address_that_apprise_does_not_understand_is_named_by_line(
         self, monitoring: Monitoring, box: MailBox
     ) -> None:
@@ -129,6 +148,35 @@ class TestRota:
         assert shown["on_call"][0]["overridden"]
         assert later["on_call"][0]["person"]["key"] == "amy"
         assert (past.json()["code"], nobody.json()["code"]) == ("override_refused", "person_unknown")
+
+    @pytest.mark.parametrize(
+        ("from_at", "to_at"),
+        [
+            ("9999-12-01T00:00:00-14:00", "9999-12-31T23:59:59-14:00"), ("0001-01-01T00:00:00", "0001-01-02T00:00:00"),
+            ("2199-06-01T00:00:00Z", "2199-06-02T00:00:00Z"),
+        ],
+    )  # fmt: skip
+    async def test_an_override_of_another_age_is_refused_and_pages_go_on(
+        self, monitoring: Monitoring, box: MailBox, hook: WebHook, from_at: str, to_at: str
+    ) -> None:
+        await set_rota(monitoring, box, hook)
+        asked = {"person": "ben", "from_at": from_at, "to_at": to_at}
+        answer = await monitoring.client().post("/v1/oncall/overrides", json=asked)
+
+        assert (answer.status_code, answer.json()["code"]) == (422, "override_refused")
+        assert (await paged(monitoring))["state"] == "open"
+        assert "creditx-service is down" in await mail(box)
+
+    @pytest.mark.parametrize(
+        "at", ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"]
+    )
+    async def test_a_moment_of_another_age_is_refused(
+        self, monitoring: Monitoring, box: MailBox, hook: WebHook, at: str
+    ) -> None:
+        await set_rota(monitoring, box, hook)
+        answer = await monitoring.client().get("/v1/oncall", params={"at": at})
+
+        assert (answer.status_code, answer.json()["code"]) == (422, "moment_refused")
 
 
 class TestClimbing:

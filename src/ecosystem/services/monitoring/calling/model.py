@@ -16,6 +16,8 @@ UNPLANNED_ROUNDS = 3
 UNREACHED = timedelta(minutes=1)
 """While nobody can be told of a page, somebody is looked for so often."""
 OVERRIDE_MAX = timedelta(days=60)
+AHEAD_MAX = timedelta(days=366)
+"""How far ahead an override may begin: PostgreSQL keeps years that Python cannot read again."""
 URGENT = frozenset({Priority.P1, Priority.P2})
 """Pages of these priorities are told in quiet hours too."""
 

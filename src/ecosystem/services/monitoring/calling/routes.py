@@ -24,9 +24,11 @@ from ecosystem.services.monitoring.calling.schemas import (
     RotaShown,
 )
 from ecosystem.services.monitoring.calling.service import RotaService
+from ecosystem.services.monitoring.errors import MomentRefused
 
 Reader = Annotated[Principal, Depends(requires("oncall:read"))]
 Writer = Annotated[Principal, Depends(requires("oncall:write"))]
+_FIRST_YEAR, _LAST_YEAR = 1970, 2200
 _HTML: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
 
 
@@ -128,4 +130,6 @@ def _owner(caller: Principal) -> UUID:
 
 
 def _aware(moment: datetime | None) -> datetime | None:
+    if moment is not None and not _FIRST_YEAR <= moment.year < _LAST_YEAR:
+        raise MomentRefused
     return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from ecosystem.services.monitoring.calling.form import Problem, RotaForm, parse, refused
-from ecosystem.services.monitoring.calling.model import OVERRIDE_MAX, Level, Override, Person, Rota
+from ecosystem.services.monitoring.calling.model import AHEAD_MAX, OVERRIDE_MAX, Level, Override, Person, Rota
 from ecosystem.services.monitoring.calling.people import Named, Sealed
 from ecosystem.services.monitoring.calling.repository import PersonRow, Rotas
 from ecosystem.services.monitoring.errors import ChannelRefused, OverrideRefused, PersonUnknown, RotaMissing
@@ -78,12 +78,16 @@ class RotaService:
         parts, now = self._parts, self._parts.clock.now()
         staying = {channel_id for one in people for channel_id in one.row.channels}
         own = {one.channel_id for one in await parts.outbox.channels(company_id, people=True) if one.person_id}
-        mine = {channel_id for row in before for channel_id in row.channels} & own
-        await parts.outbox.remove_channels(company_id, sorted(mine - staying), now)
+        left = {row.person_id: sorted((own & {*row.channels}) - staying) for row in before}
         for one in people:
             for channel in one.new:
                 await parts.outbox.add_channel(company_id, channel)
+            if one.new:
+                # A rota is mended because somebody does not hear: what they should hear comes to the new address.
+                former = left.get(one.row.person_id, [])
+                await parts.outbox.move(company_id, former, one.new[0].channel_id, now)
             await self._rotas.put_person(company_id, one.row)
+        await parts.outbox.remove_channels(company_id, [one for former in left.values() for one in former], now)
         await self._rotas.remove_people(company_id, [row.person_id for row in gone], len(rota.levels), now)
         version = await self._rotas.set_rota(company_id, rota, by, now)
         await self._sealed.forget(company_id, [row.person_id for row in gone])
@@ -177,7 +181,7 @@ class RotaService:
         zone = standing.rota.zone
         begins = (from_at if from_at.tzinfo else from_at.replace(tzinfo=zone)) if from_at else now
         ends = to_at if to_at.tzinfo else to_at.replace(tzinfo=zone)
-        if not begins < ends or ends <= now or ends - begins > OVERRIDE_MAX:
+        if not begins < ends or ends <= now or ends - begins > OVERRIDE_MAX or begins > now + AHEAD_MAX:
             raise OverrideRefused
         override = Override(parts.ids.uuid(), level, found[0].person_id, begins, ends, now)
 

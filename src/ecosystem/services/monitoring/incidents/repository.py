@@ -218,13 +218,19 @@ class Incidents:
         )
         return rows[0] if rows else None
 
-    async def write(self, incident_id: UUID, written: dict[str, Any], by: str, now: datetime) -> None:
-        await self._execute(
+    async def write(
+        self, incident_id: UUID, written: dict[str, Any], by: str, now: datetime, instead_of: datetime | None
+    ) -> bool:
+        """False where somebody has written since `instead_of` (None: at all)."""
+        done = await (await driver(self._database)).execute(
             "insert into postmortems (incident_id, written, written_by, written_at) values (%s, %s, %s, %s)"
             " on conflict (incident_id) do update set written = excluded.written, written_by = excluded.written_by,"
-            " written_at = excluded.written_at",
-            (incident_id, Jsonb(written), by, now),
+            " written_at = excluded.written_at where postmortems.written_at = %s"
+            # The same request once more.
+            " or (postmortems.written, postmortems.written_by) = (excluded.written, excluded.written_by)",
+            (incident_id, Jsonb(written), by, now, instead_of),
         )
+        return done.rowcount == 1
 
     async def _execute(self, statement: str, values: Any = None) -> None:
         await (await driver(self._database)).execute(statement, values)

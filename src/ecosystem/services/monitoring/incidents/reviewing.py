@@ -8,6 +8,7 @@ from uuid import UUID
 from ecosystem.kernel.audit.audit import Audit
 from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.db.database import Database
+from ecosystem.services.monitoring.errors import PostmortemChanged
 from ecosystem.services.monitoring.incidents.postmortem import FollowUp, Written, markdown
 from ecosystem.services.monitoring.incidents.reading import IncidentReading, Story
 from ecosystem.services.monitoring.incidents.repository import Incidents
@@ -46,13 +47,19 @@ class PostmortemService:
 
         return await self._database.read(work)
 
-    async def write(self, incident: UUID | int, written: Written, by: str) -> Postmortem:
-        """Keep what people know; it replaces what was written before. Raises IncidentUnknown."""
+    async def write(
+        self, incident: UUID | int, written: Written, by: str, instead_of: datetime | None
+    ) -> Postmortem:  # fmt: skip
+        """Keep what people know in place of what was written at `instead_of` (None: nothing yet).
+
+        Raises IncidentUnknown, PostmortemChanged.
+        """
 
         async def work() -> Postmortem:
             story = await self._reading.story(None, incident)
             incident_id = story.incident.incident_id
-            await self._incidents.write(incident_id, _raw(written), by, self._clock.now())
+            if not await self._incidents.write(incident_id, _raw(written), by, self._clock.now(), instead_of):
+                raise PostmortemChanged
             await self._audit.record(
                 "postmortem_written", str(incident_id), before=None, after={"follow_ups": len(written.follow_ups)}
             )

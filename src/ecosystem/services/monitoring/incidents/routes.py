@@ -24,6 +24,7 @@ from ecosystem.services.monitoring.incidents.schemas import (
     EpisodeShown,
     IncidentListed,
     IncidentShown,
+    PostmortemAsked,
     PostmortemShown,
     PostmortemWritten,
     Resolution,
@@ -100,10 +101,13 @@ def _reviewing(routes: APIRouter, postmortems: PostmortemService) -> None:
         return _postmortem(await postmortems.read(which(incident)))
 
     @routes.put("/{incident}/postmortem")
-    async def write(incident: Which, written: PostmortemWritten, caller: Writer) -> PostmortemShown:
-        """Add what only people know: summary, five whys, follow-ups with owners, lessons."""
+    async def write(incident: Which, written: PostmortemAsked, caller: Writer) -> PostmortemShown:
+        """Add what only people know: summary, five whys, follow-ups with owners, lessons.
+
+        409 `postmortem_changed` where somebody has written since the caller has read.
+        """
         by = _operator(caller)
-        return _postmortem(await postmortems.write(which(incident), written.value(), by))
+        return _postmortem(await postmortems.write(which(incident), written.value(), by, written.instead_of))
 
     @routes.get("/{incident}/ticket")
     async def ticket(incident: Which, caller: Reader) -> dict[str, Any]:
@@ -135,7 +139,7 @@ def _number(cursor: str | None) -> int | None:
     values = decode_cursor(cursor, 1)
     if values is None:
         return None
-    if not isinstance(values[0], int) or not 0 <= values[0] < 2**62:
+    if type(values[0]) is not int or not 0 <= values[0] < 2**62:
         raise CursorInvalid
     return values[0]
 

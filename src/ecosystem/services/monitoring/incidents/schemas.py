@@ -4,16 +4,19 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from ecosystem.contracts.monitoring import IncidentState, Priority
 from ecosystem.kernel.http.pagination import encode_cursor
-from ecosystem.services.monitoring.incidents.model import Incident, What
+from ecosystem.services.monitoring.incidents.model import Incident, What, tidy
 from ecosystem.services.monitoring.incidents.postmortem import WHYS, FollowUp, Written
 from ecosystem.services.monitoring.incidents.reading import Story
 from ecosystem.services.monitoring.incidents.status import How
 
+_BODY_LENGTH_MAX = 1 << 20
 Text = Annotated[str, Field(max_length=2000)]
+ONE_LINE = BeforeValidator(lambda said: tidy(said, _BODY_LENGTH_MAX) if isinstance(said, str) else said)
+"""Before its length counts: what nobody can see is no reason and no owner."""
 
 
 class IncidentListed(BaseModel):
@@ -103,19 +106,21 @@ class IncidentShown(IncidentListed):
 class Resolution(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    reason: str = Field(min_length=1, max_length=500, description="Why it is over. Ids and codes, no names of people.")
+    reason: Annotated[str, ONE_LINE] = Field(
+        min_length=1, max_length=500, description="Why it is over. Ids and codes, no names of people."
+    )
 
 
 class FollowUpWritten(BaseModel):
     model_config = ConfigDict(extra="forbid", from_attributes=True)
 
-    what: str = Field(min_length=1, max_length=2000)
-    owner: str = Field(min_length=1, max_length=200)
+    what: Annotated[str, ONE_LINE] = Field(min_length=1, max_length=2000)
+    owner: Annotated[str, ONE_LINE] = Field(min_length=1, max_length=200)
     due: date | None = None
 
 
 class PostmortemWritten(BaseModel):
-    """What people add to the draft; it replaces what was written before."""
+    """What people add to the draft."""
 
     model_config = ConfigDict(extra="forbid", from_attributes=True)
 
@@ -127,6 +132,14 @@ class PostmortemWritten(BaseModel):
     def value(self) -> Written:
         follow_ups = tuple(FollowUp(one.what, one.owner, one.due) for one in self.follow_ups)
         return Written(self.summary, tuple(self.whys), follow_ups, tuple(self.lessons))
+
+
+class PostmortemAsked(PostmortemWritten):
+    """It replaces what was written before, of which its writer must know."""
+
+    instead_of: AwareDatetime | None = Field(
+        default=None, description="`written_at` of what it replaces; none where nothing is written yet."
+    )
 
 
 class PostmortemShown(BaseModel):

@@ -29,6 +29,12 @@ _FAIL_REMOVED = """
 update notifications set state = 'failed', problem = 'channel_removed', ended_at = %(now)s, lease = null
  where company_id = %(company_id)s and state in ('waiting', 'sending') and channel_id = any(%(channel_ids)s)
 """
+# An attempt at the former address counts no more. What waits for the end of quiet hours goes on waiting.
+_MOVE = """
+update notifications set channel_id = %(to_id)s, state = 'waiting', attempts = 0, problem = null, lease = null,
+  due_at = case when urgent or attempts > 0 then %(now)s else due_at end
+ where company_id = %(company_id)s and state in ('waiting', 'sending') and channel_id = any(%(from_ids)s)
+"""
 _LOCK_KEY = "select pg_advisory_xact_lock(hashtextextended(%s, 0))"
 _REPEAT = """
 update notifications set repeats = repeats + 1
@@ -142,6 +148,10 @@ class Outbox(Statements):
         values = {"channel_ids": list(channel_ids), "now": now}
         await self._execute(_REMOVE_CHANNELS, company_id, **values)
         await self._execute(_FAIL_REMOVED, company_id, **values)
+
+    async def move(self, company_id: UUID, from_ids: Sequence[UUID], to_id: UUID, now: datetime) -> None:
+        """What waits to go to one address of a person goes to another of the same."""
+        await self._execute(_MOVE, company_id, from_ids=list(from_ids), to_id=to_id, now=now)
 
     async def add(self, company_id: UUID, new: NewNotification, window: timedelta) -> UUID | None:
         """Keep it, or count it with the one of the same channel and key within `window`, whose id is returned then."""

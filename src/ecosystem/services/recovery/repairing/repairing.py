@@ -170,7 +170,7 @@ class Repairing:
 
     async def _decided(self, action: Action, outcome: RepairOutcome, reason: str, by: str) -> Action:
         decided = replace(action, outcome=outcome, reason=reason, decided_by=by, at=self._parts.clock.now())
-        await self._recovery.decide(action.action_id, outcome, reason, by)
+        await self._recovery.decide(action.action_id, outcome, reason, by, decided.at)
         state = (await self.states([FaultKind(action.fault)]))[FaultKind(action.fault)]
         await self._episodes.tell(decided, state.budget_left)
         return decided

@@ -50,7 +50,7 @@ class Page:
 
 
 class Pdf:
-    """A file for whoever looks at it as a PDF. The pages of one with at most `kept_pages_max` stay loaded to its end."""
+    """A file for whoever looks at it as a PDF. Pages of one with `kept_pages_max` or fewer stay loaded to its end."""
 
     def __init__(self, content: bytes, *, kept_pages_max: int = 0) -> None:
         self.content = content

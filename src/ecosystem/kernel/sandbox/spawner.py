@@ -27,6 +27,7 @@ from typing import Any
 import orjson
 
 from ecosystem.kernel.sandbox import seccomp, worker
+from ecosystem.kernel.sandbox.dense import Density
 
 Account = tuple[int, int]
 PACKET_BYTES_MAX = 1 << 16
@@ -36,6 +37,8 @@ _RAPID_SECONDS = 1.0
 _PAUSE_SECONDS = 0.2
 _ASK_ANOTHER = 75
 _ENDED_MAX = 64
+# Where few documents come, memory shared with the service is worth more than cheap forks.
+_FORKS_BEFORE_DENSE, _PIECES_EACH = 16, 2
 
 
 def guard(control: socket.socket, account: Account | None) -> None:
@@ -80,7 +83,7 @@ def _spawn_workers(control: socket.socket, account: Account | None, guardian: in
         known: set[str] = set()
         ended: dict[int, int] = {}
         signal.signal(signal.SIGCHLD, lambda *_: _reap(ended))
-        dropped = account is None
+        dropped, density = account is None, Density(calls_before=_FORKS_BEFORE_DENSE, pieces_each=_PIECES_EACH)
         while packet := control.recv(PACKET_BYTES_MAX):
             request = orjson.loads(packet)
             if request.get("rest"):
@@ -106,6 +109,7 @@ def _spawn_workers(control: socket.socket, account: Account | None, guardian: in
                 _become(account, guardian)
                 dropped = True
             _fork_worker(control, request, answer)
+            density.go_on()
         status = 0
     finally:
         os._exit(status)

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 
 from ecosystem.kernel import context
 from ecosystem.kernel.db.database import Database
@@ -21,6 +22,11 @@ _COLUMNS = """document_id, status, uploaded_at, updated_at, file_name, media_typ
   erased_at, customer, open_rules, decided_at, decided_by, decided_reason"""
 
 _FIND = f"select {_COLUMNS} from documents where company_id = %s and document_id = %s"  # noqa: S608 constants
+
+_FIND_WITH_HABITS = f"""
+select {_COLUMNS}, time_zone, locale from documents d left join companies c on c.company_id = d.company_id
+ where d.company_id = %s and document_id = %s
+"""  # noqa: S608 constants
 
 # Whoever comes second with the same key waits here for the first, and then adds nothing.
 _ADD = """
@@ -39,10 +45,15 @@ select %(company_id)s, %(document_id)s, 'received', %(now)s, %(client_id)s, %(no
  where %(key_digest)s::bytea is null or exists (select from taken)
 """
 
-_UNFINISHED = """
-select count(*) from (
-  select from documents where company_id = %s and status in ('received', 'processing') limit %s
-) as unfinished
+_BEFORE_UPLOAD = """
+select u.fingerprint, u.document_id, c.time_zone, c.locale,
+  (select count(*) from (
+    select from documents where company_id = %(company_id)s and status in ('received', 'processing') limit %(at_most)s
+  ) as unfinished)
+  from (select) as one
+  left join uploads u on u.company_id = %(company_id)s and u.client_id = %(client_id)s
+    and u.key_digest = %(key_digest)s::bytea
+  left join companies c on c.company_id = %(company_id)s
 """
 
 _KEEP_READING = """
@@ -85,6 +96,15 @@ added as (
   insert into terms (company_id, term, document_id)
   select %(company_id)s, term, %(document_id)s from unnest(%(terms)s::bytea[]) as term where exists (select from done)
   on conflict do nothing
+),
+asked as (
+  insert into reviews (company_id, document_id, requested_at)
+  select %(company_id)s, %(document_id)s, %(now)s where %(review)s and exists (select from done)
+  on conflict do nothing
+),
+dropped as (
+  delete from reviews where company_id = %(company_id)s and document_id = %(document_id)s and not %(review)s
+    and exists (select from done)
 )
 select from done
 """
@@ -129,6 +149,15 @@ on conflict (company_id) do update set time_zone = excluded.time_zone, locale = 
 """
 
 
+@dataclass(frozen=True)
+class BeforeUpload:
+    """`same_key`: fingerprint and document of an upload that came under this key before."""
+
+    same_key: tuple[bytes, UUID] | None
+    unfinished: int
+    habits: Habits | None
+
+
 class Documents:
     """Every method runs inside `database.run` or `read`, for the company of the context."""
 
@@ -140,6 +169,17 @@ class Documents:
         async with connection.cursor(row_factory=class_row(Document)) as cursor:
             await cursor.execute(_FIND, (_company(), document_id))
             return await cursor.fetchone()
+
+    async def find_with_habits(self, document_id: UUID) -> tuple[Document, Habits | None] | None:
+        """The document, and what its company does by custom where that has arrived here."""
+        connection = await driver(self._database)
+        async with connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(_FIND_WITH_HABITS, (_company(), document_id))
+            row = await cursor.fetchone()
+        if row is None:
+            return None
+        time_zone, locale = row.pop("time_zone"), row.pop("locale")
+        return Document(**row), Habits(time_zone, locale) if time_zone is not None else None
 
     async def add(self, values: Mapping[str, Any]) -> bool:
         """False where the upload's key was used before; then nothing was added."""
@@ -157,11 +197,17 @@ class Documents:
         row = await cursor.fetchone()
         return (bytes(row[0]), row[1]) if row else None
 
-    async def unfinished(self, at_most: int) -> int:
-        """How many documents have no outcome yet; counted up to `at_most`."""
-        cursor = await (await driver(self._database)).execute(_UNFINISHED, (_company(), at_most))
+    async def before_upload(self, client_id: str, key_digest: bytes | None, at_most: int) -> BeforeUpload:
+        """What an upload must know, in one look; the unfinished are counted up to `at_most`."""
+        about = {"company_id": _company(), "client_id": client_id, "key_digest": key_digest, "at_most": at_most}
+        cursor = await (await driver(self._database)).execute(_BEFORE_UPLOAD, about)
         row = await cursor.fetchone()
-        return int(row[0]) if row else 0
+        assert row is not None
+        fingerprint, document_id, time_zone, locale, unfinished = row
+        return BeforeUpload(
+            (bytes(fingerprint), document_id) if document_id is not None else None, unfinished,
+            Habits(time_zone, locale) if time_zone is not None else None,
+        )  # fmt: skip
 
     async def keep_reading(
         self, document_id: UUID, *, kind: str, confidence: float, reading: bytes, now: datetime
@@ -175,9 +221,9 @@ class Documents:
         `failing`, `open_rules`, `reasons`."""
         await self._execute(_KEEP_DECISION, document_id, **values)
 
-    async def complete(self, document_id: UUID, terms: Sequence[bytes], now: datetime) -> bool:
-        """Fix the outcome and replace the terms; False where it was completed before."""
-        return await self._execute(_COMPLETE, document_id, terms=sorted(terms), now=now) == 1
+    async def complete(self, document_id: UUID, terms: Sequence[bytes], now: datetime, *, review: bool) -> bool:
+        """Fix the outcome, replace the terms, queue it for a person or not; False where it was completed before."""
+        return await self._execute(_COMPLETE, document_id, terms=sorted(terms), now=now, review=review) == 1
 
     async def fail(self, document_id: UUID, failure: str, reasons: list[str], now: datetime) -> bool:
         return await self._execute(_FAIL, document_id, failure=failure, reasons=reasons, now=now) == 1
@@ -246,11 +292,6 @@ class Documents:
             document_id, now=now,
         )  # fmt: skip
 
-    async def drop_review(self, document_id: UUID) -> None:
-        await self._execute(
-            "delete from reviews where company_id = %(company_id)s and document_id = %(document_id)s", document_id
-        )
-
     async def page(self, filters: Mapping[str, Any]) -> list[Document]:
         connection = await driver(self._database)
         async with connection.cursor(row_factory=class_row(Document)) as cursor:
@@ -260,12 +301,6 @@ class Documents:
     async def keep_habits(self, company_id: UUID, time_zone: str, locale: str, currency: str) -> None:
         connection = await driver(self._database)
         await connection.execute(_PROFILE, (company_id, time_zone, locale, currency))
-
-    async def habits(self) -> Habits | None:
-        connection = await driver(self._database)
-        async with connection.cursor(row_factory=class_row(Habits)) as cursor:
-            await cursor.execute("select time_zone, locale from companies where company_id = %s", (_company(),))
-            return await cursor.fetchone()
 
     async def use_rule_set(self, name: str, version: int, sha256: str, now: datetime) -> str:
         """Note the first use of a version; the hash that it had then."""

@@ -142,13 +142,11 @@ class DocumentService:
 
     async def _uploaded(self, client_id: str, digest: bytes | None) -> tuple[tuple[bytes, UUID] | None, Habits | None]:
         """What came under this key before; else the habits to read by. Raises IntakeFull."""
-        before = await self._documents.uploaded(client_id, digest) if digest is not None else None
-        if before is not None:
-            return before, None
         unfinished_max = self._settings.unfinished_max
-        if await self._documents.unfinished(unfinished_max) >= unfinished_max:
+        before = await self._documents.before_upload(client_id, digest, unfinished_max)
+        if before.same_key is None and before.unfinished >= unfinished_max:
             raise IntakeFull(unfinished_max=unfinished_max, retry_after_seconds=_INTAKE_SECONDS)
-        return None, await self._documents.habits()
+        return before.same_key, before.habits
 
     async def _keep_upload(self, row: dict[str, Any], data_key: FreshKey) -> Received:
         """Inside a unit of work: the document, unless its key has just been used."""
@@ -230,8 +228,8 @@ class DocumentService:
 
     async def store(self, document: Document, terms: list[bytes]) -> None:
         """Inside a unit of work: fix the outcome, index, and ask for a review where it needs one. Once."""
-        now = self._parts.clock.now()
-        if not await self._documents.complete(document.document_id, terms, now):
+        review = document.judged_outcome == Outcome.REVIEW
+        if not await self._documents.complete(document.document_id, terms, self._parts.clock.now(), review=review):
             return
         self.outcomes.tell(document.document_id)
         after = {
@@ -242,13 +240,10 @@ class DocumentService:
         await self._parts.audit.record(
             "document_completed", str(document.document_id), before={"status": document.status}, after=after
         )
-        if document.judged_outcome != Outcome.REVIEW:
-            await self._documents.drop_review(document.document_id)
-            return
-        await self._documents.ask_review(document.document_id, now)
-        await self._parts.outbox.add(
-            DocumentReviewRequested(document_id=document.document_id, reasons=tuple(document.reasons))
-        )
+        if review:
+            await self._parts.outbox.add(
+                DocumentReviewRequested(document_id=document.document_id, reasons=tuple(document.reasons))
+            )
 
     async def fail(self, document: Document, reason: str) -> None:
         """Inside a unit of work: the ingestion failed, a person must look. A completed document stays as it is."""
@@ -364,7 +359,10 @@ class DocumentService:
         return document
 
     async def _with_habits(self, document_id: UUID) -> tuple[Document, Habits]:
-        document, habits = await self._found(document_id), await self._documents.habits()
+        found = await self._documents.find_with_habits(document_id)
+        if found is None:
+            raise DocumentNotFound
+        document, habits = found
         if habits is None:
             raise CompanyNotKnownYet
         return document, habits

@@ -4,7 +4,6 @@ nothing. Method: pages made here with codes of another library, read in the real
 import io
 from collections.abc import Callable
 
-import pypdfium2
 import pytest
 import segno
 from pypdf import PdfWriter
@@ -14,6 +13,7 @@ from reportlab.pdfgen.canvas import Canvas
 from ecosystem.kernel.sandbox.sandbox import Sandbox
 from ecosystem.services.creditx.reading import drawn_codes, types
 from ecosystem.services.creditx.reading.drawn_codes import codes_on
+from ecosystem.services.creditx.reading.opened import Pdf
 from tests.services.creditx.reading.test_codes import QR_BILL
 
 SIZE = (595, 842)
@@ -91,7 +91,5 @@ async def test_a_code_is_found_with_its_place(sandbox: Sandbox, draw: Callable[[
 def test_a_page_without_anything_like_a_code_is_not_even_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[object] = []
     monkeypatch.setattr(drawn_codes, "shown", lambda *asked: drawn.append(asked))
-    page = pypdfium2.PdfDocument(a_page(lambda canvas: canvas.line(60, 300, 500, 300)))[0]
-    page.get_textpage()
-
-    assert (codes_on(page, 1), drawn) == ([], [])
+    with Pdf(a_page(lambda canvas: canvas.line(60, 300, 500, 300))) as pdf, pdf.page(1) as page:
+        assert (codes_on(page), drawn) == ([], [])

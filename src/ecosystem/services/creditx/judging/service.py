@@ -119,7 +119,10 @@ class JudgingService:
         )  # fmt: skip
 
     async def _look(self, document_id: UUID) -> tuple[Document, Habits, list[Document]]:
-        document, habits = await self._found(document_id), await self._documents.habits()
+        found = await self._documents.find_with_habits(document_id)
+        if found is None:
+            raise DocumentNotFound
+        document, habits = found
         if habits is None:
             raise CompanyNotKnownYet
         if document.customer is None:

@@ -24,6 +24,7 @@ _AMOUNT = re.compile(
 )
 _SEPARATORS = re.compile(r"[.,'’´`‘ ]")
 _APOSTROPHES = str.maketrans("’´`‘", "''''")
+_PLACES = re.compile(r"[.,]\d{2}(?!\d)|[.,][-–—]")
 _NO_PLACES = re.compile(r"[.,][-–—]{1,2}$")
 _NAMED = ("EUR", "CHF", "USD", "GBP", "CAD", "AUD", "JPY", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF")
 _MINUS = frozenset("-−–")
@@ -99,7 +100,7 @@ def _plain(digits: str) -> str | None:
 
 def has_places(text: str) -> bool:
     """Whether an amount is printed with its cents."""
-    return bool(re.search(r"[.,]\d{2}(?!\d)|[.,][-–—]", text))
+    return bool(_PLACES.search(text))
 
 
 def read_currency(text: str) -> Read | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ecosystem.services.creditx.reading import extraction, inspection
+from ecosystem.services.creditx.reading.opened import Pdf
 from ecosystem.services.creditx.reading.sources import PDF
 
 
@@ -31,10 +32,11 @@ def arrive(
 
     `inspect` and `habits` are their arguments; without habits there is no reading.
     """
-    answer = inspection.inspect(payload, **inspect)
-    yield answer
-    facts = answer.get("facts")
-    if habits is None or facts is None or facts["media_type"] != PDF or facts["pages_to_read"]:
-        return
-    if facts["pages"] <= extracted_pages_max:
-        yield extraction.extract(payload, media_type=PDF, **habits)
+    with Pdf(payload, kept_pages_max=extracted_pages_max) as pdf:
+        answer = inspection.look_at(pdf, **inspect)
+        yield answer
+        facts = answer.get("facts")
+        if habits is None or facts is None or facts["media_type"] != PDF or facts["pages_to_read"]:
+            return
+        if facts["pages"] <= extracted_pages_max:
+            yield extraction.read(pdf, media_type=PDF, **habits)

@@ -14,6 +14,7 @@ from ecosystem.services.creditx.reading.documents import Document, read_part
 from ecosystem.services.creditx.reading.kinds import SEVERAL, UNKNOWN, Type, kinds, lexicon
 from ecosystem.services.creditx.reading.labels import forms
 from ecosystem.services.creditx.reading.layout import CELLS_MAX, lines_of
+from ecosystem.services.creditx.reading.opened import Pdf
 from ecosystem.services.creditx.reading.parts import PageText, parts_of
 from ecosystem.services.creditx.reading.signs.finding import signs_of
 from ecosystem.services.creditx.reading.signs.sign import Sign
@@ -83,13 +84,26 @@ def extract(
     parts than one. `date_order` (`DMY`, `MDY`) and `country` (ISO 3166-1) are the company's habit where the document
     shows none. `page_texts` are the pages that OCR has read (`reading.ocr.read_pages`); they are preferred.
     """
+    with Pdf(payload) as pdf:
+        return read(pdf, media_type=media_type, date_order=date_order, country=country, page_texts=page_texts)
+
+
+def read(
+    pdf: Pdf,
+    *,
+    media_type: str,
+    date_order: str,
+    country: str | None = None,
+    page_texts: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """`extract` for a file that others look at too."""
     texts = {int(text["page"]): text for text in page_texts}
     country = alpha3_of(country) if country and len(country) == _ALPHA2 else country
     pages: list[PageText] = []
     readings: list[dict[str, Any]] = []
     signs: list[Sign] = []
     without, cells_left = 0, CELLS_MAX
-    for source in sources(payload, media_type, texts):
+    for source in sources(pdf, media_type, texts):
         cells = source.cells[:cells_left]
         cells_left -= len(cells)
         readings.append(source.as_json(media_type))
@@ -105,7 +119,7 @@ def extract(
     ]
     answer = _answer(documents, pages, readings, without)
     answer["signs"] = signs_of(
-        payload, media_type=media_type, values=answer["values"], mrz=answer["mrz"], parts=answer["parts"],
+        pdf, media_type=media_type, values=answer["values"], mrz=answer["mrz"], parts=answer["parts"],
         movements={document.part: document.rows for document in documents if document.rows},
         pages_by_ocr=[page.page for page in pages if page.ocr], on_pages=signs,
     )  # fmt: skip

@@ -10,6 +10,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from ecosystem.services.creditx.reading import pdf_structure, rehearsal, types
 from ecosystem.services.creditx.reading.images.decoding import fills_page
+from ecosystem.services.creditx.reading.opened import Pdf
 from ecosystem.services.creditx.reading.refusal import Refused
 
 VERSION = 2
@@ -32,7 +33,7 @@ def prepare_sandbox() -> None:
     empty.new_page(100, 100)
     buffer = io.BytesIO()
     empty.save(buffer)
-    _inspect_pdf(buffer.getvalue(), pages_max=10, inflated_bytes_max=1 << 20)
+    inspect(buffer.getvalue(), file_name="page.pdf", pages_max=10, inflated_bytes_max=1 << 20)
     pdf_structure.walk(buffer.getvalue())
 
 
@@ -42,11 +43,18 @@ def rehearse_sandbox() -> None:
 
 def inspect(payload: bytes, *, file_name: str, pages_max: int, inflated_bytes_max: int) -> dict[str, Any]:
     """`{"facts": {…}}` as in `contracts.creditx.Facts`, or `{"refused": rule}`."""
+    with Pdf(payload) as pdf:
+        return look_at(pdf, file_name=file_name, pages_max=pages_max, inflated_bytes_max=inflated_bytes_max)
+
+
+def look_at(pdf: Pdf, *, file_name: str, pages_max: int, inflated_bytes_max: int) -> dict[str, Any]:
+    """`inspect` for a file that others look at too."""
+    payload = pdf.content
     try:
         media_type = types.media_type_of(payload)
         types.refuse_second_type(payload, media_type)
         if media_type == types.PDF:
-            facts = _inspect_pdf(payload, pages_max=pages_max, inflated_bytes_max=inflated_bytes_max)
+            facts = _inspect_pdf(pdf, pages_max=pages_max, inflated_bytes_max=inflated_bytes_max)
         else:
             facts = _inspect_image(payload, media_type, pages_max=pages_max)
         types.refuse_contradicting_name(file_name, media_type)
@@ -55,28 +63,27 @@ def inspect(payload: bytes, *, file_name: str, pages_max: int, inflated_bytes_ma
     return {"facts": facts | {"media_type": media_type, "size_bytes": len(payload)}}
 
 
-def _inspect_pdf(content: bytes, *, pages_max: int, inflated_bytes_max: int) -> dict[str, Any]:
-    pdf_structure.refuse_truncated(content)
+def _inspect_pdf(pdf: Pdf, *, pages_max: int, inflated_bytes_max: int) -> dict[str, Any]:
+    pdf_structure.refuse_truncated(pdf.content)
     try:
-        document = pypdfium2.PdfDocument(content)
+        document = pdf.document
     except pypdfium2.PdfiumError:
         protected = pdfium.FPDF_GetLastError() in (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY)
         raise Refused("encrypted_document" if protected else "truncated_file") from None
     if pdfium.FPDF_GetSecurityHandlerRevision(document.raw) != -1:
         raise Refused("encrypted_document")
-    pages = len(document)
-    if pages == 0:
+    if pdf.pages == 0:
         raise Refused("truncated_file")
-    if pages > pages_max:
+    if pdf.pages > pages_max:
         raise Refused("too_many_pages")
     if pdfium.FPDFDoc_GetJavaScriptActionCount(document.raw) > 0:
         raise Refused("javascript_refused")
     # Before any page is loaded, which unfolds what it shows.
-    pdf_structure.refuse_dangerous(content, inflated_bytes_max)
-    looks = [_look_at(document, number, content) for number in range(pages)]
+    pdf_structure.refuse_dangerous(pdf.content, inflated_bytes_max)
+    looks = [_look_at(pdf, number) for number in range(1, pdf.pages + 1)]
     to_read = [number for number, look in enumerate(looks, 1) if look.needs_reading]
     return {
-        "pages": pages, "pages_without_text": len(to_read), "pages_to_read": to_read,
+        "pages": pdf.pages, "pages_without_text": len(to_read), "pages_to_read": to_read,
         "hidden_text_pages": sum(look.text_is_hidden for look in looks),
         "has_attachments": pdfium.FPDFDoc_GetAttachmentCount(document.raw) > 0,
     }  # fmt: skip
@@ -90,29 +97,24 @@ class _Look:
     text_is_hidden: bool = False
 
 
-def _look_at(document: Any, number: int, content: bytes) -> _Look:
+def _look_at(pdf: Pdf, number: int) -> _Look:
     """A page needs reading where it shows something that its text layer does not say.
 
     That is: no text, text whose letters nobody can tell, or a scan with but a stamp or a page number over it. An
     empty page needs none, unless it is the only one.
     """
     try:
-        page = document[number]
+        with pdf.page(number) as page:
+            text, characters = page.text.raw, page.characters
+            if characters == 0:
+                return _Look(pdf.pages == 1 or page.drawn > 0)
+            if _letters_unknown(text, characters):
+                return _Look(True)
+            hidden = _is_hidden(text, characters)
+            return _Look(characters < _FEW_CHARACTERS and not hidden and fills_page(page.page) is not None, hidden)
     except pypdfium2.PdfiumError:
-        pdf_structure.refuse_tangled_pages(content)
+        pdf_structure.refuse_tangled_pages(pdf.content)
         raise Refused("truncated_file") from None
-    text = page.get_textpage()
-    characters = text.count_chars()
-    if characters == 0:
-        look = _Look(len(document) == 1 or pdfium.FPDFPage_CountObjects(page.raw) > 0)
-    elif _letters_unknown(text.raw, characters):
-        look = _Look(True)
-    else:
-        hidden = _is_hidden(text.raw, characters)
-        look = _Look(characters < _FEW_CHARACTERS and not hidden and fills_page(page) is not None, hidden)
-    text.close()
-    page.close()
-    return look
 
 
 def _letters_unknown(text: Any, characters: int) -> bool:

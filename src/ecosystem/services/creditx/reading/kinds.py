@@ -82,7 +82,7 @@ class KindOf(_Declared):
     proofs: tuple[Proof, ...] = ()
     mrz: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def required(self) -> tuple[str, ...]:
         return tuple(name for name, field in self.fields.items() if not field.optional)
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
-import pypdfium2
 import pypdfium2.raw as pdfium
 
 from ecosystem.services.creditx.reading import page_texts, text_layer
 from ecosystem.services.creditx.reading.drawn_codes import codes_on
 from ecosystem.services.creditx.reading.layout import Cell, Frame
+from ecosystem.services.creditx.reading.opened import Pdf
 from ecosystem.services.creditx.reading.signs.finding import signs_on_page
 from ecosystem.services.creditx.reading.signs.sign import Sign
 
@@ -50,39 +50,34 @@ class Source:
         }  # fmt: skip
 
 
-def sources(payload: bytes, media_type: str, texts: Mapping[int, Mapping[str, Any]]) -> Iterator[Source]:
+def sources(pdf: Pdf, media_type: str, texts: Mapping[int, Mapping[str, Any]]) -> Iterator[Source]:
     """`texts` are the pages that OCR has read, by number; an image is as many pages as they say."""
     if media_type != PDF:
         for number in range(1, max(texts, default=1) + 1):
             yield _by_ocr(texts[number]) if number in texts else Source(Frame(number, 0.0, 0.0, "ocr"), [])
         return
-    document = pypdfium2.PdfDocument(payload)
-    try:
-        for number in range(1, len(document) + 1):
-            yield _page(document, number, texts)
-    finally:
-        document.close()
-
-
-def _page(document: Any, number: int, texts: Mapping[int, Mapping[str, Any]]) -> Source:
-    page = document[number - 1]
-    try:
+    for number in range(1, pdf.pages + 1):
         # Inspection asked for it, because the text layer does not say what the page shows.
         if number in texts and texts[number]["lines"]:
-            return _by_ocr(texts[number])
-        frame, cells = text_layer.cells_of(page, number)
-        shows = len(document) == 1 or pdfium.FPDFPage_CountObjects(page.raw) > 0
+            yield _by_ocr(texts[number])
+        else:
+            yield _page(pdf, number, texts)
+
+
+def _page(pdf: Pdf, number: int, texts: Mapping[int, Mapping[str, Any]]) -> Source:
+    with pdf.page(number) as page:
+        frame, cells = text_layer.cells_of(page)
         if not cells and number in texts:
             return _by_ocr(texts[number])
-        if any(_FILLERS in cell.text for cell in cells) and _is_hidden(page):
+        if any(_FILLERS in cell.text for cell in cells) and _is_hidden(page.page):
             frame = replace(frame, hidden=True)
             for cell in cells:
                 cell.frame = frame
-        signs = signs_on_page(page, number) if cells and number <= _SIGNED_PAGES_MAX else []
-        codes = codes_on(page, number) if cells and number <= _SIGNED_PAGES_MAX else []
-        return Source(frame, cells, shows, signs=signs, codes=codes)
-    finally:
-        page.close()
+        looked_at = cells and number <= _SIGNED_PAGES_MAX
+        return Source(
+            frame, cells, pdf.pages == 1 or page.drawn > 0, signs=signs_on_page(page) if looked_at else [],
+            codes=codes_on(page) if looked_at else [],
+        )  # fmt: skip
 
 
 def _is_hidden(page: Any) -> bool:

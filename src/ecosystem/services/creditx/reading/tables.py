@@ -120,7 +120,7 @@ def _ends(line: Line, kind: KindOf, name: str) -> bool:
 
 def _headed(line: Line, kind: KindOf) -> tuple[str, list[Column], list[Cell]] | None:
     """The table and its columns where a line consists of headings, at least two and one of them for money."""
-    if any(character.isdigit() for cell in line for character in cell.text):
+    if any(any(map(str.isdigit, cell.text)) for cell in line):
         return None
     for name, table in kind.tables.items():
         columns: list[Column] = []

@@ -10,22 +10,20 @@ import pypdfium2.raw as pdfium
 
 from ecosystem.services.creditx.reading import form_fields
 from ecosystem.services.creditx.reading.layout import APART, Box, Cell, Frame, Turn
+from ecosystem.services.creditx.reading.opened import Page
 
 _CHARACTERS_MAX = 50_000
 _WORD_GAP = 0.18
 _SAMPLES = 40
 
 
-def cells_of(page: Any, number: int) -> tuple[Frame, list[Cell]]:
-    """The frame of page `number` (from 1) and its cells; no cells where it has no text layer."""
-    text_page = page.get_textpage()
-    try:
-        count = min(text_page.count_chars(), _CHARACTERS_MAX)
-        frame = Frame(number, *_shown_size(page), turn=_turn(page, text_page.raw, count))
-        shown = _shown_box(page)
-        return frame, [*_cells(text_page.raw, count, frame, shown), *form_fields.cells_of(page, frame, shown)]
-    finally:
-        text_page.close()
+def cells_of(opened: Page) -> tuple[Frame, list[Cell]]:
+    """The frame of a page and its cells; no cells where it has no text layer."""
+    page, text = opened.page, opened.text.raw
+    letters = opened.letters[:_CHARACTERS_MAX]
+    frame = Frame(opened.number, *_shown_size(page), turn=_turn(page, text, len(letters)))
+    shown = _shown_box(page)
+    return frame, [*_cells(text, letters, frame, shown), *form_fields.cells_of(page, frame, shown)]
 
 
 def _shown_size(page: Any) -> tuple[float, float]:
@@ -37,25 +35,27 @@ def _shown_size(page: Any) -> tuple[float, float]:
 def _turn(page: Any, text_page: Any, count: int) -> Turn:
     """How most of the text is turned on the page as shown, clockwise."""
     votes = {0: 0, 90: 0, 180: 0, 270: 0}
+    rotation = page.get_rotation()
     for index in range(0, count, max(1, count // _SAMPLES)):
         angle = pdfium.FPDFText_GetCharAngle(text_page, index)
         if angle >= 0:
             # pdfium counts against the clock in the page's own space, whose y axis points upwards.
             degrees = round(math.degrees(angle) / 90) * 90
-            votes[(page.get_rotation() - degrees) % 360] += 1
+            votes[(rotation - degrees) % 360] += 1
     best = max(votes, key=lambda turn: votes[turn])
     return best if votes[best] > votes[0] else 0  # type: ignore[return-value]
 
 
-def _cells(text_page: Any, count: int, frame: Frame, shown: Callable[[Any], Box]) -> list[Cell]:
+def _cells(text_page: Any, letters: str, frame: Frame, shown: Callable[[Any], Box]) -> list[Cell]:
     rectangle = pdfium.FS_RECTF()
-    unicode_of, box_of, reference = pdfium.FPDFText_GetUnicode, pdfium.FPDFText_GetLooseCharBox, ctypes.byref(rectangle)
+    box_of, reference = pdfium.FPDFText_GetLooseCharBox, ctypes.byref(rectangle)
     plain = frame.turn == 0
     cells: list[Cell] = []
     text: list[str] = []
     lefts: list[float] = []
     rights: list[float] = []
     top = bottom = 0.0
+    tall = 1.0
     space = False
 
     def finish() -> None:
@@ -65,29 +65,31 @@ def _cells(text_page: Any, count: int, frame: Frame, shown: Callable[[Any], Box]
             for collected in (text, lefts, rights):
                 collected.clear()
 
-    for index in range(count):
-        code = unicode_of(text_page, index)
-        if code <= 32 or code in (0xA0, 0xAD, 0xFFFE, 0xFFFF) or 0xD800 <= code <= 0xDFFF or code > 0x10FFFF:
+    for index, letter in enumerate(letters):
+        if letter == " ":
             space = True
             continue
         if not box_of(text_page, index, reference):
             continue
         left, above, right, below = shown(rectangle) if plain else frame.upright(shown(rectangle))
         if text:
-            height = max(bottom - top, below - above, 1.0)
+            # Most characters are as high as those before them.
+            level = above == top and below == bottom
+            height = tall if level else max(bottom - top, below - above, 1.0)
             gap = (left - rights[-1]) / height
-            same = abs(top + bottom - above - below) <= 0.8 * height
-            if same and -0.5 <= gap <= APART:
+            if -0.5 <= gap <= APART and (level or abs(top + bottom - above - below) <= 0.8 * height):
                 if space or gap > _WORD_GAP:
                     text.append(" ")
                     lefts.append(rights[-1])
                     rights.append(left)
-                top, bottom = min(top, above), max(bottom, below)
+                if not level:
+                    top, bottom = min(top, above), max(bottom, below)
+                    tall = max(bottom - top, 1.0)
             else:
                 finish()
         if not text:
-            top, bottom = above, below
-        text.append(chr(code))
+            top, bottom, tall = above, below, max(below - above, 1.0)
+        text.append(letter)
         lefts.append(left)
         rights.append(right)
         space = False

@@ -20,6 +20,7 @@ from reportlab.pdfgen.canvas import Canvas
 from ecosystem.services.creditx.reading.mrz.comparison import compare
 from ecosystem.services.creditx.reading.mrz.values import values_of
 from ecosystem.services.creditx.reading.mrz.zones import find_mrz
+from ecosystem.services.creditx.reading.opened import Pdf
 from ecosystem.services.creditx.reading.signs.balances import Movement, breaks
 from ecosystem.services.creditx.reading.signs.finding import signs_of
 from specimens.model import Quality
@@ -59,7 +60,7 @@ def written_by(writer: PdfWriter) -> bytes:
 
 
 def signs(payload: bytes, media_type: str = PDF, **read: Any) -> list[str]:
-    return [sign["sign"] for sign in signs_of(payload, media_type=media_type, **({"values": []} | read))]
+    return [sign["sign"] for sign in signs_of(Pdf(payload), media_type=media_type, **({"values": []} | read))]
 
 
 def a_value(name: str, value: str, **more: Any) -> dict[str, Any]:
@@ -128,7 +129,7 @@ class TestTamperedFiles:
                 text.textOut(piece)
             canvas.drawText(text)
 
-        (sign,) = signs_of(drawn(draw, rotation=rotation), media_type=PDF, values=[])
+        (sign,) = signs_of(Pdf(drawn(draw, rotation=rotation)), media_type=PDF, values=[])
 
         assert (sign["sign"], sign["page"], sign["part"]) == ("number_set_in_two_ways", 1, 1)
         left, top, right, bottom = sign["box"]
@@ -159,7 +160,7 @@ class TestTamperedFiles:
         content.set_data(page.get_contents().get_data().replace(b"1'234.50", b"9'234.50"))  # type: ignore[union-attr]
         page[NameObject("/Contents")] = writer._add_object(content)
 
-        found = signs_of(written_by(writer), media_type=PDF, values=[])
+        found = signs_of(Pdf(written_by(writer)), media_type=PDF, values=[])
 
         assert [(sign["sign"], sign["page"]) for sign in found] == [("page_changed_after_saving", 1)]
 
@@ -171,7 +172,7 @@ class TestTamperedFiles:
             canvas.setFillGray(0)
             canvas.drawString(60, 660, "Total CHF 9'234.50")
 
-        found = signs_of(drawn(draw), media_type=PDF, values=[])
+        found = signs_of(Pdf(drawn(draw)), media_type=PDF, values=[])
 
         assert [sign["sign"] for sign in found] == ["covered_text"]
         assert found[0]["box"] == pytest.approx([55, 842 - 671, 255, 842 - 655], abs=1.5)
@@ -269,7 +270,7 @@ class TestZones:
         against = compare(zone, values, {"birth_date": "1984-08-12", "surname": "Eriksson"})
         reading = zone.as_reading() | {"part": 2, "against_print": against}
 
-        found = signs_of(b"\xff\xd8\xff", media_type="image/jpeg", values=[], mrz=[reading])
+        found = signs_of(Pdf(b"\xff\xd8\xff"), media_type="image/jpeg", values=[], mrz=[reading])
 
         assert [(sign["sign"], sign["part"]) for sign in found] == [
             ("mrz_check_digit_wrong", 2), ("mrz_contradicts_print", 2),
@@ -281,7 +282,7 @@ class TestZones:
         names, data = written(a_paper())
         (zone,) = find_mrz(as_lines([names, data[:40]], exact=True))
 
-        found = signs_of(b"\xff\xd8\xff", media_type="image/jpeg", values=[], mrz=[zone.as_reading()])
+        found = signs_of(Pdf(b"\xff\xd8\xff"), media_type="image/jpeg", values=[], mrz=[zone.as_reading()])
 
         assert [(sign["sign"], sign["detail"]) for sign in found] == [
             ("mrz_truncated", "Line 2 of the zone ends before its last character."),

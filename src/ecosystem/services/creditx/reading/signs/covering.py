@@ -6,10 +6,10 @@ from typing import Any
 
 import pypdfium2.raw as pdfium
 
-from ecosystem.services.creditx.reading.signs.pages import shown
+from ecosystem.services.creditx.reading.opened import Page
+from ecosystem.services.creditx.reading.signs.pages import bounds_of, shown
 from ecosystem.services.creditx.reading.signs.sign import Sign
 
-_OBJECTS_MAX = 5_000
 _PATCHES_MAX = 50
 _SIGNS_MAX = 5
 _WHITE_MIN, _OPAQUE_MIN = 245, 250
@@ -29,36 +29,34 @@ class _Drawn:
     bounds: _Rectangle
 
 
-def covered_texts(page: Any, number: int) -> list[Sign]:
-    """White patches of page `number` (from 1) that hide text drawn before them under text drawn after them."""
-    texts: list[_Drawn] = []
+def covered_texts(opened: Page) -> list[Sign]:
+    """White patches of a page that hide text drawn before them under text drawn after them."""
+    page = opened.page
     patches: list[_Drawn] = []
     page_area = page.get_width() * page.get_height()
-    for order in range(min(pdfium.FPDFPage_CountObjects(page.raw), _OBJECTS_MAX)):
-        drawn = pdfium.FPDFPage_GetObject(page.raw, order)
-        kind = pdfium.FPDFPageObj_GetType(drawn)
-        if kind == pdfium.FPDF_PAGEOBJ_TEXT and pdfium.FPDFTextObj_GetTextRenderMode(drawn) != _INVISIBLE:
-            texts.append(_Drawn(order, _bounds(drawn)))
-        elif kind == pdfium.FPDF_PAGEOBJ_PATH and len(patches) < _PATCHES_MAX and _is_white(drawn):
-            bounds = _bounds(drawn)
+    for order, (kind, drawn) in enumerate(opened.objects):
+        if kind == pdfium.FPDF_PAGEOBJ_PATH and len(patches) < _PATCHES_MAX and _is_white(drawn):
+            bounds = bounds_of(drawn)
             if _area(bounds) <= _PAGE_SHARE_MAX * page_area:
                 patches.append(_Drawn(order, bounds))
+    texts = _visible_texts(opened) if patches else []
     found = []
     for patch in patches:
         under = any(text.order < patch.order and _covers(patch.bounds, text.bounds) for text in texts)
         if under and any(text.order > patch.order and _covers(patch.bounds, text.bounds) for text in texts):
             found.append(
-                Sign("covered_text", "Text lies under a white patch, with other text over it.", number,
+                Sign("covered_text", "Text lies under a white patch, with other text over it.", opened.number,
                      shown(page, *patch.bounds))
             )  # fmt: skip
     return found[:_SIGNS_MAX]
 
 
-def _bounds(drawn: Any) -> _Rectangle:
-    sides = [ctypes.c_float() for _ in range(4)]
-    pdfium.FPDFPageObj_GetBounds(drawn, *(ctypes.byref(side) for side in sides))
-    left, bottom, right, top = (side.value for side in sides)
-    return left, bottom, right, top
+def _visible_texts(page: Page) -> list[_Drawn]:
+    return [
+        _Drawn(order, bounds_of(drawn))
+        for order, (kind, drawn) in enumerate(page.objects)
+        if kind == pdfium.FPDF_PAGEOBJ_TEXT and pdfium.FPDFTextObj_GetTextRenderMode(drawn) != _INVISIBLE
+    ]
 
 
 def _is_white(path: Any) -> bool:

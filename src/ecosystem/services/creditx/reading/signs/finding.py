@@ -4,8 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import pypdfium2
-
+from ecosystem.services.creditx.reading.opened import Page, Pdf
 from ecosystem.services.creditx.reading.signs import balances, covering, glyphs, metadata, revisions, zones
 from ecosystem.services.creditx.reading.signs.balances import Movement
 from ecosystem.services.creditx.reading.signs.sign import Sign
@@ -15,13 +14,13 @@ _SIGNS_MAX = 60
 PDF = "application/pdf"
 
 
-def signs_on_page(page: Any, number: int) -> list[Sign]:
-    """Signs in the text layer of an open pdfium page, `number` counted from 1."""
-    return glyphs.numbers_of_two_fonts(page, number) + covering.covered_texts(page, number)
+def signs_on_page(page: Page) -> list[Sign]:
+    """Signs in the text layer of a page."""
+    return glyphs.numbers_of_two_fonts(page) + covering.covered_texts(page)
 
 
 def signs_of(
-    payload: bytes, *, media_type: str, values: Sequence[Mapping[str, Any]],
+    pdf: Pdf, *, media_type: str, values: Sequence[Mapping[str, Any]],
     movements: Mapping[int, Sequence[Movement]] | None = None, mrz: Sequence[Mapping[str, Any]] = (),
     pages_by_ocr: Collection[int] = (), parts: Sequence[Mapping[str, Any]] = (), on_pages: Sequence[Sign] | None = None,
 ) -> list[dict[str, Any]]:  # fmt: skip
@@ -34,28 +33,23 @@ def signs_of(
     """
     found: list[Sign] = []
     if media_type == PDF:
-        document = pypdfium2.PdfDocument(payload)
-        try:
-            found += metadata.of_pdf(document.get_metadata_dict(), values, pages_by_ocr)
-            found += revisions.changed_pages(payload, document)
-            found += _on_pages(document, pages_by_ocr) if on_pages is None else on_pages
-        finally:
-            document.close()
+        found += metadata.of_pdf(pdf.document.get_metadata_dict(), values, pages_by_ocr)
+        found += revisions.changed_pages(pdf.content, pdf.document)
+        found += _on_pages(pdf, pages_by_ocr) if on_pages is None else on_pages
     else:
-        found += metadata.of_image(payload)
+        found += metadata.of_image(pdf.content)
     for part, rows in (movements or {}).items():
         found += balances.breaks(rows, values, part)
     found += zones.contradictions(mrz)
     return [_in_part(sign, parts).as_json() for sign in found[:_SIGNS_MAX]]
 
 
-def _on_pages(document: Any, pages_by_ocr: Collection[int]) -> list[Sign]:
+def _on_pages(pdf: Pdf, pages_by_ocr: Collection[int]) -> list[Sign]:
     found: list[Sign] = []
-    for number in range(1, min(len(document), _PAGES_MAX) + 1):
+    for number in range(1, min(pdf.pages, _PAGES_MAX) + 1):
         if number not in pages_by_ocr:
-            page = document[number - 1]
-            found += signs_on_page(page, number)
-            page.close()
+            with pdf.page(number) as page:
+                found += signs_on_page(page)
     return found
 
 

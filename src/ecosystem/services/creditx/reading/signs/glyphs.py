@@ -9,10 +9,10 @@ from typing import Any
 
 import pypdfium2.raw as pdfium
 
+from ecosystem.services.creditx.reading.opened import Page
 from ecosystem.services.creditx.reading.signs.pages import shown_box
 from ecosystem.services.creditx.reading.signs.sign import Sign
 
-_CHARACTERS_MAX = 100_000
 _NUMBERS_MAX = 2_000
 _SIGNS_MAX = 5
 _NUMBER = re.compile(r"\d[\d.,'’]{0,38}\d")
@@ -30,28 +30,27 @@ class _Digit:
     height: float
 
 
-def numbers_of_two_fonts(page: Any, number: int) -> list[Sign]:
-    """Numbers of page `number` (from 1) whose digits change in font, size or baseline."""
-    text_page = page.get_textpage()
-    try:
-        count = min(text_page.count_chars(), _CHARACTERS_MAX)
-        unicode_of, object_of, raw = pdfium.FPDFText_GetUnicode, pdfium.FPDFText_GetTextObject, text_page.raw
-        codes = (unicode_of(raw, index) for index in range(count))
-        text = "".join(chr(code) if 32 < code <= 0xFFFF else " " for code in codes)
-        found: list[Sign] = []
-        for seen, match in enumerate(_NUMBER.finditer(text)):
-            if seen >= _NUMBERS_MAX or len(found) >= _SIGNS_MAX:
-                break
-            places = [at for at in range(*match.span()) if text[at].isdigit()]
-            # What was drawn at once is set alike.
-            drawn = {ctypes.cast(object_of(raw, at), ctypes.c_void_p).value for at in places}
-            change = _change([_digit(raw, at) for at in places]) if len(drawn) > 1 else None
-            if change:
-                box = shown_box(page, raw, range(*match.span()))
-                found.append(Sign("number_set_in_two_ways", f"The digits of a number change {change}.", number, box))
-        return found
-    finally:
-        text_page.close()
+def numbers_of_two_fonts(page: Page) -> list[Sign]:
+    """Numbers of a page whose digits change in font, size or baseline."""
+    raw, text = page.text.raw, page.letters
+    found: list[Sign] = []
+    for seen, match in enumerate(_NUMBER.finditer(text)):
+        if seen >= _NUMBERS_MAX or len(found) >= _SIGNS_MAX:
+            break
+        places = [at for at in range(*match.span()) if text[at].isdigit()]
+        # What was drawn at once is set alike.
+        drawn = {_object_at(raw, at) for at in places}
+        change = _change([_digit(raw, at) for at in places]) if len(drawn) > 1 else None
+        if change:
+            box = shown_box(page.page, raw, range(*match.span()))
+            found.append(Sign("number_set_in_two_ways", f"The digits of a number change {change}.", page.number, box))
+    return found
+
+
+def _object_at(text_page: Any, index: int) -> int:
+    """The address of the text object that a character was drawn with."""
+    drawn = pdfium.FPDFText_GetTextObject(text_page, index)
+    return ctypes.addressof(drawn.contents) if drawn else 0
 
 
 def _digit(text_page: Any, index: int) -> _Digit:

@@ -21,6 +21,14 @@ def shown(page: Any, left: float, bottom: float, right: float, top: float) -> Bo
     return (round(box[0], 1), round(box[1], 1), round(box[2], 1), round(box[3], 1))
 
 
+def bounds_of(drawn: Any) -> Box:
+    """Left, bottom, right, top of a drawn object in the page's own space."""
+    sides = [ctypes.c_float() for _ in range(4)]
+    pdfium.FPDFPageObj_GetBounds(drawn, *(ctypes.byref(side) for side in sides))
+    left, bottom, right, top = (side.value for side in sides)
+    return left, bottom, right, top
+
+
 def shown_box(page: Any, text_page: Any, indexes: Iterable[int]) -> Box | None:
     """The box of these characters of a page's text."""
     rectangle, boxes = pdfium.FS_RECTF(), []

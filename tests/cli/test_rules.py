@@ -60,7 +60,7 @@ class TestRules:
         self, logged_in: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert rules.main(["replay"], BENCH) == 0
-        assert "2 judgements recomputed to the same, 0 differ" in capsys.readouterr().out
+        assert "Judgements recomputed to the same: 2; different: 0;" in capsys.readouterr().out
 
         class Other:
             shipped, check, test = BENCH.shipped, BENCH.check, BENCH.test

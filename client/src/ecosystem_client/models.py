@@ -379,10 +379,15 @@ class Repair(Model):
 
 @dataclass(frozen=True, kw_only=True)
 class RecoveryKind(Model):
-    """How one kind of fault is dealt with. `mode`: act, propose, paused; `repair` None: others repair it."""
+    """How one kind of fault is dealt with. `mode`: act, propose, paused; `repair` None: others repair it.
+
+    `repaired_by` and `remedy`: who repairs, and what happens then.
+    """
 
     fault: str
     mode: str
+    repaired_by: str = ""
+    remedy: str = ""
     repair: str | None = None
     budget: int = 0
     budget_left: int = 0

@@ -132,7 +132,7 @@ def _replay(parsed: argparse.Namespace) -> int:
     if parsed.json:
         screen.as_json(replay.raw)
         return 0
-    screen.facts((name, value) for name, value in replay.raw.items())
+    screen.record(replay.raw)
     if parsed.dry_run:
         screen.note("Nothing was delivered. Next: the same command without --dry-run")
     return 0

@@ -75,7 +75,7 @@ class Lanes:
         self._running += 1
         if self._broken is not None:
             raise self._broken
-        # A result may be an error that a branch gives to whoever joins them: nothing is raised here, so all are results.
+        # Nothing was raised, so all are results: also an error that a branch gives to whoever joins them.
         return cast("list[T]", ended)
 
     async def _rest(self) -> None:

@@ -154,7 +154,7 @@ class TestOrder:
         assert any("Step read went into the queue of ocr-agent, which was away (unavailable)" in one for one in told), (
             told
         )
-        assert "Since then the run waits for ocr-agent to answer read, with 1 before it." in told
+        assert "Since then the run waits, behind 1 other call, for ocr-agent to answer step read." in told
 
     async def test_an_agent_that_fails_all_attempts_has_the_call_waiting_and_the_same_question_is_asked(
         self, flow: Harness

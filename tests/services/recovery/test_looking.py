@@ -182,7 +182,7 @@ class TestPoisonedEvents:
         await watched.look()
         observed, proposed, needed = watched.told()
         assert (observed["component"], observed["companies"]) == ("consumer:counting", [str(COMPANY)])
-        assert observed["cause"] == "1 dead letters: internal_error"
+        assert observed["cause"] == "1 dead letter: internal_error"
         assert (proposed["action"], proposed["outcome"]) == ("redeliver", "proposed")
         assert "needs a decision" in needed["reason"]
 

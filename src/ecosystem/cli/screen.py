@@ -51,10 +51,19 @@ def note(text: str) -> None:
 
 def as_json(value: Any) -> None:
     """The same values for a program, and nothing that a terminal would obey: JSON can say every sign by its number."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
-    out("".join(
+    out(_as_json(value, indent=2))
+
+
+def as_json_now(value: Any) -> None:
+    """One value of several, on a line of its own, as it comes."""
+    out_now(_as_json(value))
+
+
+def _as_json(value: Any, indent: int | None = None) -> str:
+    text = json.dumps(value, indent=indent, ensure_ascii=False, default=str)
+    return "".join(
         json.dumps(sign)[1:-1] if sign != "\n" and unicodedata.category(sign) in _HIDDEN else sign for sign in text
-    ))  # fmt: skip
+    )
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], styles: dict[str, str] | None = None) -> None:

@@ -68,7 +68,7 @@ def _as_json(value: Any, indent: int | None = None) -> str:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], styles: dict[str, str] | None = None) -> None:
     """`styles`: a style for each text that is a cell of its own (`{"approved": "green"}`), on a terminal only."""
-    cells = [[clean(value) for value in row] for row in rows]
+    cells = [[clean(_read(value)) for value in row] for row in rows]
     if not sys.stdout.isatty():
         _plain(columns, cells)
         return

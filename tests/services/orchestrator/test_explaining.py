@@ -92,7 +92,7 @@ class TestStory:
         assert text[0].startswith(f"creditx-service took document {document_id}: application/pdf, 4711 bytes")
         assert text[1] == f"Run {run_id} of compliance_document_ingestion, version 1.1.0, was started."
         assert any(one.startswith("Step extract, attempt 1: metadata-extraction-agent was asked to") for one in text)
-        assert "The run went to IDLE: approved." in text
+        assert "The run ended and is in IDLE: approved." in text
         assert f"Run {run_id} was announced as completed." in text
         assert [moment.at for moment in told.moments] == sorted(moment.at for moment in told.moments)
         assert told.is_whole
@@ -117,8 +117,8 @@ class TestStory:
         text = await sentences(flow, run_id)
 
         workers = [one for one in text if one.startswith("Worker ")]
-        assert [one.rpartition(", ")[2] for one in workers] == ["attempt 1 of its task.", "attempt 2 of its task."]
-        assert "Attempt 1 of the task of the run ended with worker_died." in text
+        assert [one.rpartition(", ")[2] for one in workers] == ["in attempt 1.", "in attempt 2."]
+        assert "The run broke off in attempt 1, with worker_died." in text
 
     async def test_who_retried_and_what_followed_a_cancellation_are_told(self, flow: Harness) -> None:
         flow.agents.behave["check_compliance"] = failing(BROKEN)

@@ -14,7 +14,14 @@ from ecosystem.contracts.creditx import (
     DocumentProcessed,
     DocumentReviewRequested,
 )
-from ecosystem.contracts.orchestrator import ORCHESTRATOR_AGENT, RunCancelled, RunCompleted, RunFailed, RunRetried
+from ecosystem.contracts.orchestrator import (
+    ORCHESTRATOR_AGENT,
+    RunCancelled,
+    RunCompleted,
+    RunFailed,
+    RunRetried,
+    RunState,
+)
 from ecosystem.contracts.recovery import FaultCleared, FaultObserved, HelpNeeded, RepairRecorded
 from ecosystem.kernel.agent.waiting import Place
 from ecosystem.kernel.audit.event import AuditRecorded
@@ -182,7 +189,8 @@ def _of_run(run: Run, about: str) -> Iterator[Moment]:
             said = f"Run {run.run_id} of {run.workflow}, version {run.version}, was started."
         else:
             where = f" at step {turn.step}" if turn.step else ""
-            said = f"{_first_up(about)} went to {turn.state}{where}{f': {turn.reason}' if turn.reason else ''}."
+            went = "ended and is in" if turn.state == RunState.IDLE else "went to"
+            said = f"{_first_up(about)} {went} {turn.state}{where}{f': {turn.reason}' if turn.reason else ''}."
         yield Moment(turn.at, Source.JOURNAL, said)
     for loop in run.loops:
         said = f"Loop {loop.name} began for {counted(loop.passes, loop.each)}"
@@ -200,10 +208,10 @@ def _of_attempts(attempts: Iterable[Attempt], about: str) -> Iterator[Moment]:
         what = f"a pass of {about}" if one.is_pass else about
         # A pass that went through at once says nothing that its steps do not say.
         if one.started_at is not None and not (one.is_pass and one.attempt == 1):
-            said = f"Worker {one.worker} took {what} up, attempt {one.attempt} of its task."
+            said = f"Worker {one.worker} took up {what}, in attempt {one.attempt}."
             yield Moment(one.started_at, Source.JOURNAL, said)
         if one.ended_at is not None and one.code is not None:
-            said = f"Attempt {one.attempt} of the task of {what} ended with {one.code}."
+            said = f"{_first_up(what)} broke off in attempt {one.attempt}, with {one.code}."
             yield Moment(one.ended_at, Source.JOURNAL, said)
 
 

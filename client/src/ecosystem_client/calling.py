@@ -95,7 +95,9 @@ class Channel(Model):
 
 @dataclass(frozen=True, kw_only=True)
 class Notification(Model):
-    """A message to one channel. `state`: waiting, sending, sent, failed; `problem` is a coded word, `reason` the same in words.
+    """A message to one channel. `state`: waiting, sending, sent, failed.
+
+    `problem` is a coded word for the last attempt that failed, `reason` the same in words.
 
     `repeats`: how often the same message came again within its window, and was not sent again.
     """

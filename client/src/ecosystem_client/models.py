@@ -379,10 +379,7 @@ class Repair(Model):
 
 @dataclass(frozen=True, kw_only=True)
 class RecoveryKind(Model):
-    """How one kind of fault is dealt with. `mode`: act, propose, paused; `repair` None: others repair it.
-
-    `repaired_by` and `remedy`: who repairs, and what happens then.
-    """
+    """Who repairs one kind of fault and how (`remedy`). `repair` is None, and `mode` says nothing, where others do."""
 
     fault: str
     mode: str

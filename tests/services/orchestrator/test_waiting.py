@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -60,6 +61,13 @@ def nobody() -> NoInstance:
     return refusal
 
 
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After one refusal a question goes into the queue, and nobody sleeps for long between attempts."""
+    monkeypatch.setattr("ecosystem.workflow.run.REFUSALS_MAX", 1)
+    monkeypatch.setattr("ecosystem.workflow.run.random", SimpleNamespace(uniform=lambda least, _: least))
+    monkeypatch.setattr("ecosystem.workflow.evaluate.BACKOFF_SECONDS_MAX", 0.05)
+
+
 class Away:
     """An agent that is away until `back()`: each of its calls is refused, or fails, before."""
 
@@ -81,7 +89,7 @@ class Away:
 
 @pytest.fixture
 async def flow(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Harness]:
-    monkeypatch.setattr("ecosystem.workflow.run.REFUSALS_MAX", 1)
+    impatient(monkeypatch)
     monkeypatch.setattr("ecosystem.kernel.agent.redelivery.PAUSES", (0.01, 0.01, 0.01))
     async with a_harness(platform, waiting_calls_max=10) as harness:
         harness.work()
@@ -254,7 +262,10 @@ class TestOnce:
 
 
 class TestBounds:
-    async def test_past_the_bound_a_run_fails_as_without_a_queue(self, platform: Platform) -> None:
+    async def test_past_the_bound_a_run_fails_as_without_a_queue(
+        self, platform: Platform, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        impatient(monkeypatch)
         async with a_harness(platform, waiting_calls_max=1) as flow:
             flow.work()
             Away(flow, "store_document", Unavailable())
@@ -301,7 +312,7 @@ class TestBranches:
 
     @pytest.fixture
     async def flow(self, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Harness]:
-        monkeypatch.setattr("ecosystem.workflow.run.REFUSALS_MAX", 1)
+        impatient(monkeypatch)
         async with a_harness(platform, [FORK, SPLIT], waiting_calls_max=10) as harness:
             harness.work()
             yield harness

@@ -82,7 +82,7 @@ class Counters:
         shed = self._rises.total(_REFUSED, lambda one: one.service if one.label("reason") == _SHED else None)
         for service, count in asked.items():
             away = shed.get(service, 0)
-            yield from self._rate(service, count - away, failed.get(service, 0) - away, "requests")
+            yield from self._rate(service, count - away, failed.get(service, 0) - away, "request")
 
     def _calls(self) -> Iterator[Sighting]:
         """Calls that agents made of each other. Who breaks a rule is told so: that is no fault of the agent."""
@@ -94,7 +94,7 @@ class Counters:
         for agent in asked.keys() | left_alone.keys():
             # A breaker that is open lets nobody fail: the fault goes on, and none begins by it.
             away = left_alone.get(agent, 0) if (FaultKind.ERROR_RATE_HIGH, agent) in self._suspects else 0
-            yield from self._rate(agent, asked.get(agent, 0) + away, failed.get(agent, 0) + away, "calls")
+            yield from self._rate(agent, asked.get(agent, 0) + away, failed.get(agent, 0) + away, "call")
 
     def _rate(self, component: str, asked: float, failed: float, what: str) -> Iterator[Sighting]:
         if failed >= self._settings.errors_min and failed >= asked * self._settings.error_share_max:

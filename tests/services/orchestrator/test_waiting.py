@@ -66,6 +66,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ecosystem.workflow.run.REFUSALS_MAX", 1)
     monkeypatch.setattr("ecosystem.workflow.run.random", SimpleNamespace(uniform=lambda least, _: least))
     monkeypatch.setattr("ecosystem.workflow.evaluate.BACKOFF_SECONDS_MAX", 0.05)
+    monkeypatch.setattr("ecosystem.kernel.agent.redelivery._BUSY_SECONDS", 0.1)
 
 
 class Away:

@@ -186,7 +186,7 @@ class TestOthers:
     ) -> None:
         assert runs.main(["show", "r1"]) == 0
         said = capsys.readouterr()
-        assert "2026-11-24T04:00:00.123" in said.out
+        assert "2026-11-24 04:00:00.123Z" in said.out
         assert "read_pages: 3 of 12 batches" in said.out
         assert [line.split()[:2] for line in said.out.splitlines()[-2:]] == [
             ["read", "3"],
@@ -199,7 +199,7 @@ class TestOthers:
     ) -> None:
         assert runs.main(["explain", "d1"]) == 0
         said = capsys.readouterr()
-        assert said.out.startswith("2026-11-24T04:00:00.123+00:00  The run went to ERROR at step")
+        assert said.out.startswith("2026-11-24 04:00:00.123Z  The run went to ERROR at step")
         assert "\x1b" not in said.out
         assert "Not everything was looked at" in said.err
 

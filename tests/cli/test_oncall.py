@@ -57,7 +57,17 @@ class Platform:
     def _message(self) -> Notification:
         state = self.states.pop(0)
         problem = "address_refused" if state == "failed" else None
-        return Notification(notification_id="n-1", channel="chat", state=state, attempts=1, problem=problem)
+        reason = "see monitoring.private_networks" if problem else None
+        return Notification(
+            notification_id="n-1", channel="chat", state=state, attempts=1, problem=problem, reason=reason
+        )
+
+
+def a_message(channel: str, state: str, attempts: int, problem: str | None = None, repeats: int = 0) -> Notification:
+    return Notification.read({
+        "notification_id": f"n-{channel}", "channel": channel, "state": state, "attempts": attempts,
+        "problem": problem, "reason": problem and "said in words", "repeats": repeats, "created_at": AT, "due_at": AT,
+    })  # fmt: skip
 
 
 @pytest.fixture
@@ -144,13 +154,64 @@ def test_without_an_address_it_says_where_it_may_come_from(
     assert "--url-file" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("states", "code"), [(["waiting", "sent"], 0), (["failed"], 1)])
-def test_a_test_waits_for_its_end_and_says_it_by_its_code(
-    platform: Platform, capsys: pytest.CaptureFixture[str], states: list[str], code: int
-) -> None:
-    platform.states = list(states)
+class TestTest:
+    """What `eco notifications test` says while it waits, and in the end."""
 
-    assert notifications.main(["test", "chat"]) == code
-    said = capsys.readouterr()
-    assert states[-1] in said.out
-    assert ("private_networks" in said.err) is (code == 1)
+    @pytest.mark.parametrize(("states", "code"), [(["waiting", "sent"], 0), (["failed"], 1)])
+    def test_it_waits_for_the_end_and_says_it_by_its_code(
+        self, platform: Platform, capsys: pytest.CaptureFixture[str], states: list[str], code: int
+    ) -> None:
+        platform.states = list(states)
+
+        assert notifications.main(["test", "chat"]) == code
+        said = capsys.readouterr()
+        assert said.out.startswith(f"chat: {states[-1]} after 1 attempt")
+        assert ("private_networks" in said.out) is (code == 1)
+
+    def test_what_is_tried_is_told_at_once_and_each_channel_when_it_has_ended(
+        self, platform: Platform, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        seen: list[Any] = []
+        looks = iter([
+            a_message("slow", "waiting", 1, "http_503"), a_message("quick", "sent", 1),
+            a_message("slow", "sending", 2, "http_503"), a_message("slow", "failed", 2, "redirected"),
+        ])  # fmt: skip
+        platform.notifications.channels = lambda: tuple(
+            Channel(name=name, service="JSON") for name in ("slow", "quick")
+        )
+        platform.notifications.test_channel = lambda name: a_message(name, "waiting", 0)
+        platform.notifications.get = lambda _: (seen.append(capsys.readouterr()), next(looks))[1]
+
+        assert notifications.main(["test"]) == 1
+        last = capsys.readouterr()
+        assert seen[0].err.splitlines() == ["slow: test n-slow is on its way", "quick: test n-quick is on its way"]
+        assert seen[1].err == "slow: attempt 1 failed, http_503 (said in words); the next is at 2026-11-26 04:00:00Z\n"
+        assert seen[2].out == "quick: sent after 1 attempt\n"
+        assert last.out == "slow: failed after 2 attempts: redirected (said in words)\n"
+
+    def test_json_is_a_line_for_each_channel(self, platform: Platform, capsys: pytest.CaptureFixture[str]) -> None:
+        platform.notifications.test_channel = lambda name: a_message(name, "sent", 1)
+
+        assert notifications.main(["test", "one", "two", "one", "--json"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert [(found["channel"], found["state"]) for found in map(json.loads, lines)] == [
+            ("one", "sent"), ("two", "sent"),
+        ]  # fmt: skip
+
+    def test_what_has_not_ended_in_time_says_where_to_look(
+        self, platform: Platform, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        platform.notifications.test_channel = lambda name: a_message(name, "waiting", 0)
+
+        assert notifications.main(["test", "chat", "--wait-seconds", "0"]) == 1
+        said = capsys.readouterr()
+        assert said.out == "chat: not sent yet after 0 attempts\n"
+        assert "eco notifications list" in said.err
+
+    def test_one_that_was_tested_a_moment_ago_says_so(
+        self, platform: Platform, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        platform.notifications.test_channel = lambda name: a_message(name, "sent", 1, repeats=1)
+
+        assert notifications.main(["test", "chat"]) == 0
+        assert "chat: tested at 2026-11-26 04:00:00Z, and not sent again so soon" in capsys.readouterr().err

@@ -23,13 +23,20 @@ EPISODE = {
     "episode_id": "e1", "fault": "horizon_held", "component": "postgresql", "cause": "session 7 (night report) writes",
     "observed_at": AT, "help_at": None, "cleared_at": None,
 }  # fmt: skip
-KIND = {"fault": "horizon_held", "mode": "act", "repair": "end_session", "budget": 3, "budget_left": 2}
+KIND = {
+    "fault": "horizon_held", "mode": "act", "repair": "end_session", "budget": 3, "budget_left": 2,
+    "repaired_by": "recovery-agent", "remedy": "ends the session that holds it", "open_episodes": 1,
+}  # fmt: skip
+OTHERS = {
+    "fault": "instance_dead", "mode": "act", "repair": None, "budget": 0, "budget_left": 0,
+    "repaired_by": "supervisor", "remedy": "starts another at once", "open_episodes": 0,
+}  # fmt: skip
 
 
 def routes(app: FastAPI, decided: list[tuple[str, Any]]) -> None:
     @app.get("/v1/recovery")
     async def status() -> Any:
-        return {"kinds": [KIND], "open_episodes": [EPISODE], "proposed": [ACTION]}
+        return {"kinds": [KIND, OTHERS], "open_episodes": [EPISODE], "proposed": [ACTION]}
 
     @app.get("/v1/recovery/episodes")
     async def episodes(only_open: bool = False) -> Any:
@@ -70,10 +77,14 @@ def test_status_names_the_fault_the_proposal_and_the_budget(decided: Any, capsys
 
     said = capsys.readouterr()
     assert "session 7 (night report) writes" in said.out
-    assert "2 of 3" in said.out
+    lines = [line.split("  ") for line in said.out.splitlines() if line.startswith(("horizon_held", "instance_dead"))]
+    assert [[cell.strip() for cell in line if cell] for line in lines] == [
+        ["horizon_held", "1", "recovery-agent", "ends the session that holds it", "act", "2 of 3"],
+        ["instance_dead", "supervisor", "starts another at once"],
+    ]
     assert "Next: eco recovery approve ACTION" in said.err
     assert recovery.main(["status", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["kinds"] == [KIND]
+    assert json.loads(capsys.readouterr().out)["kinds"] == [KIND, OTHERS]
 
 
 def test_lists_and_stories(decided: Any, capsys: pytest.CaptureFixture[str]) -> None:

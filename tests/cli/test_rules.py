@@ -60,7 +60,7 @@ class TestRules:
         self, logged_in: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert rules.main(["replay"], BENCH) == 0
-        assert "2 judgements recomputed to the same, 0 differ" in capsys.readouterr().out
+        assert "Judgements recomputed to the same: 2; different: 0;" in capsys.readouterr().out
 
         class Other:
             shipped, check, test = BENCH.shipped, BENCH.check, BENCH.test
@@ -71,7 +71,7 @@ class TestRules:
         assert rules.main(["replay"], Other()) == 1
         said = capsys.readouterr().out
         assert "the score is stored as 91.67 and recomputed as 1.00" in said
-        assert "0 judgements recomputed to the same, 2 differ" in said
+        assert "Judgements recomputed to the same: 0; different: 2;" in said
 
     def test_an_unknown_document_is_told(self, logged_in: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert rules.main(["explain", "nobody"], BENCH) == 1

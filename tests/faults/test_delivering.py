@@ -14,7 +14,7 @@ ASKED = Message("company-1", "campaign-1", ("hook", "mail"), ids=("id-h", "id-m"
 HOOKED = Arrival("company-1", "hook", "campaign-1", ("id-h",), taken=True)
 MAILED = Arrival("company-1", "mail", "campaign-1", ("id-m",), taken=True)
 CLEAN = dict.fromkeys(MESSAGE_VERDICTS, 0)
-SAID = {"id-h": "sent after 1 attempts", "id-m": "failed after 12 attempts (http_500)"}
+SAID = {"id-h": "sent after attempt 1", "id-m": "failed after attempt 12 (http_500)"}
 
 
 def delivered(*arrivals: Arrival, of: Message = ASKED) -> Delivered:
@@ -43,7 +43,7 @@ class TestArrived:
         assert counts(found) == CLEAN | {"undelivered": 1}
         assert found.wrong["undelivered"][0] == (
             "campaign-1 to the hook of company-1 was promised and never arrived; the platform says: "
-            "id-h is sent after 1 attempts, id-m is failed after 12 attempts (http_500)"
+            "id-h is sent after attempt 1, id-m is failed after attempt 12 (http_500)"
         )
 
     def test_what_was_refused_has_not_arrived(self) -> None:

@@ -25,7 +25,7 @@ class Received:
 
 @dataclass
 class WebHook:
-    """`answers` of the next requests: a status, `big` (10 MB), `never`, `drip` or `redirect:URL`; then 200."""
+    """`answers` of the next requests: a status, `big` (10 MB), `never`, `drip` or `redirect STATUS:URL`; then 200."""
 
     port: int = 0
     answers: list[str] = field(default_factory=list)
@@ -55,9 +55,10 @@ def a_webhook() -> Iterator[WebHook]:
             if answer == "never":
                 hook.released.wait(60)
                 return
-            if answer.startswith("redirect:"):
-                self.send_response(307)
-                self.send_header("location", answer.partition(":")[2])
+            if answer.startswith("redirect "):
+                status, _, location = answer.removeprefix("redirect ").partition(":")
+                self.send_response(int(status))
+                self.send_header("location", location)
             else:
                 self.send_response(200 if answer in ("big", "drip") else int(answer))
             if answer == "big":

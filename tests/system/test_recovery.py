@@ -84,15 +84,14 @@ def test_the_story_of_a_document_tells_what_died_meanwhile(fleet: Fleet, tmp_pat
 
     def told() -> list[str]:
         said = fleet.eco("runs", "explain", document_id).stdout.splitlines()
-        return said if any("instance_dead of creditx-service was over" in one for one in said) else []
+        return said if any("The fault instance_dead of creditx-service was over" in one for one in said) else []
 
     story = eventually_now(told, within_seconds=60)
     assert f"took document {document_id}" in story[0]
-    assert any(
-        "Meanwhile instance_dead of creditx-service (creditx-1) was seen: ended by SIGKILL." in one for one in story
-    )
-    restart = re.compile(r"Restart for instance_dead of creditx-service, attempt [12]: done by supervisor\.")
-    assert any(map(restart.search, story))
+    seen = "Meanwhile a fault was seen, instance_dead of creditx-service (creditx-1): ended by SIGKILL."
+    assert any(seen in one for one in story)
+    repaired = re.compile(r"Repair restart for instance_dead of creditx-service, attempt [12]: done, by the supervisor\.")
+    assert any(map(repaired.search, story))
     assert json.loads(fleet.eco("work", "list", "--json").stdout)["items"] == []
 
 

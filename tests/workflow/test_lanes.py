@@ -71,3 +71,40 @@ async def test_a_lane_that_breaks_lets_nobody_sleep() -> None:
         await lanes.together([sleeps.lane(lanes, "a", [1]), breaks, sleeps.lane(lanes, "b", [2])])
 
     assert sleeps.slept == []
+
+
+async def test_answers_are_waited_for_when_nobody_sleeps_and_each_goes_to_its_lane() -> None:
+    sleeps = Sleeps()
+    lanes = Lanes(sleeps)
+
+    def hears(name: str) -> Callable[[], Awaitable[str]]:
+        async def listen() -> str:
+            assert sleeps.working == 0, "somebody is still at work"
+            sleeps.slept.append((f"hear {name}", 0))
+            return f"answer of {name}"
+
+        return lambda: lanes.hear(name, listen)
+
+    results = await lanes.together([hears("z"), sleeps.lane(lanes, "a", [1, 5]), hears("b")])
+
+    assert results == ["answer of z", "a", "answer of b"]
+    assert sleeps.slept == [("a0", 1), ("a1", 5), ("hear b", 0), ("hear z", 0)]
+
+
+async def test_who_waits_for_an_answer_suspends_every_lane() -> None:
+    lanes, ended = Lanes(Sleeps()), list[str]()
+
+    async def listen() -> str:
+        raise Suspended
+
+    async def hears(name: str) -> None:
+        try:
+            await lanes.hear(name, listen)
+        except Suspended:
+            ended.append(name)
+            raise
+
+    with pytest.raises(Suspended):
+        await lanes.together([lambda: hears("a"), lambda: hears("b")])
+
+    assert sorted(ended) == ["a", "b"]

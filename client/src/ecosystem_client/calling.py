@@ -95,7 +95,9 @@ class Channel(Model):
 
 @dataclass(frozen=True, kw_only=True)
 class Notification(Model):
-    """A message to one channel. `state`: waiting, sending, sent, failed; `problem` is a coded word.
+    """A message to one channel. `state`: waiting, sending, sent, failed.
+
+    `problem` is a coded word for the last attempt that failed, `reason` the same in words.
 
     `repeats`: how often the same message came again within its window, and was not sent again.
     """
@@ -108,6 +110,7 @@ class Notification(Model):
     attempts: int = 0
     repeats: int = 0
     problem: str | None = None
+    reason: str | None = None
     created_at: datetime | None = None
     due_at: datetime | None = None
     sent_at: datetime | None = None

@@ -383,10 +383,12 @@ class Repair(Model):
 
 @dataclass(frozen=True, kw_only=True)
 class RecoveryKind(Model):
-    """How one kind of fault is dealt with. `mode`: act, propose, paused; `repair` None: others repair it."""
+    """Who repairs one kind of fault and how (`remedy`). `repair` is None, and `mode` says nothing, where others do."""
 
     fault: str
     mode: str
+    repaired_by: str = ""
+    remedy: str = ""
     repair: str | None = None
     budget: int = 0
     budget_left: int = 0

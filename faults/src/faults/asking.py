@@ -130,7 +130,7 @@ async def _with_ids(client: AsyncEcosystem, message: Message) -> Message:
 
 async def _said_of_messages(client: AsyncEcosystem) -> dict[str, str]:
     return {
-        one.notification_id: f"{one.state} after {one.attempts} attempts{f' ({one.problem})' if one.problem else ''}"
+        one.notification_id: f"{one.state} after attempt {one.attempts}{f' ({one.problem})' if one.problem else ''}"
         async for one in _all(lambda cursor: client.notifications.page(limit=_LISTED, cursor=cursor))
     }
 

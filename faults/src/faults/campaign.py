@@ -151,7 +151,7 @@ class Campaign:
             load.begin()
             await asyncio.sleep(_WARM_UP_SECONDS)
             before = await measure(ground.fleet)
-            self.tell(f"{len(self.faults)} faults in {self.minutes:g} minutes")
+            self.tell(f"{len(self.faults)} faults in {self.minutes:g} min")
             began_at = time.monotonic()
             await injector.run(self.faults)
             await asyncio.sleep(max(0.0, began_at + self.minutes * 60 - time.monotonic()))

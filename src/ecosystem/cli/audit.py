@@ -8,6 +8,7 @@ from pathlib import Path
 from ecosystem.cli import audit_export, screen
 from ecosystem.cli.noun import Verb, moment, pages, paging_options, run_noun, show_page
 from ecosystem.cli.operator import connect_as
+from ecosystem.kernel.words import counted
 from ecosystem_client import Ecosystem
 from ecosystem_client.monitored import AuditEntry
 
@@ -127,5 +128,6 @@ def _export(parsed: argparse.Namespace) -> int:
         for line in audit_export.lines(ecosystem.audit.heads(), ecosystem.audit.chain):
             file.write(f"{line}\n")
             count += 1
-    screen.note(f"{count} entries." + (f" Next: eco audit verify --export {parsed.out}" if parsed.out else ""))
+    step = f" Next: eco audit verify --export {parsed.out}" if parsed.out else ""
+    screen.note(f"{counted(count, 'entry')}.{step}")
     return 0

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from ecosystem.kernel.audit.chain import Walk, digest_of
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity
+from ecosystem.kernel.words import counted
 from ecosystem_client.monitored import AuditEntry
 
 _PROBLEMS_MAX = 50
@@ -81,7 +82,7 @@ def problems(path: Path) -> list[str]:
         code = walks[head.chain].end(head.number, head.hash)
         found += [f"{code} in chain {head.chain} at {head.number}"] if code else []
     if entries != proof.entries:
-        found.append(f"{entries} entries, where the proof says {proof.entries}")
+        found.append(f"{counted(entries, 'entry')}, where the proof says {proof.entries}")
     return found
 
 

@@ -65,5 +65,5 @@ def _show(parsed: argparse.Namespace) -> int:
     if parsed.json:
         screen.as_json(company.raw)
         return 0
-    screen.facts((name, value) for name, value in company.raw.items())
+    screen.record(company.raw)
     return 0

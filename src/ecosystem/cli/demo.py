@@ -20,6 +20,7 @@ from ecosystem.cli.login import first_administrator
 from ecosystem.cli.noun import guarded
 from ecosystem.cli.operator import Platform, platform
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity
+from ecosystem.kernel.words import counted
 from ecosystem_client import Ecosystem
 
 SUMMARY = "Start a platform of its own, send documents through it, print what came of each, and clean up."
@@ -95,7 +96,7 @@ def _conclude(reports: list[Report], parsed: argparse.Namespace, home: Path) -> 
         agreeing = sum(report.good for report in compared)
         screen.out(f"{agreeing} of {len(compared)} came out as the truth of their specimen says.")
     having = sum(report.outcome is not None for report in reports)
-    screen.out(f"{having} of {len(reports)} documents have an outcome.")
+    screen.out(f"Outcomes: {having} of {counted(len(reports), 'document')}.")
     if parsed.keep:
         screen.out(f"The platform goes on in {home}. Next:")
         screen.out(f"  export ECO_HOME={home}")

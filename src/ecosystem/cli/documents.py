@@ -148,7 +148,7 @@ def _show(parsed: argparse.Namespace) -> int:
     if parsed.json:
         screen.as_json(document.raw)
         return 0
-    screen.facts((name, value) for name, value in document.raw.items() if not isinstance(value, dict | list))
+    screen.record(document.raw)
     for reason in document.reasons:
         screen.out(f"reason: {screen.clean(reason)}")
     screen.note(f"Next: eco documents result {document.document_id}")

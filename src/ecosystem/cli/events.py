@@ -1,7 +1,6 @@
 """`eco events`: the log of what happened, and the deliveries that failed."""
 
 import argparse
-import json
 
 from ecosystem.cli import screen
 from ecosystem.cli.noun import Verb, company_option, moment, pages, paging_options, run_noun, show_page
@@ -93,10 +92,10 @@ def _tail(parsed: argparse.Namespace) -> int:
     seen = 0
     with connect_for(parsed.company) as ecosystem:
         for event in ecosystem.events.tail(after=parsed.after, event_type=parsed.type, subject=parsed.subject):
-            line = (
-                json.dumps(event.raw, ensure_ascii=False) if parsed.json else "  ".join(map(screen.clean, _row(event)))
-            )
-            screen.out_now(line)
+            if parsed.json:
+                screen.as_json_now(event.raw)
+            else:
+                screen.out_now("  ".join(map(screen.clean, _row(event))))
             seen += 1
             if seen == parsed.count:
                 break
@@ -132,7 +131,7 @@ def _replay(parsed: argparse.Namespace) -> int:
     if parsed.json:
         screen.as_json(replay.raw)
         return 0
-    screen.facts((name, value) for name, value in replay.raw.items())
+    screen.record(replay.raw)
     if parsed.dry_run:
         screen.note("Nothing was delivered. Next: the same command without --dry-run")
     return 0

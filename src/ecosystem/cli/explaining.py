@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from ecosystem.cli import screen
 from ecosystem_client.models import Judgement, Rule, Value
 
 _ORDER = ("failed", "not_available", "passed", "not_applicable")
@@ -23,7 +24,7 @@ def sentences(judgement: Judgement) -> Iterator[str]:
     )
     if judgement.decision is not None:
         said = judgement.decision
-        yield f"A person decided: {said.outcome}, {said.decided_by} at {said.decided_at.isoformat()}: {said.reason}"
+        yield f"A person decided: {said.outcome}, {said.decided_by} at {screen.when(said.decided_at)}: {said.reason}"
     if judgement.reasons:
         yield f"Because: {'; '.join(judgement.reasons)}."
     if judgement.open_rules:

@@ -10,6 +10,7 @@ from ecosystem.cli.noun import Verb, limit, pages, paging_options, run_noun, sho
 from ecosystem.cli.operator import connect_as
 from ecosystem.contracts.monitoring import IncidentState, Priority
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity
+from ecosystem.kernel.words import counted, times
 from ecosystem_client.monitored import Incident, IncidentEpisode
 
 SUMMARY = "Incidents: list, show, episodes, ack, resolve, postmortem, ticket, status."
@@ -150,8 +151,8 @@ def _shown(parsed: argparse.Namespace, incident: Incident) -> int:
             ("priority", incident.priority), ("state", incident.state),
             ("began", screen.when(incident.began_at or incident.opened_at)),
             ("noticed", screen.when(incident.opened_at)), ("lasted", _lasted(incident)),
-            ("seen", f"{incident.faults} times, last"
-             f" {screen.when(incident.seen_at)}, in {incident.episodes} episodes"),
+            ("seen", f"{times(incident.faults)}, last"
+             f" {screen.when(incident.seen_at)}, in {counted(incident.episodes, 'episode')}"),
             ("answer by", None if incident.state != "open" else screen.when(incident.respond_by)),
             ("acknowledged by", incident.acknowledged_by), ("closed", screen.when(incident.closed_at) or None),
             ("closed by", incident.closed_by), ("reason", incident.closed_reason),
@@ -163,9 +164,9 @@ def _shown(parsed: argparse.Namespace, incident: Incident) -> int:
         screen.out()
         screen.table(
             ("at", "what", "by", "said"),
-            [(line.at.isoformat(timespec="milliseconds"), line.what, line.by, line.said) for line in incident.timeline],
+            [(screen.when(line.at, exact=True), line.what, line.by, line.said) for line in incident.timeline],
         )
-        screen.note(f"{len(incident.timeline)} of {incident.lines} lines.")
+        screen.note(f"{len(incident.timeline)} of {counted(incident.lines, 'line')}.")
     if incident.next_cursor is not None:
         screen.note(f"There is more: --cursor {incident.next_cursor}")
     if incident.state == IncidentState.OPEN:

@@ -10,12 +10,14 @@ from ecosystem.cli import screen
 from ecosystem.cli.noun import Verb, company_option, pages, paging_options, run_noun, show_page
 from ecosystem.cli.operator import acting_for
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity
+from ecosystem.kernel.words import counted
 from ecosystem_client import Ecosystem
 from ecosystem_client.calling import Channel, Notification
 
 SUMMARY = "Notifications: channels, add, remove, test, list."
 STYLES = {"sent": "green", "failed": "red", "waiting": "yellow"}
 _LOOK_SECONDS = 0.25
+_NO_CHANNEL = "There is no channel yet. Next: eco notifications add NAME"
 
 
 class NoAddress(EcosystemError):
@@ -29,7 +31,7 @@ def main(arguments: list[str]) -> int:
         Verb("channels", "List where messages can go; addresses are shown to nobody.", _channels, company_option),
         Verb("add", "Keep an address under a name; it is read from a file or standard input.", _add, _add_options),
         Verb("remove", "Forget a channel and its address.", _remove, _one),
-        Verb("test", "Send a test message, and say whether it arrived.", _test, _test_options),
+        Verb("test", "Send a test message to channels, and say of each whether it arrived.", _test, _test_options),
         Verb("list", "List messages, newest first, and how far they have come.", _list, _list_options),
     )
     return run_noun("notifications", SUMMARY, verbs, arguments)
@@ -52,8 +54,9 @@ def _one(parser: argparse.ArgumentParser) -> None:
 
 
 def _test_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--wait-seconds", type=float, default=30, help="for its end (default: 30)")
-    _one(parser)
+    parser.add_argument("names", metavar="NAME", nargs="*", help="default: every channel")
+    parser.add_argument("--wait-seconds", type=float, default=30, help="for the end of all (default: 30)")
+    company_option(parser)
 
 
 def _list_options(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +76,7 @@ def _channels(parsed: argparse.Namespace) -> int:
             [(one.name, one.service, one.quiet_hours, one.time_zone, screen.when(one.created_at)) for one in found],
         )
     else:
-        screen.note("There is no channel yet. Next: eco notifications add NAME")
+        screen.note(_NO_CHANNEL)
     return 0
 
 
@@ -117,24 +120,61 @@ def _remove(parsed: argparse.Namespace) -> int:
 
 
 def _test(parsed: argparse.Namespace) -> int:
+    """What is tried is told beside the result, what came of a channel is the result: each as it comes."""
+    end = time.monotonic() + parsed.wait_seconds
     with acting_for(parsed.company) as ecosystem:
-        found = _ended(ecosystem, ecosystem.notifications.test_channel(parsed.name), parsed.wait_seconds)
-    if parsed.json:
-        screen.as_json(found.raw)
-    else:
-        why = f": {found.problem}" if found.problem else ""
-        screen.out(screen.clean(f"{found.notification_id} is {found.state} after {found.attempts} attempts{why}"))
-        if found.problem == "address_refused":
-            screen.note("Next: monitoring.private_networks allows private networks; eco config show")
-    return 0 if found.state == "sent" else 1
+        names = parsed.names or [one.name for one in ecosystem.notifications.channels()]
+        if not names:
+            screen.note(_NO_CHANNEL)
+            return 1
+        asked = [ecosystem.notifications.test_channel(name) for name in dict.fromkeys(names)]
+        for one in asked:
+            _began(one)
+        waiting, failed = asked, False
+        while waiting:
+            for one in (one for one in waiting if one.ended):
+                _came(parsed, one)
+                failed = failed or one.state != "sent"
+            waiting = [one for one in waiting if not one.ended]
+            if not waiting or time.monotonic() >= end:
+                break
+            time.sleep(_LOOK_SECONDS)
+            waiting = [_looked(ecosystem, one) for one in waiting]
+    for one in waiting:
+        _came(parsed, one)
+    if waiting:
+        screen.note("Next: eco notifications list says what becomes of it; or --wait-seconds N")
+    return 1 if failed or waiting else 0
 
 
-def _ended(ecosystem: Ecosystem, found: Notification, wait_seconds: float) -> Notification:
-    end = time.monotonic() + wait_seconds
-    while not found.ended and time.monotonic() < end:
-        time.sleep(_LOOK_SECONDS)
-        found = ecosystem.notifications.get(found.notification_id)
+def _began(one: Notification) -> None:
+    if one.repeats:
+        before = f"tested at {screen.when(one.created_at)}, and not sent again so soon; this is what came of it"
+        screen.note(screen.clean(f"{one.channel}: {before}"))
+    elif not one.ended:
+        screen.note(screen.clean(f"{one.channel}: test {one.notification_id} is on its way"))
+
+
+def _looked(ecosystem: Ecosystem, before: Notification) -> Notification:
+    """Its state now; an attempt that failed meanwhile is told."""
+    found = ecosystem.notifications.get(before.notification_id)
+    if found.state == "waiting" and found.problem and (found.attempts, found.state) != (before.attempts, before.state):
+        again = f"the next is at {screen.when(found.due_at)}"
+        screen.note(screen.clean(f"{found.channel}: attempt {found.attempts} failed, {_why(found)}; {again}"))
     return found
+
+
+def _came(parsed: argparse.Namespace, found: Notification) -> None:
+    if parsed.json:
+        screen.as_json_now(found.raw)
+        return
+    state = found.state if found.ended else "not sent yet"
+    why = f": {_why(found)}" if found.problem else ""
+    screen.out_now(screen.clean(f"{found.channel}: {state} after {counted(found.attempts, 'attempt')}{why}"))
+
+
+def _why(found: Notification) -> str:
+    return f"{found.problem} ({found.reason})" if found.reason else str(found.problem)
 
 
 def _list(parsed: argparse.Namespace) -> int:

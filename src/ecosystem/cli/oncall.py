@@ -10,6 +10,7 @@ from ecosystem.cli import screen
 from ecosystem.cli.noun import Verb, company_option, run_noun
 from ecosystem.cli.operator import acting_for
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity
+from ecosystem.kernel.words import counted
 from ecosystem_client import ApiError, Ecosystem
 from ecosystem_client.calling import CalledPage, Rota
 
@@ -198,7 +199,7 @@ def _tell_page(parsed: argparse.Namespace, page: CalledPage) -> int:
     )  # fmt: skip
     for call in page.calls:
         whom = call.person_id or "every channel"
-        screen.out(f"{screen.when(call.at)}  level {call.level}: {whom}, {len(call.notifications)} messages")
+        screen.out(f"{screen.when(call.at)}  level {call.level}: {whom}, {counted(len(call.notifications), 'message')}")
     if page.calls and not page.calls[-1].notifications:
         screen.note("Nobody could be told. Next: eco notifications add NAME")
     elif page.state == "open":

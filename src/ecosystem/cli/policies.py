@@ -18,6 +18,7 @@ from ecosystem.kernel.errors import NotFound
 from ecosystem.kernel.resilience.file import NO_BREAKER, SHIPPED, PolicyRefused, Rulebook, combine, read
 from ecosystem.kernel.resilience.rules import BreakerRules
 from ecosystem.kernel.settings import Source
+from ecosystem.kernel.words import counted
 
 SUMMARY = "How destinations are called and when they are left alone: show, check."
 _DEFAULT = "default"
@@ -123,11 +124,12 @@ def _summarise(book: Rulebook) -> None:
 def _opens(rules: BreakerRules) -> str:
     """When a breaker opens, in a few words."""
     if rules.sliding_window_type == "consecutive":
-        return f"{rules.sliding_window_size} failures in a row"
-    unit = "s" if rules.sliding_window_type == "time_based" else "calls"
+        return f"{counted(rules.sliding_window_size, 'failure')} in a row"
+    size = rules.sliding_window_size
+    window = f"{size} s" if rules.sliding_window_type == "time_based" else counted(size, "call")
     slow = f" or {rules.slow_call_rate_threshold:g} % slow" if rules.slow_call_timeout_share else ""
-    window = f"of the last {rules.sliding_window_size} {unit}, at least {rules.calls_min} calls"
-    return f"{rules.failure_rate_threshold:g} % failed{slow} {window}"
+    least = counted(rules.calls_min, "call")
+    return f"{rules.failure_rate_threshold:g} % failed{slow} of the last {window}, at least {least}"
 
 
 def _seconds(value: float | None) -> str:

@@ -8,7 +8,7 @@ from ecosystem.cli.noun import Verb, pages, paging_options, run_noun, show_page
 from ecosystem.cli.operator import connect
 from ecosystem.contracts.recovery import RepairOutcome
 from ecosystem_client import Ecosystem
-from ecosystem_client.models import Episode, Repair
+from ecosystem_client.models import Episode, RecoveryKind, Repair
 
 SUMMARY = "Faults, repairs, and calls that wait for an agent."
 _STYLES = {"failed": "red", "proposed": "yellow", "done": "green", "paused": "yellow"}
@@ -100,12 +100,15 @@ def _status(parsed: argparse.Namespace) -> int:
         screen.note("Next: eco recovery approve ACTION, or refuse")
     screen.out()
     screen.table(
-        ("kind", "mode", "repair", "left this hour", "open"),
-        [(one.fault, one.mode, one.repair or "(supervisor, fleet or code)",
-          f"{one.budget_left} of {one.budget}" if one.repair else "", one.open_episodes) for one in status.kinds],
-        _STYLES,
-    )  # fmt: skip
+        ("kind", "open", "repaired by", "what happens", "mode", "left this hour"), map(_kind_row, status.kinds), _STYLES
+    )
     return 0
+
+
+def _kind_row(one: RecoveryKind) -> tuple[object, ...]:
+    """Mode and budget only where there is an action of recovery-agent to allow, to propose or to pause."""
+    ours = (one.mode, f"{one.budget_left} of {one.budget}") if one.repair else ("", "")
+    return (one.fault, one.open_episodes or "", one.repaired_by, one.remedy, *ours)
 
 
 _EPISODE_COLUMNS = ("episode", "fault", "component", "seen", "person called", "over", "cause")

@@ -8,6 +8,7 @@ from ecosystem.cli import explaining, screen
 from ecosystem.cli.noun import Verb, company_option, run_noun
 from ecosystem.cli.operator import connect, connect_for
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity
+from ecosystem.kernel.words import counted
 from ecosystem_client import ApiError, Ecosystem
 from ecosystem_client.models import Document, Judgement, RuleSet
 
@@ -100,7 +101,8 @@ def _check(bench: Bench) -> Any:
             screen.as_json({"file": str(parsed.file), **found})
         elif not found["problems"]:
             screen.out(
-                f"{found['name']} version {found['version']}: {found['rules']} rules, {found['tests_inside']} tests."
+                f"{found['name']} version {found['version']}: {counted(found['rules'], 'rule')},"
+                f" {counted(found['tests_inside'], 'test')}."
                 f" sha256 {found['sha256']}"
             )
         _tell_problems(parsed, found["problems"])
@@ -168,8 +170,8 @@ def _replay(bench: Bench) -> Any:
                 columns = ("document_id", "result", "score", "recomputed", "said")
                 screen.table(columns, [[row.get(column) for column in columns] for row in shown], STYLES)
             screen.out(
-                f"{counts['same']} judgements recomputed to the same, {counts['different']} differ,"
-                f" {counts['not judged']} documents have none (yet) or were erased."
+                f"Judgements recomputed to the same: {counts['same']}; different: {counts['different']};"
+                f" documents without one (yet), or erased: {counts['not judged']}."
             )
         return 1 if counts["different"] else 0
 

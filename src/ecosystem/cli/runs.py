@@ -6,6 +6,7 @@ from ecosystem.cli import screen
 from ecosystem.cli.noun import Verb, company_option, pages, paging_options, run_noun, show_page
 from ecosystem.cli.operator import connect_for
 from ecosystem.contracts.orchestrator import RunState
+from ecosystem.kernel.words import counted
 from ecosystem_client.models import Run, Step
 
 SUMMARY = "Runs: list, show, explain, cancel, retry."
@@ -68,20 +69,19 @@ def _shown(parsed: argparse.Namespace, run: Run) -> int:
     if parsed.json:
         screen.as_json(run.raw)
         return 0
-    screen.facts((name, value) for name, value in run.raw.items() if not isinstance(value, dict | list))
+    screen.record(run.raw)
     if run.transitions:
         screen.out()
-        rows = [
-            (step.at.isoformat(timespec="milliseconds"), step.state, step.step, step.reason) for step in run.transitions
-        ]
+        rows = [(screen.when(step.at, exact=True), step.state, step.step, step.reason) for step in run.transitions]
         screen.table(("at", "state", "step", "reason"), rows, _STYLES)
     for loop in run.loops:
         screen.out()
-        screen.out(f"{loop.name}: {loop.ended} of {loop.passes} {_plural(loop.each)}")
+        screen.out(f"{loop.name}: {loop.ended} of {counted(loop.passes, loop.each)}")
     for place in run.waiting:
         screen.out()
-        before = f"{place.before} before it" if place.before else "as the next"
-        screen.out(f"{place.step} waits for {place.agent_id} since {screen.when(place.waiting_since)}, {before}.")
+        before = f"behind {counted(place.before, 'other call')}" if place.before else "as the next"
+        since = screen.when(place.waiting_since)
+        screen.out(screen.clean(f"Step {place.step} waits for {place.agent_id} since {since}, {before}."))
     if run.steps:
         screen.out()
         calls = [
@@ -104,10 +104,6 @@ def _name(step: Step) -> str:
     return step.name if step.pass_number is None else f"{step.name} {step.pass_number}"
 
 
-def _plural(word: str) -> str:
-    return f"{word}es" if word.endswith(("s", "x", "ch", "sh")) else f"{word}s"
-
-
 def _explain(parsed: argparse.Namespace) -> int:
     with connect_for(parsed.company) as ecosystem:
         story = ecosystem.runs.story(parsed.item_id)
@@ -115,7 +111,7 @@ def _explain(parsed: argparse.Namespace) -> int:
         screen.as_json(story.raw)
         return 0
     for moment in story.moments:
-        screen.out(f"{moment.at.isoformat(timespec='milliseconds')}  {screen.clean(moment.sentence)}")
+        screen.out(f"{screen.when(moment.at, exact=True)}  {screen.clean(moment.sentence)}")
     if not story.is_whole:
         screen.note("Not everything was looked at: the story is too long, or too far back in the log.")
     return 0

@@ -1,10 +1,11 @@
 """What commands print: tables for people, plain columns for pipes, JSON for programs; never a customer's escapes."""
 
 import json
+import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from rich import box
@@ -12,7 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ecosystem.kernel.words import moment
+
 _BREAKS = {"\n": " ", "\t": " "}
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
 _HIDDEN = ("Cc", "Cf", "Cs")
 """Control signs (escapes of a terminal), signs that turn or hide what follows, halves of a sign."""
 
@@ -25,9 +29,9 @@ def clean(value: Any) -> str:
     )
 
 
-def when(moment: datetime | None) -> str:
-    """To the second, in UTC."""
-    return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+def when(at: datetime | None, *, exact: bool = False) -> str:
+    """The one form in which commands show times: in UTC, to the second, or to the millisecond."""
+    return "" if at is None else moment(at, exact=exact)
 
 
 def out(text: str = "") -> None:
@@ -47,15 +51,24 @@ def note(text: str) -> None:
 
 def as_json(value: Any) -> None:
     """The same values for a program, and nothing that a terminal would obey: JSON can say every sign by its number."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
-    out("".join(
+    out(_as_json(value, indent=2))
+
+
+def as_json_now(value: Any) -> None:
+    """One value of several, on a line of its own, as it comes."""
+    out_now(_as_json(value))
+
+
+def _as_json(value: Any, indent: int | None = None) -> str:
+    text = json.dumps(value, indent=indent, ensure_ascii=False, default=str)
+    return "".join(
         json.dumps(sign)[1:-1] if sign != "\n" and unicodedata.category(sign) in _HIDDEN else sign for sign in text
-    ))  # fmt: skip
+    )
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], styles: dict[str, str] | None = None) -> None:
     """`styles`: a style for each text that is a cell of its own (`{"approved": "green"}`), on a terminal only."""
-    cells = [[clean(value) for value in row] for row in rows]
+    cells = [[clean(_read(value)) for value in row] for row in rows]
     if not sys.stdout.isatty():
         _plain(columns, cells)
         return
@@ -69,10 +82,20 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], styles: dict[st
 
 def facts(pairs: Iterable[tuple[str, Any]]) -> None:
     """A name and a value on each line; what is None is left out."""
-    shown = [(name, clean(value)) for name, value in pairs if value is not None]
+    shown = [(name, clean(_read(value))) for name, value in pairs if value is not None]
     width = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
         out(f"{name:<{width}}  {value}")
+
+
+def record(answered: Mapping[str, Any]) -> None:
+    """What the platform answered about one thing, without what is nested in it."""
+    facts((name, value) for name, value in answered.items() if not isinstance(value, dict | list))
+
+
+def _read(value: Any) -> Any:
+    """Times as everywhere, also those that come as texts."""
+    return when(datetime.fromisoformat(value)) if isinstance(value, str) and _TIME.fullmatch(value) else value
 
 
 def _plain(columns: Sequence[str], rows: list[list[str]]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ecosystem.cli import screen
 from ecosystem.cli.noun import guarded
+from ecosystem.kernel.words import counted
 from specimens.maker import FaultDoesNotFit, make, write
 from specimens.model import (
     IMAGE_LANGUAGES,
@@ -92,7 +93,7 @@ def _make(parser: argparse.ArgumentParser, parsed: argparse.Namespace) -> int:
         return 0
     rows = [(one.name, one.truth.outcome, ", ".join(one.truth.failing_rules) or one.truth.refusal_rule) for one in made]
     screen.table(("document", "outcome", "because of"), rows)
-    screen.note(f"{len(made)} documents in {parsed.out}, each with its truth beside it (NAME.truth.json).")
+    screen.note(f"{counted(len(made), 'document')} in {parsed.out}, each with its truth beside it (NAME.truth.json).")
     return 0
 
 

@@ -11,6 +11,7 @@ from ecosystem.cli import screen
 from ecosystem.cli.noun import guarded
 from ecosystem.cli.running import NothingRuns, all_ready, last_state, this_home, with_memory
 from ecosystem.fleet.home import Home
+from ecosystem.kernel.words import counted
 
 SUMMARY = "Every process with its state; exit code 0 only if all are ready."
 _POLL_SECONDS = 0.1
@@ -83,7 +84,7 @@ def _rows(process: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
         process["weight"] if process["kind"] == "service" else "", _reason(process),
     )  # fmt: skip
     if sandbox:
-        within = f"{_count(sandbox['spawners'], 'spawner')}, {_count(sandbox['workers'], 'worker')}"
+        within = f"{counted(sandbox['spawners'], 'spawner')}, {counted(sandbox['workers'], 'worker')}"
         yield (f"  its sandbox ({within})", "", "", "", "", "", _megabytes(sandbox["memory_bytes"]), "", "")
 
 
@@ -97,10 +98,6 @@ def _reason(process: dict[str, Any]) -> str:
 
 def _megabytes(size_bytes: int) -> str:
     return f"{size_bytes / 2**20:.0f} MB"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def uptime(started_at: str | None) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ecosystem.cli.project import ROOT
+from ecosystem.kernel.words import counted
 
 FOLDER = ROOT / "docs" / "runbooks"
 _SECONDS_MAX = 90
@@ -100,7 +101,7 @@ def run(words: Sequence[str], *, patient: bool = True) -> Ran:
     except subprocess.TimeoutExpired:
         return Ran(124, f"It did not end within {_SECONDS_MAX} s.")
     lines = (done.stdout + done.stderr).strip().splitlines()
-    left_out = [f"({len(lines) - _LINES_MAX} lines before)"] if len(lines) > _LINES_MAX else []
+    left_out = [f"({counted(len(lines) - _LINES_MAX, 'line')} before)"] if len(lines) > _LINES_MAX else []
     return Ran(done.returncode, "\n".join([*left_out, *lines[-_LINES_MAX:]]))
 
 

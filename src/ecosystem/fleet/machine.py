@@ -22,6 +22,7 @@ from ecosystem.fleet.plan import free_door, url_setting
 from ecosystem.fleet.settings import FleetSettings
 from ecosystem.kernel.errors import EcosystemError
 from ecosystem.kernel.settings import Source
+from ecosystem.kernel.words import counted
 
 CONNECTIONS_PER_PROCESS = 6
 _CONNECTIONS_APART = 10  # for administrators, migrations and the server's own use
@@ -183,7 +184,7 @@ def _port(home: Home, settings: FleetSettings) -> Finding:
 def _connections(settings: FleetSettings) -> Finding:
     processes = sum(settings.replicas.get(entry.short_name, entry.replicas) for entry in DEPLOYMENTS)
     needed, limit = processes * CONNECTIONS_PER_PROCESS + _CONNECTIONS_APART, settings.database_connections_max
-    fact = f"{processes} processes take at most {needed} of {limit}"
+    fact = f"{counted(processes, 'process')} may take {needed} of {limit}"
     if needed <= limit:
         return Finding("connections", "good", fact)
     return Finding("connections", "wrong", fact, "Fewer replicas, or a higher fleet.database_connections_max.")

@@ -16,6 +16,7 @@ from ecosystem.fleet.journal import What
 from ecosystem.fleet.processes import STOPPED, descendants, run_state, started_ticks
 from ecosystem.fleet.watching import exited
 from ecosystem.kernel.errors import EcosystemError
+from ecosystem.kernel.words import times
 
 _WINDOW_SECONDS = 60.0
 _FREE_RESTARTS = 2
@@ -209,8 +210,8 @@ class Process:
             self._told(What.STOPPED, self.seen.reason, False)
             await asyncio.sleep(loop.rest_seconds)
         elif delay := self._delay():
-            times = f"{len(self._ends)} times within a minute"
-            self.show("backing off", f"{reason}; ended {times}, next try in {delay:g} s")
+            often = f"{times(len(self._ends))} within a minute"
+            self.show("backing off", f"{reason}; ended {often}, next try in {delay:g} s")
             if len(self._ends) >= _ENDS_HOPELESS:
                 self._hopeless.set()
             self._told(What.HELD_BACK, self.seen.reason, False)

@@ -27,6 +27,7 @@ from ecosystem.fleet.processes import become_subreaper, started_ticks
 from ecosystem.fleet.settings import REPLICAS_MAX
 from ecosystem.fleet.starters import EngineStarter, ServiceStarter, ZygoteStarter, initdb, run_once
 from ecosystem.kernel.errors import EcosystemError, NotFound
+from ecosystem.kernel.words import counted
 
 _CARE_SECONDS = 10.0
 _EDGE_ANSWER_SECONDS = 10.0
@@ -217,7 +218,7 @@ class Supervisor:
                 await slots[slot].stop(self._plan.settings.stop_timeout_seconds)
                 del slots[slot]
             self._save_now()
-            tell(f"{entry.name} has {len(slots)} replicas")
+            tell(f"{entry.name} has {counted(len(slots), 'replica')}")
 
     async def restart(self, service: str | None, tell: Tell) -> None:
         """Replace replicas one after the other: the new one is ready before the old one drains."""

@@ -12,6 +12,7 @@ from uuid import UUID, uuid5
 from ecosystem.kernel.agent.waiting import WaitingCall, answer_event
 from ecosystem.kernel.errors import EcosystemError, Failure, Kind, Severity
 from ecosystem.workflow.errors import Fault, fault_of, late
+from ecosystem.workflow.lanes import Lanes
 from ecosystem.workflow.port import Step
 
 REFUSALS_MAX = 3
@@ -57,8 +58,10 @@ class _Full(Exception):
 class Line:
     """`began_at`: when the run began, which is its place among others."""
 
-    def __init__(self, queue: Queue | None, tasks: Tasks, run_id: UUID, generation: int, began_at: datetime) -> None:
-        self._queue, self._tasks = queue, tasks
+    def __init__(
+        self, queue: Queue | None, tasks: Tasks, lanes: Lanes, run_id: UUID, generation: int, began_at: datetime
+    ) -> None:
+        self._queue, self._tasks, self._lanes = queue, tasks, lanes
         self._run_id, self._generation, self._began_at = run_id, generation, began_at
 
     def has(self, step: Step) -> bool:
@@ -86,12 +89,18 @@ class Line:
             return False
         return True
 
-    async def answer(self, step: Step, timeout_seconds: float | None) -> Answered:
+    async def answer(self, step: Step, seconds_left: Callable[[], float | None]) -> Answered:
         """Wait for the answer, as long as the workflow has time. Raises Fault where that is over."""
         call_id, waits = self._call_id(step), self._tasks.known(self._name(step))
         assert waits is not None
         began_at = datetime.fromisoformat(waits["since"])
-        value = await self._tasks.wait_for(answer_event(call_id), timeout_seconds)
+
+        async def listen() -> Any | None:
+            # Asked for when its turn has come: the time of the workflow may have run out by then.
+            left = seconds_left()
+            return await self._tasks.wait_for(answer_event(call_id), None if left is None else max(0.0, left))
+
+        value = await self._lanes.hear(step.key, listen)
         if value is None:
             await self._leave(call_id)
             raise late(step.path)

@@ -108,7 +108,7 @@ class DurablePort:
         self._sender, self._deadline = sender, deadline
         self._passes = Passes(tasks, generation, about or {})
         self._lanes = Lanes(tasks.sleep)
-        self._line = Line(queue, tasks, run_id, generation, began_at or clock.now())
+        self._line = Line(queue, tasks, self._lanes, run_id, generation, began_at or clock.now())
         self._kept: list[tuple[Done, str, dict[str, Any]]] = []
         self._writing = asyncio.Lock()
 
@@ -121,7 +121,7 @@ class DurablePort:
         answered = None if self._line.has(step) else await self._asked(step)
         if answered is None:
             await self.keep(None)
-            answered = await self._line.answer(step, self._seconds_to_deadline())
+            answered = await self._line.answer(step, self._seconds_to_deadline)
         caught = answered.fault
         done = Done(step, answered.began_at, self._clock.now(), caught.error if caught else None)
         if caught is None:
@@ -155,11 +155,10 @@ class DurablePort:
                 return Answered(began, None, fault_of(describe(error), step.path))
 
     async def _queued(self, step: Step, error: EcosystemError) -> bool:
-        """Whether the question waits in the queue now. Beside other branches none does: only a whole run may wait."""
-        if not self._lanes.alone:
-            return False
+        """Whether the question waits in the queue now."""
         await self.keep(None)
-        return await self._line.enter(step, self._request_id(step), self._sender, error, self._clock.now())
+        async with self._writing:
+            return await self._line.enter(step, self._request_id(step), self._sender, error, self._clock.now())
 
     async def _begin(self, step: Step, seconds: float) -> tuple[Awaitable[tuple[Any, str | None]], datetime]:
         """Keep what was answered, and ask: at the same time where the answers in hand can be had again."""

@@ -131,7 +131,7 @@ class TestMetrics:
         assert (well.well, well.counted, ill.well) == (True, Counted(9, 2), False)
         assert told([well, ill], {"P1": 1, "P2": 0}) == (
             "y: 1 of 2 ready; no cache; /metrics did not answer.",
-            "1 of 2 services are well.",
+            "Well: 1 of 2 services.",
             "Since they began they answered 10 requests, 2 of them with an error.",
             "Open incidents: 1 of P1.",
         )

@@ -119,7 +119,7 @@ class TestDamage:
         found = await care.shown("/findings")
         assert [(one["name"], one["code"]) for one in found["items"]] == [(ref.name, "object_damaged")]
         assert care.told() == [(AMY, {"object_digest": ref.digest, "code": "object_damaged"})]
-        assert "1 objects are damaged" in (await care.shown())["warnings"][0]
+        assert "1 object is damaged" in (await care.shown())["warnings"][0]
 
         care.file(ref).write_bytes(sound)
         await care.check()

@@ -90,10 +90,10 @@ class TestStory:
         text = [moment.sentence for moment in told.moments]
 
         assert text[0].startswith(f"creditx-service took document {document_id}: application/pdf, 4711 bytes")
-        assert text[1] == f"Run {run_id} of compliance_document_ingestion 1.1.0 was taken into the journal."
+        assert text[1] == f"Run {run_id} of compliance_document_ingestion, version 1.1.0, was started."
         assert any(one.startswith("Step extract, attempt 1: metadata-extraction-agent was asked to") for one in text)
-        assert "The run went to IDLE: approved." in text
-        assert f"It was told that run {run_id} had completed." in text
+        assert "The run ended and is in IDLE: approved." in text
+        assert f"Run {run_id} was announced as completed." in text
         assert [moment.at for moment in told.moments] == sorted(moment.at for moment in told.moments)
         assert told.is_whole
         assert (await story(flow, run_id)).moments == told.moments
@@ -106,7 +106,7 @@ class TestStory:
         text = await sentences(flow, run_id)
 
         assert any("storage-agent was asked to store_document and failed with unavailable" in one for one in text)
-        assert any(one.startswith("The run began to wait until") and "another attempt" in one for one in text)
+        assert any(one.startswith("The run went to sleep until") and "another attempt" in one for one in text)
         assert any(one.startswith("Step store, attempt 2: storage-agent") for one in text)
 
     async def test_the_death_of_a_worker_and_its_successor_are_told(self, flow: Harness) -> None:
@@ -117,8 +117,8 @@ class TestStory:
         text = await sentences(flow, run_id)
 
         workers = [one for one in text if one.startswith("Worker ")]
-        assert [one.rpartition(", ")[2] for one in workers] == ["attempt 1 of its task.", "attempt 2 of its task."]
-        assert "Attempt 1 of the task of the run ended with worker_died." in text
+        assert [one.rpartition(", ")[2] for one in workers] == ["in attempt 1.", "in attempt 2."]
+        assert "The run broke off in attempt 1, with worker_died." in text
 
     async def test_who_retried_and_what_followed_a_cancellation_are_told(self, flow: Harness) -> None:
         flow.agents.behave["check_compliance"] = failing(BROKEN)
@@ -130,8 +130,8 @@ class TestStory:
         await flow.ended(run_id, "failed")
         text = await sentences(flow, run_id)
 
-        assert "client-7 is recorded for run_retried." in text
-        assert f"It was told that run {run_id} had failed with rule_set_unknown." in text
+        assert "The audit trail says: run retried, by client-7." in text
+        assert f"Run {run_id} was announced as failed, with rule_set_unknown." in text
         assert sum("went to ERROR at step check" in one for one in text) == 2
 
     async def test_a_run_that_followed_belongs_to_the_story(self, flow: Harness) -> None:
@@ -160,9 +160,9 @@ class TestStory:
         text = [one for one in await sentences(flow, run_id) if "instance_dead" in one]
 
         expected = [
-            f"Meanwhile instance_dead of {component} (creditx-1) was seen: ended by SIGKILL.",
-            f"Restart for instance_dead of {component}, attempt 1: done by supervisor.",
-            f"instance_dead of {component} was over, after 0.4 s.",
+            f"Meanwhile a fault was seen, instance_dead of {component} (creditx-1): ended by SIGKILL.",
+            f"Repair restart for instance_dead of {component}, attempt 1: done, by the supervisor.",
+            f"The fault instance_dead of {component} was over after 0.4 s.",
             f"A person was called for instance_dead of {component}.",
         ]
         assert sorted(text) == (sorted(expected) if is_told else [])

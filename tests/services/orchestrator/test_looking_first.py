@@ -93,9 +93,9 @@ async def test_what_was_done_before_the_kill_is_found_and_not_done_again(
 
     text = [moment["sentence"] for moment in told]
     at = {moment["sentence"]: moment["at"] for moment in told}
-    second = next(one for one in text if one.startswith("Worker ") and "attempt 2 of" in one)
+    second = next(one for one in text if one.startswith("Worker ") and one.endswith("in attempt 2."))
     assert text[0].startswith(f"creditx-service took document {document_id}")
-    assert "Attempt 1 of the task of the run ended with worker_died." in text
+    assert "The run broke off in attempt 1, with worker_died." in text
     # The journal has one step of that name, of the second worker; its work is older than this worker: it was found.
     assert len([one for one in text if f"was asked to {request_type} and answered" in one]) == 1
     assert len(before) == 1
@@ -119,7 +119,7 @@ async def completed(orchestrator: ServiceHarness, document_id: str) -> list[dict
     async def look() -> list[dict[str, Any]] | None:
         story = (await client.get(f"/v1/runs/{document_id}/story")).json()
         told: list[dict[str, Any]] = story["moments"]
-        return told if any("had completed" in one["sentence"] for one in told) else None
+        return told if any("announced as completed" in one["sentence"] for one in told) else None
 
     found = await eventually(look, within_seconds=30)
     assert found is not None

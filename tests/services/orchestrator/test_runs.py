@@ -189,6 +189,17 @@ class TestDefinitions:
                 "validate_document": 3, "extract_metadata": 3, "check_compliance": 1, "store_document": 1,
             }  # fmt: skip
 
+    async def test_a_branch_that_fails_fails_the_fork_when_the_others_have_ended(self, platform: Platform) -> None:
+        async with a_harness(platform, [FORK]) as flow:
+            flow.agents.behave["validate_document"] = failing(BROKEN)
+            flow.work()
+            run = await flow.ended(await flow.begin("fork", {}))
+
+            assert (run.status, run.code) == ("failed", "rule_set_unknown")
+            assert {step.task for step in run.steps if step.code is None} == {
+                "extract_metadata", "check_compliance", "store_document",
+            }  # fmt: skip
+
     async def test_uncaught_failure_stays_in_error_until_retried(self, platform: Platform) -> None:
         async with a_harness(platform, [PAIR]) as flow:
             flow.agents.behave["extract_metadata"] = trouble(ANSWERS["extract_metadata"], times=1)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ import pytest
 from ecosystem.contracts.index import AGENTS
 from ecosystem.kernel import context
 from ecosystem.kernel.agent.message import NoInstance
+from ecosystem.kernel.agent.waiting import Place
 from ecosystem.kernel.caching.cache import Cache
 from ecosystem.kernel.caching.settings import CacheSettings
 from ecosystem.kernel.errors import EcosystemError, Unavailable
@@ -25,8 +27,18 @@ from ecosystem.services.orchestrator.errors import RunUnknown
 from ecosystem.services.orchestrator.explaining.repository import Stories
 from ecosystem.services.orchestrator.explaining.service import StoryService
 from tests.kernel.db.fixtures import Platform
-from tests.services.orchestrator.definitions import a_definition, call
-from tests.services.orchestrator.harness import ANSWERS, COMPANY, FIVE, OTHER, Harness, a_harness, a_scan
+from tests.services.orchestrator.definitions import FORK, a_definition, call
+from tests.services.orchestrator.harness import (
+    ANSWERS,
+    BROKEN,
+    COMPANY,
+    FIVE,
+    OTHER,
+    Harness,
+    a_harness,
+    a_scan,
+    failing,
+)
 from tests.support.engines import CacheEngine
 from tests.support.poll import eventually
 from tests.tidy.tree import ROOT
@@ -34,12 +46,27 @@ from tests.tidy.tree import ROOT
 KEY = "calls:-:waiting"
 BRIEF = a_definition("brief", f"timeout: {{after: {{seconds: 2}}}}\ndo:\n- first:\n{call('validate_document')}\n")
 
+SPLIT = a_definition(
+    "split",
+    "timeout: {after: {seconds: 2}}\ndo:\n- both:\n    fork:\n      branches:\n"
+    f"      - left:\n{call('validate_document', indent=10)}\n"
+    f"      - right:\n{call('extract_metadata', 'metadata-extraction-agent', indent=10)}\n",
+)
+
 
 def nobody() -> NoInstance:
     """A refusal after which a run does not sleep for a second."""
     refusal = NoInstance()
     refusal.retry_after_seconds = 0.0  # type: ignore[misc]
     return refusal
+
+
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After one refusal a question goes into the queue, and nobody sleeps for long between attempts."""
+    monkeypatch.setattr("ecosystem.workflow.run.REFUSALS_MAX", 1)
+    monkeypatch.setattr("ecosystem.workflow.run.random", SimpleNamespace(uniform=lambda least, _: least))
+    monkeypatch.setattr("ecosystem.workflow.evaluate.BACKOFF_SECONDS_MAX", 0.05)
+    monkeypatch.setattr("ecosystem.kernel.agent.redelivery._BUSY_SECONDS", 0.1)
 
 
 class Away:
@@ -63,7 +90,7 @@ class Away:
 
 @pytest.fixture
 async def flow(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Harness]:
-    monkeypatch.setattr("ecosystem.workflow.run.REFUSALS_MAX", 1)
+    impatient(monkeypatch)
     monkeypatch.setattr("ecosystem.kernel.agent.redelivery.PAUSES", (0.01, 0.01, 0.01))
     async with a_harness(platform, waiting_calls_max=10) as harness:
         harness.work()
@@ -77,6 +104,18 @@ async def waiting(flow: Harness, *run_ids: UUID) -> None:
         return all([(await flow.show(run_id)).waiting for run_id in run_ids])
 
     assert await eventually(look)
+
+
+async def all_waiting(flow: Harness, run_id: UUID, number: int) -> tuple[Place, ...]:
+    """What the run waits for, once that is so much."""
+
+    async def look() -> tuple[Place, ...] | None:
+        places = (await flow.show(run_id)).waiting
+        return places if len(places) == number else None
+
+    found = await eventually(look)
+    assert found is not None
+    return found
 
 
 async def started(flow: Harness, number: int) -> list[UUID]:
@@ -124,7 +163,7 @@ class TestOrder:
         assert any("Step read went into the queue of ocr-agent, which was away (unavailable)" in one for one in told), (
             told
         )
-        assert "Since then the run waits for ocr-agent to answer read, with 1 before it." in told
+        assert "Since then the run waits, behind 1 other call, for ocr-agent to answer step read." in told
 
     async def test_an_agent_that_fails_all_attempts_has_the_call_waiting_and_the_same_question_is_asked(
         self, flow: Harness
@@ -224,7 +263,10 @@ class TestOnce:
 
 
 class TestBounds:
-    async def test_past_the_bound_a_run_fails_as_without_a_queue(self, platform: Platform) -> None:
+    async def test_past_the_bound_a_run_fails_as_without_a_queue(
+        self, platform: Platform, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        impatient(monkeypatch)
         async with a_harness(platform, waiting_calls_max=1) as flow:
             flow.work()
             Away(flow, "store_document", Unavailable())
@@ -264,6 +306,81 @@ class TestBounds:
             run = await flow.ended(await flow.begin("brief", {}))
 
             assert (run.status, run.code, run.waiting) == ("failed", "workflow_timeout", ())
+
+
+class TestBranches:
+    """Of a `fork`: validation, extraction, and judgement with storage after it, beside each other."""
+
+    @pytest.fixture
+    async def flow(self, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Harness]:
+        impatient(monkeypatch)
+        async with a_harness(platform, [FORK, SPLIT], waiting_calls_max=10) as harness:
+            harness.work()
+            yield harness
+
+    async def test_each_waits_for_its_agent_while_the_others_go_on_to_their_end(self, flow: Harness) -> None:
+        away = [Away(flow, "validate_document"), Away(flow, "extract_metadata")]
+        run_id = await flow.begin("fork", {})
+        places = await all_waiting(flow, run_id, 2)
+        before = max(agent.back() for agent in away)
+        types = flow.agents.types()
+        flow.bring()
+
+        run = await flow.ended(run_id)
+        assert {place.request_type for place in places} == {"validate_document", "extract_metadata"}
+        assert types.count("store_document") == 1
+        assert (run.status, run.outcome, len(run.output["parts"])) == ("completed", "joined", 3)
+        # Each question once after its agent was back, and nothing of what was answered before.
+        assert sorted(flow.agents.types()[before:]) == ["extract_metadata", "validate_document"]
+
+    @pytest.mark.parametrize("first", ["validate_document", "extract_metadata"])
+    async def test_answers_come_in_any_order(self, flow: Harness, first: str) -> None:
+        agents = {name: Away(flow, name) for name in ("validate_document", "extract_metadata")}
+        run_id = await flow.begin("fork", {})
+        await all_waiting(flow, run_id, 2)
+        agents.pop(first).back()
+        flow.bring()
+        (left,) = await all_waiting(flow, run_id, 1)
+        (other,) = agents.values()
+        other.back()
+
+        assert (await flow.ended(run_id)).status == "completed"
+        assert left.request_type != first
+
+    async def test_a_worker_that_takes_the_run_over_waits_on_and_asks_nobody(self, flow: Harness) -> None:
+        away = [Away(flow, "validate_document"), Away(flow, "extract_metadata")]
+        run_id = await flow.begin("fork", {})
+        await all_waiting(flow, run_id, 2)
+        _, work = flow.workers.pop()
+        work.cancel()
+        flow.work()
+        before = max(agent.back() for agent in away)
+        flow.bring()
+
+        assert (await flow.ended(run_id)).status == "completed"
+        assert sorted(flow.agents.types()[before:]) == ["extract_metadata", "validate_document"]
+
+    async def test_a_call_that_its_agent_refuses_at_last_fails_the_run_when_all_branches_have_ended(
+        self, flow: Harness
+    ) -> None:
+        Away(flow, "validate_document")
+        agent = Away(flow, "extract_metadata")
+        run_id = await flow.begin("fork", {})
+        await all_waiting(flow, run_id, 2)
+        flow.agents.behave["validate_document"] = failing(BROKEN)
+        agent.back()
+        flow.bring()
+
+        run = await flow.ended(run_id)
+        assert (run.status, run.code, run.waiting) == ("failed", "rule_set_unknown", ())
+        assert {step.task for step in run.steps if step.code is None} >= {"extract_metadata", "store_document"}
+
+    async def test_who_waits_past_the_time_of_the_workflow_leaves_the_queue(self, flow: Harness) -> None:
+        for name in ("validate_document", "extract_metadata"):
+            Away(flow, name)
+        run = await flow.ended(await flow.begin("split", {}))
+
+        assert (run.status, run.code, run.waiting) == ("failed", "workflow_timeout", ())
 
 
 class TestAnnounced:

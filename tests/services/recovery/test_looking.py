@@ -125,7 +125,7 @@ class TestHorizon:
             await eventually(lambda: _has_help(watched))
             assert not is_ended(second)
 
-        assert "1 repairs of horizon_held an hour are spent" in watched.told("help_needed")[0]["reason"]
+        assert "its budget of 1 repair of horizon_held an hour is spent" in watched.told("help_needed")[0]["reason"]
 
     def test_an_application_may_call_itself_anything(self) -> None:
         assert named("") == "unnamed"
@@ -182,7 +182,7 @@ class TestPoisonedEvents:
         await watched.look()
         observed, proposed, needed = watched.told()
         assert (observed["component"], observed["companies"]) == ("consumer:counting", [str(COMPANY)])
-        assert observed["cause"] == "1 dead letters: internal_error"
+        assert observed["cause"] == "1 dead letter: internal_error"
         assert (proposed["action"], proposed["outcome"]) == ("redeliver", "proposed")
         assert "needs a decision" in needed["reason"]
 
@@ -270,7 +270,7 @@ class TestStuckRuns:
         )
         await watched.look()
 
-        assert "0 of them have a worker" in watched.told("fault_observed")[0]["cause"]
+        assert "with a worker: 0" in watched.told("fault_observed")[0]["cause"]
         assert [one["outcome"] for one in watched.told("repair_recorded")] == ["failed"]
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ecosystem.kernel.words import counted
+
 
 @dataclass(frozen=True)
 class Counted:
@@ -56,9 +58,9 @@ def told(healths: Iterable[Health], incidents: dict[str, int]) -> tuple[str, ...
     bad = [one for one in healths if not one.well]
     lines = [f"{one.service}: {one.ready} of {one.instances} ready; {'; '.join(one.reasons) or 'none'}." for one in bad]
     well = len(healths) - len(bad)
-    lines.append(f"{well} of {len(healths)} services are well.")
+    lines.append(f"Well: {well} of {counted(len(healths), 'service')}.")
     errors, requests = sum(one.counted.errors for one in healths), sum(one.counted.requests for one in healths)
-    lines.append(f"Since they began they answered {requests:.0f} requests, {errors:.0f} of them with an error.")
+    lines.append(f"Since they began they answered {counted(requests, 'request')}, {errors:.0f} of them with an error.")
     unfinished = {priority: count for priority, count in incidents.items() if count}
     if unfinished:
         lines.append("Open incidents: " + ", ".join(f"{count} of {one}" for one, count in unfinished.items()) + ".")

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
+from ecosystem.kernel.words import counted
+
 
 @dataclass(frozen=True)
 class Sweep:
@@ -80,5 +82,7 @@ def warnings(storage: Storage, findings: int) -> list[str]:
     if storage.total_bytes and storage.free_bytes < storage.total_bytes * 0.1:
         found.append(f"Only {storage.free_bytes // 1024**2} MiB are free: make room or move the objects.")
     if findings:
-        found.append(f"{findings} objects are damaged: restore them from the backup; /findings names them.")
+        found.append(
+            f"{counted(findings, 'object is', 'objects are')} damaged: restore from the backup; /findings names each."
+        )
     return found

@@ -26,8 +26,9 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True)
 class Policy:
-    """`repair` is what recovery-agent does itself, None where the supervisor, the fleet or the code repairs.
+    """`repaired_by` and `remedy` say in words who repairs and what happens then: together a sentence.
 
+    `repair` is what recovery-agent does itself, None where others repair.
     `only_proposed`: a person decides always, because the repair makes no sense before a cause is mended.
     `help_after_seconds`: when a person is called, where not after `recovery.help_after_seconds`; `advice` is what that
     person is told to do.
@@ -35,6 +36,8 @@ class Policy:
 
     severity: Severity
     runbook: str
+    repaired_by: str
+    remedy: str
     repair: str | None = None
     repairs_per_hour: int = 10
     only_proposed: bool = False
@@ -43,36 +46,79 @@ class Policy:
 
 
 _DOWN, _ERRORS, _DATABASE = "service_unavailable", "high_error_rate", "database_connection_failures"
+_SUPERVISOR, _SERVICES, _PERSON = BY_SUPERVISOR, "services", "a person"
 END_SESSION, REDELIVER, TAKE_RUN = "end_session", "redeliver", "take_run_from_worker"
 
 POLICIES: dict[FaultKind, Policy] = {
-    FaultKind.INSTANCE_DEAD: Policy(Severity.MEDIUM, _DOWN),
-    FaultKind.INSTANCE_FROZEN: Policy(Severity.MEDIUM, _DOWN),
-    FaultKind.CRASH_LOOP: Policy(Severity.MEDIUM, _DOWN),
-    FaultKind.ENGINE_DEAD: Policy(Severity.HIGH, _DATABASE),
-    FaultKind.ENGINE_FROZEN: Policy(Severity.HIGH, _DATABASE),
-    FaultKind.SUPERVISOR_RESTARTED: Policy(Severity.HIGH, _DOWN),
-    FaultKind.STUCK_RUN: Policy(Severity.MEDIUM, _ERRORS, TAKE_RUN, repairs_per_hour=20),
-    FaultKind.POISONED_EVENT: Policy(Severity.MEDIUM, _ERRORS, REDELIVER, only_proposed=True, help_after_seconds=0),
-    FaultKind.POOL_EXHAUSTED: Policy(Severity.HIGH, _DATABASE),
-    FaultKind.DISK_FULL: Policy(Severity.CRITICAL, _DOWN),
-    FaultKind.CERTIFICATE_EXPIRING: Policy(Severity.HIGH, _DOWN),
-    FaultKind.CERTIFICATE_REVOKED: Policy(Severity.HIGH, _DOWN),
-    FaultKind.CACHE_LOST: Policy(Severity.LOW, _ERRORS),
-    FaultKind.DATABASE_RESTARTED: Policy(Severity.MEDIUM, _DATABASE),
+    FaultKind.INSTANCE_DEAD: Policy(Severity.MEDIUM, _DOWN, _SUPERVISOR, "starts another at once"),
+    FaultKind.INSTANCE_FROZEN: Policy(Severity.MEDIUM, _DOWN, _SUPERVISOR, "ends it and starts another"),
+    FaultKind.CRASH_LOOP: Policy(
+        Severity.MEDIUM, _DOWN, _SUPERVISOR, "holds it back and tries again; in the end a person is called"
+    ),
+    FaultKind.ENGINE_DEAD: Policy(Severity.HIGH, _DATABASE, _SUPERVISOR, "starts it anew"),
+    FaultKind.ENGINE_FROZEN: Policy(Severity.HIGH, _DATABASE, _SUPERVISOR, "ends it and starts it anew"),
+    FaultKind.SUPERVISOR_RESTARTED: Policy(
+        Severity.HIGH, _DOWN, _SUPERVISOR, "has started everything again when this is seen"
+    ),
+    FaultKind.STUCK_RUN: Policy(
+        Severity.MEDIUM,
+        _ERRORS,
+        BY_US,
+        "takes it from its worker; another goes on behind its last step",
+        TAKE_RUN,
+        repairs_per_hour=20,
+    ),
+    FaultKind.POISONED_EVENT: Policy(
+        Severity.MEDIUM,
+        _ERRORS,
+        BY_US,
+        "hands it to its consumer again, once you approve",
+        REDELIVER,
+        only_proposed=True,
+        help_after_seconds=0,
+    ),
+    FaultKind.POOL_EXHAUSTED: Policy(
+        Severity.HIGH, _DATABASE, _SERVICES, "make callers wait, or refuse them, until connections are free"
+    ),
+    FaultKind.DISK_FULL: Policy(
+        Severity.CRITICAL, _DOWN, _PERSON, "makes room; until then uploads are refused and reads go on"
+    ),
+    FaultKind.CERTIFICATE_EXPIRING: Policy(Severity.HIGH, _DOWN, _SUPERVISOR, "gives its process a new one"),
+    FaultKind.CERTIFICATE_REVOKED: Policy(Severity.HIGH, _DOWN, _SUPERVISOR, "gives its process a new one"),
+    FaultKind.CACHE_LOST: Policy(Severity.LOW, _ERRORS, _SERVICES, "ask the database, and fill the cache again"),
+    FaultKind.DATABASE_RESTARTED: Policy(Severity.MEDIUM, _DATABASE, _SERVICES, "connect again"),
     FaultKind.OBJECT_CORRUPT: Policy(
         Severity.HIGH,
         _ERRORS,
+        _SERVICES,
+        "make a file of the archive again; for a document a person is called",
         help_after_seconds=30,
         advice="no other copy is kept here: restore it from a backup, which its next check sees, or ask who sent it"
         " to send it again and end this with `eco recovery clear`",
     ),
-    FaultKind.CONSUMER_BEHIND: Policy(Severity.MEDIUM, _ERRORS),
-    FaultKind.HORIZON_HELD: Policy(Severity.HIGH, _DATABASE, END_SESSION, repairs_per_hour=3),
-    FaultKind.LOG_LATE: Policy(Severity.MEDIUM, _ERRORS),
-    FaultKind.AGENT_UNREACHABLE: Policy(Severity.HIGH, _DOWN),
-    FaultKind.CALLS_WAITING: Policy(Severity.HIGH, _DOWN, help_after_seconds=0),
-    FaultKind.ERROR_RATE_HIGH: Policy(Severity.HIGH, _ERRORS),
+    FaultKind.CONSUMER_BEHIND: Policy(Severity.MEDIUM, _ERRORS, _SERVICES, "catch up"),
+    FaultKind.HORIZON_HELD: Policy(
+        Severity.HIGH,
+        _DATABASE,
+        BY_US,
+        "ends the session that holds it, where that is allowed",
+        END_SESSION,
+        repairs_per_hour=3,
+    ),
+    FaultKind.LOG_LATE: Policy(
+        Severity.MEDIUM, _ERRORS, _SERVICES, "bring events by direct call until the log can be read again"
+    ),
+    FaultKind.AGENT_UNREACHABLE: Policy(
+        Severity.HIGH, _DOWN, _SUPERVISOR, "starts its service; calls go to its backup or wait"
+    ),
+    FaultKind.CALLS_WAITING: Policy(
+        Severity.HIGH,
+        _DOWN,
+        _PERSON,
+        "brings the agent back; its calls are then brought in order",
+        help_after_seconds=0,
+    ),
+    FaultKind.ERROR_RATE_HIGH: Policy(Severity.HIGH, _ERRORS, _SERVICES, "leave it alone for a while and try again"),
 }
 
 
@@ -167,6 +213,8 @@ class KindState:
 
     fault: FaultKind
     mode: Mode
+    repaired_by: str
+    remedy: str
     repair: str | None
     budget: int
     budget_left: int

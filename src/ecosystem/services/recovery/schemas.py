@@ -23,10 +23,15 @@ class _Shown(BaseModel):
 
 
 class KindShown(_Shown):
-    """`mode` is act, propose or paused; `repair` is None where the supervisor or the code repairs."""
+    """`mode` is act, propose or paused. `repaired_by` and `remedy`: who repairs, and what happens then.
+
+    `repair` is the action of recovery-agent, None where others repair: `mode` and budget are of that action alone.
+    """
 
     fault: FaultKind
     mode: str
+    repaired_by: str
+    remedy: str
     repair: str | None
     budget: int
     budget_left: int

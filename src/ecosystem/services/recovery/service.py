@@ -9,6 +9,7 @@ from ecosystem.kernel.audit.audit import Audit
 from ecosystem.kernel.errors import Kind
 from ecosystem.kernel.foreign import UNKNOWN_ATTEMPTS_MAX, rule_named
 from ecosystem.kernel.ids import Ids
+from ecosystem.kernel.words import moment
 from ecosystem.services.recovery.errors import ActionUnknown, CannotBeUndone, EpisodeOver, EpisodeUnknown
 from ecosystem.services.recovery.model import BY_US, CLEAR, Action, Episode, KindState, Mode, error_of
 from ecosystem.services.recovery.repairing.repairing import ALL, Parts, Repairing
@@ -207,25 +208,21 @@ class RecoveryService:
 def sentences(story: Story) -> list[str]:
     """What is known of an episode, in the order of time."""
     episode = story.episode
-    seen = f"{_at(episode.observed_at)} {episode.fault} of {episode.component} was seen: {episode.cause}."
-    told = [seen] if episode.since is None else [f"{_at(episode.since)} The trouble began, as far as is known.", seen]
+    seen = f"{moment(episode.observed_at)} {episode.fault} of {episode.component} was seen: {episode.cause}."
+    told = [seen] if episode.since is None else [f"{moment(episode.since)} The trouble began, as far as is known.", seen]
     moments = [
-        (one.at, f"{_at(one.at)} {one.action} ({one.outcome}, {_attempt(one)}) by {one.decided_by or one.by}: "
+        (one.at, f"{moment(one.at)} {one.action} ({one.outcome}, {_attempt(one)}) by {one.decided_by or one.by}: "
                  f"{one.reason}.") for one in story.actions
     ]  # fmt: skip
     if episode.help_at is not None:
-        moments.append((episode.help_at, f"{_at(episode.help_at)} A person was called."))
-    told += [sentence for _, sentence in sorted(moments, key=lambda moment: moment[0])]
+        moments.append((episode.help_at, f"{moment(episode.help_at)} A person was called."))
+    told += [sentence for _, sentence in sorted(moments, key=lambda one: one[0])]
     if episode.cleared_at is None:
         return [*told, f"It is still open; runbook {episode.runbook}."]
     seconds = (episode.cleared_at - episode.began_at).total_seconds()
-    return [*told, f"{_at(episode.cleared_at)} It was over after {seconds:.1f} s."]
+    return [*told, f"{moment(episode.cleared_at)} It was over after {seconds:.1f} s."]
 
 
 def _attempt(action: Action) -> str:
     left = action.target.get("left")
     return f"attempt {action.attempt}" if left is None else f"attempt {action.attempt}, {left} left"
-
-
-def _at(moment: datetime) -> str:
-    return moment.isoformat(" ", "milliseconds").partition("+")[0]

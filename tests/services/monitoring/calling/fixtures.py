@@ -25,7 +25,7 @@ from tests.support.providers import MailBox, WebHook, a_mail_server, a_webhook
 ZURICH, GENEVA = UUID(int=0xA1), UUID(int=0xB2)
 SCOPES = frozenset({"oncall:read", "oncall:write", "notifications:read", "notifications:write"})
 SETTINGS = {
-    "private_networks": "127.0.0.0/8", "edge_url": "https://edge.test", "look_seconds": 0.5, "delivery_seconds": 6,
+    "private_networks": "127.0.0.0/8", "edge_url": "https://edge.test", "look_seconds": 0.5,
 }  # fmt: skip
 
 
@@ -59,11 +59,21 @@ class Monitoring:
         assert answer.status_code == 201, answer.text
         return dict(answer.json())
 
-    async def ended(self, notification_id: str, company_id: UUID | None = ZURICH, within_seconds: float = 30) -> Any:
+    async def ended(
+        self,
+        notification_id: str,
+        company_id: UUID | None = ZURICH,
+        within_seconds: float = 30,
+        *,
+        hasten: bool = False,
+    ) -> Any:
+        """The message once it has ended. `hasten`: where it waits for its next attempt, its time comes at once."""
         client = self.client(company_id)
 
         async def look() -> Any:
             found = (await client.get(f"/v1/notifications/{notification_id}")).json()
+            if hasten and found["state"] == "waiting" and found["attempts"]:
+                self.clock.advance(10)
             return found if found["state"] in ("sent", "failed") else None
 
         return await eventually(look, within_seconds=within_seconds)
@@ -88,10 +98,18 @@ def box() -> Iterator[MailBox]:
 
 
 @pytest.fixture
-async def kernel_harness(platform: Platform, tmp_path: Path) -> AsyncIterator[tuple[KernelHarness, MovedClock]]:
-    clock = MovedClock()
+def delivery_seconds() -> float:
+    """What one attempt may take."""
+    return 6
+
+
+@pytest.fixture
+async def kernel_harness(
+    platform: Platform, tmp_path: Path, delivery_seconds: float
+) -> AsyncIterator[tuple[KernelHarness, MovedClock]]:
+    clock, settings = MovedClock(), SETTINGS | {"delivery_seconds": delivery_seconds}
     async with KernelHarness(
-        platform, tmp_path, ContractIndex(AGENTS, EVENTS), overrides={"monitoring": SETTINGS}, clock=clock
+        platform, tmp_path, ContractIndex(AGENTS, EVENTS), overrides={"monitoring": settings}, clock=clock
     ) as harness:
         yield harness, clock
 

@@ -1,5 +1,6 @@
 """Goal: a page climbs until a person takes it, and takes its incident. Method: the real service, real mail and web."""
 
+import json
 import re
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,8 +40,10 @@ levels:
 """
 
 
-async def set_rota(monitoring: Monitoring, box: MailBox, hook: WebHook, company: UUID | None = ZURICH) -> Any:
-    text = ROTA.format(amy=box.url(), ben=f'"{hook.url("ben")}"')
+async def set_rota(
+    monitoring: Monitoring, box: MailBox, hook: WebHook, company: UUID | None = ZURICH, ben_name: str = "Ben Muster"
+) -> Any:
+    text = ROTA.format(amy=box.url(), ben=f'"{hook.url("ben")}"').replace("Ben Muster", json.dumps(ben_name))
     answer = await monitoring.client(company).put("/v1/oncall", json={"text": text})
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -437,10 +440,15 @@ class TestIncidents:
         assert title in hook.received[0].body.decode()
         assert summary in hook.received[0].body.decode()
 
-    @pytest.mark.parametrize(("how", "state"), [("acknowledged", "acknowledged"), ("closed", "withdrawn")])
+    @pytest.mark.parametrize(
+        ("how", "state", "status", "said"),
+        [("acknowledged", "acknowledged", 200, "It is taken already: by client-2, at "),
+         ("closed", "withdrawn", 409, "Its incident is over since ")],
+    )  # fmt: skip
     async def test_an_incident_that_somebody_looks_at_or_that_is_over_ends_its_page(
-        self, monitoring: Monitoring, paging: PagingService, box: MailBox, hook: WebHook, how: str, state: str
-    ) -> None:
+        self, monitoring: Monitoring, paging: PagingService, box: MailBox, hook: WebHook, how: str, state: str,
+        status: int, said: str,
+    ) -> None:  # fmt: skip
         await set_rota(monitoring, box, hook, company=None)
         incident = uuid4()
         await self.request(monitoring, paging, incident)
@@ -452,8 +460,11 @@ class TestIncidents:
         with context.scope(company_id=None):
             await monitoring.service.kernel.database.run(work)
         pages = (await monitoring.client(None).get("/v1/oncall/pages")).json()["items"]
+        late = await monitoring.service.client().post("/v1/oncall/link", data={"token": token_in(await mail(box))})
 
         assert [page["state"] for page in pages] == [state]
+        assert late.status_code == status
+        assert said in late.text
 
     async def test_a_rolled_back_incident_pages_nobody(
         self, monitoring: Monitoring, paging: PagingService, box: MailBox, hook: WebHook

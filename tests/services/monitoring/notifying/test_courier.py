@@ -62,13 +62,26 @@ async def test_a_mail_keeps_its_headers_whatever_its_title(sandbox: Sandbox, box
     assert all(mail["bcc"] is None for mail in box.mails)
 
 
-@pytest.mark.parametrize(("answer", "problem"), [("503", "http_503"), ("404", "http_404"), ("301", "http_301")])
+@pytest.mark.parametrize(("answer", "problem"), [("503", "http_503"), ("404", "http_404"), ("304", "http_304")])
 async def test_a_refusal_is_a_coded_word(sandbox: Sandbox, hook: WebHook, answer: str, problem: str) -> None:
     hook.answers = [answer]
 
     outcome = await sent(sandbox, hook.url())
 
     assert (outcome.sent, outcome.problem, outcome.final) == (False, problem, False)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("scheme", ["json", "form", "xml"])
+async def test_a_redirect_is_neither_followed_nor_tried_again(
+    sandbox: Sandbox, hook: WebHook, status: int, scheme: str
+) -> None:
+    hook.answers = [f"redirect {status}:http://127.0.0.1:{hook.port}/elsewhere"]
+
+    outcome = await sent(sandbox, hook.url().replace("json", scheme, 1))
+
+    assert outcome == Outcome(False, "redirected", final=True)
+    assert [one.path for one in hook.received] == ["/hook"]
 
 
 async def test_nobody_there_is_tried_again(sandbox: Sandbox) -> None:

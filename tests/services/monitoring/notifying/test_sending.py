@@ -3,6 +3,8 @@
 import asyncio
 import json
 
+import pytest
+
 from ecosystem.contracts.monitoring import FindNotification, NotificationFound, NotificationsQueued, SendNotification
 from ecosystem.kernel.testing.harness import ServiceHarness
 from ecosystem.services.monitoring.app import build
@@ -54,11 +56,12 @@ class TestDelivery:
         await monitoring.add("chat", hook.url())
         queued = await said(monitoring)
 
-        sent = await monitoring.ended(str(queued.notification_ids[0]))
+        sent = await monitoring.ended(str(queued.notification_ids[0]), hasten=True)
 
         assert (sent["state"], sent["attempts"]) == ("sent", 3)
         assert {one.headers["X-Ecosystem-Message"] for one in hook.received} == {str(queued.notification_ids[0])}
 
+    @pytest.mark.parametrize("delivery_seconds", [1.5])
     async def test_an_answer_of_ten_megabytes_and_one_that_never_ends_hold_nothing_up(
         self, monitoring: Monitoring, hook: WebHook, box: MailBox
     ) -> None:
@@ -69,7 +72,7 @@ class TestDelivery:
         await monitoring.ended(str(first.notification_ids[0]))
         second = await said(monitoring, "Two")
 
-        ended = [await monitoring.ended(str(one)) for one in second.notification_ids]
+        ended = [await monitoring.ended(str(one), hasten=True) for one in second.notification_ids]
 
         assert [one["state"] for one in ended] == ["sent", "sent"]
         assert len(box.mails) == 2
@@ -85,14 +88,16 @@ class TestDelivery:
         assert (failed["state"], failed["problem"], failed["attempts"]) == ("failed", "address_refused", 1)
         assert "notification_failed" in monitoring.audited()
 
-    async def test_a_redirect_is_not_followed(self, monitoring: Monitoring, hook: WebHook) -> None:
-        hook.answers = [f"redirect:http://127.0.0.1:{hook.port}/elsewhere"] * 2
+    async def test_a_redirect_is_no_outage_and_says_what_to_do(self, monitoring: Monitoring, hook: WebHook) -> None:
+        hook.answers = [f"redirect 307:http://127.0.0.1:{hook.port}/elsewhere"]
         await monitoring.add("chat", hook.url())
+        queued = await said(monitoring)
 
-        await said(monitoring)
-        await eventually(lambda: _received(hook, 2))
+        failed = await monitoring.ended(str(queued.notification_ids[0]))
 
-        assert {one.path for one in hook.received} == {"/hook"}
+        assert (failed["state"], failed["problem"], failed["attempts"]) == ("failed", "redirected", 1)
+        assert failed["reason"].endswith("give the final address")
+        assert [one.path for one in hook.received] == ["/hook"]
 
     async def test_two_replicas_send_it_once(self, monitoring: Monitoring, hook: WebHook) -> None:
         other: ServiceHarness = await monitoring.harness.service(build, "monitoring-service", "monitoring")

@@ -17,6 +17,8 @@ from ecosystem.services.monitoring.errors import LinkRefused
 _PURPOSE = "oncall link/"
 _BODY_BYTES, _PROOF_BYTES = 56, 16
 NOBODY = UUID(int=0)
+BY_PERSON, BY_LINK = "person:", "link"
+"""How it is recorded who took a page by a link: a person, or somebody who reads a channel."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,10 @@ class Link:
     page_id: UUID
     person_id: UUID | None
     expires_at: datetime
+
+    @property
+    def holder(self) -> str:
+        return f"{BY_PERSON}{self.person_id}" if self.person_id else BY_LINK
 
 
 class Links:

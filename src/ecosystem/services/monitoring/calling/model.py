@@ -128,6 +128,19 @@ class Page:
 
 
 @dataclass(frozen=True)
+class Behind:
+    """A page as whoever holds its link sees it. `taker`: who has taken it, in words, None where nobody has.
+
+    `is_reader`: it was taken by this link's own person; `just_now`: by the press of the button that is answered here.
+    """
+
+    page: Page
+    taker: str | None = None
+    is_reader: bool = False
+    just_now: bool = False
+
+
+@dataclass(frozen=True)
 class Person:
     """`name` and `key` (what the rota calls them) are None once the person's key was destroyed."""
 

@@ -11,12 +11,13 @@ from ecosystem.contracts.monitoring import Priority
 from ecosystem.kernel import context
 from ecosystem.kernel.keys.keyring import PLATFORM
 from ecosystem.kernel.telemetry.log import log
-from ecosystem.services.monitoring.calling.links import Link, Links
+from ecosystem.services.monitoring.calling.links import BY_LINK, BY_PERSON, Link, Links
 from ecosystem.services.monitoring.calling.model import (
     UNPLANNED,
     UNPLANNED_ROUNDS,
     UNREACHED,
     URGENT,
+    Behind,
     Page,
     PageState,
     Person,
@@ -123,7 +124,10 @@ class PagingService:
 
         Raises PageUnknown; PageOver where it was withdrawn with its incident.
         """
-        page = (await self.show(company_id, page_id)).page
+        return await self._take((await self.show(company_id, page_id)).page, company_id, by)
+
+    async def _take(self, page: Page, company_id: UUID, by: str) -> Page:
+        page_id = page.page_id
 
         async def take() -> Page:
             # Incidents first: whoever changes one holds it before its pages. They are the platform's: a company that
@@ -142,17 +146,42 @@ class PagingService:
 
         return await self._parts.fenced.run(company_id, take)
 
-    async def acknowledge_by_link(self, token: str) -> Page:
-        """As `acknowledge`, by whom the link was sent to. Raises LinkRefused."""
+    async def acknowledge_by_link(self, token: str) -> Behind:
+        """As `acknowledge`, by whom the link was sent to. Raises LinkRefused, PageUnknown, PageOver."""
         link = await self._links.read(token, self._parts.clock.now())
-        by = f"person:{link.person_id}" if link.person_id else "link"
-        with context.scope(user_id=by):
-            return await self.acknowledge(link.company_id, link.page_id, by)
+        with context.scope(user_id=link.holder):
+            before = (await self.show(link.company_id, link.page_id)).page
+            page = await self._take(before, link.company_id, link.holder)
+        was_free = before.state in (PageState.OPEN, PageState.UNANSWERED)
+        return await self._behind(link, page, just_now=was_free and page.ended_by == link.holder)
 
-    async def behind_link(self, token: str) -> Page:
+    async def behind_link(self, token: str) -> Behind:
         """Raises LinkRefused, PageUnknown."""
         link = await self._links.read(token, self._parts.clock.now())
-        return (await self.show(link.company_id, link.page_id)).page
+        return await self._behind(link, (await self.show(link.company_id, link.page_id)).page)
+
+    async def _behind(self, link: Link, page: Page, *, just_now: bool = False) -> Behind:
+        if page.state != PageState.ACKNOWLEDGED or page.ended_by is None:
+            return Behind(page)
+        taker = await self._in_words(link.company_id, page.ended_by)
+        return Behind(page, taker, link.person_id is not None and page.ended_by == link.holder, just_now)
+
+    async def _in_words(self, company_id: UUID, by: str) -> str:
+        """Who took a page, for others who were called."""
+        if by == BY_LINK:
+            return "somebody who reads a channel"
+        if not by.startswith(BY_PERSON):
+            return plain(by, 100)
+
+        async def look() -> str | None:
+            for row in await self._rotas.people(company_id):
+                if str(row.person_id) == by.removeprefix(BY_PERSON):
+                    person = await self._sealed.person(company_id, row)
+                    return person.name or person.key
+            return None
+
+        name = await self._parts.fenced.read(company_id, look)
+        return plain(name, 100) if name else "somebody who is not on the rota any more"
 
     async def climb(self) -> int:
         """Call the next one for every page whose time is over; how many climbed."""

@@ -24,7 +24,7 @@ from ecosystem.services.monitoring.calling.schemas import (
     RotaShown,
 )
 from ecosystem.services.monitoring.calling.service import RotaService
-from ecosystem.services.monitoring.errors import MomentRefused
+from ecosystem.services.monitoring.errors import MomentRefused, PageOver
 
 Reader = Annotated[Principal, Depends(requires("oncall:read"))]
 Writer = Annotated[Principal, Depends(requires("oncall:write"))]
@@ -106,7 +106,7 @@ def _link(routes: APIRouter, paging: PagingService) -> None:
     async def look_at_page(token: Annotated[str, Query(max_length=200)]) -> Response:
         """What a page is about, for whom it was sent to; a button takes it up. No login: the token is the proof."""
         try:
-            return _page(link_page.asking(await paging.behind_link(token), token))
+            return _page(link_page.shown(await paging.behind_link(token), token))
         except EcosystemError as error:
             return _page(link_page.refused(f"{error.message} {error.next_step}"), error.status)
 
@@ -115,8 +115,12 @@ def _link(routes: APIRouter, paging: PagingService) -> None:
     async def take_page(request: Request) -> Response:
         """Take the page up. The body is a form with the token."""
         try:
-            token = (await request.form()).get("token")
-            return _page(link_page.taken(await paging.acknowledge_by_link(token if isinstance(token, str) else "")))
+            given = (await request.form()).get("token")
+            token = given if isinstance(given, str) else ""
+            try:
+                return _page(link_page.shown(await paging.acknowledge_by_link(token), token))
+            except PageOver as over:
+                return _page(link_page.shown(await paging.behind_link(token), token), over.status)
         except EcosystemError as error:
             return _page(link_page.refused(f"{error.message} {error.next_step}"), error.status)
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from ecosystem.kernel.words import counted, times
 from ecosystem.services.monitoring.incidents.model import Incident, What
 from ecosystem.services.monitoring.incidents.reading import Story
 
@@ -18,14 +19,14 @@ def summary(incident: Incident) -> list[str]:
     told = [
         f"Incident {incident.number} ({incident.priority.value}): {incident.title}. Cause: {incident.cause}.",
         f"It began at {moment(incident.began_at)} and was noticed {_noticed(incident)};"
-        f" the fault was seen {_times(incident.faults)} in {_count(incident.episodes, 'episode')}.",
+        f" the fault was seen {times(incident.faults)} in {counted(incident.episodes, 'episode')}.",
     ]
     if incident.caused_by is not None:
         told.append(f"It was caused by incident {incident.caused_by}.")
     if incident.instances:
         told.append(f"Processes: {', '.join(incident.instances)}.")
     told.append(
-        f"It affects {_count(len(incident.companies), 'company', 'companies')}."
+        f"It affects {counted(len(incident.companies), 'company')}."
         if incident.companies
         else "No company alone is affected."
     )
@@ -43,7 +44,7 @@ def timeline(story: Story) -> list[str]:
     told = [f"{moment(line.at)}: {line.said}" for line in story.timeline]
     further = story.lines - len(told)
     if further > 0:
-        told.append(f"{_count(further, 'further line')}: eco incidents show {story.incident.number}.")
+        told.append(f"{counted(further, 'further line')}: eco incidents show {story.incident.number}.")
     return told
 
 
@@ -76,11 +77,3 @@ def _end(incident: Incident) -> str:
     if incident.acknowledged_at is not None:
         return f"{incident.acknowledged_by or 'Somebody'} looks at it since {moment(incident.acknowledged_at)}."
     return f"It goes on; an answer is due by {moment(incident.respond_by)}."
-
-
-def _times(count: int) -> str:
-    return {1: "once", 2: "twice"}.get(count, f"{count} times")
-
-
-def _count(count: int, one: str, many: str | None = None) -> str:
-    return f"{count} {one if count == 1 else many or f'{one}s'}"

@@ -29,6 +29,7 @@ _SINGLE = frozenset({
     "/etc/services", "/etc/localtime", "/etc/gai.conf", "/etc/host.conf",
 })  # fmt: skip
 _AUTHORITIES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _REFUSED_EVENTS = frozenset({
     "os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "subprocess.Popen", "pty.spawn",
     "socket.bind", "os.remove", "os.rename", "os.mkdir", "os.chmod", "os.link", "os.symlink", "shutil.rmtree",
@@ -100,9 +101,12 @@ def send(payload: bytes) -> dict[str, Any]:
         sent = bool(plugin.notify(body=job["body"], title=job["title"], body_format="text"))
     except Exception:
         sent = False
-    if sent:
+    # Followed, it could lead beside us; it also says that it always leads away from the address that is kept.
+    redirected = watch.refused is None and watch.status in _REDIRECTS
+    if sent and not redirected:
         return {"sent": True}
-    return {"sent": False, "problem": _problem(watch), "final": watch.refused is not None}
+    problem = "redirected" if redirected else _problem(watch)
+    return {"sent": False, "problem": problem, "final": redirected or watch.refused is not None}
 
 
 def check(payload: bytes) -> dict[str, Any]:

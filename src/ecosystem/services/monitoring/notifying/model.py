@@ -13,6 +13,20 @@ _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 _WAITS_SECONDS = (1, 2, 4, 8, 16, 30, 60, 120, 300)
 
 
+REASONS = {
+    "redirected": "the address answers with a redirect, which is never followed; give the final address",
+    "address_refused": "the address is private, and no network of monitoring.private_networks holds it",
+    "address_unresolved": "the name of the address leads nowhere that can be checked; give a name of the DNS",
+    "address_not_understood": "Apprise does not understand the address; give another",
+    "no_answer_in_time": "nothing was answered within monitoring.delivery_seconds",
+    "not_accepted": "nobody took it: no connection, or an answer that is none",
+    "file_refused": "the address names a file of this machine, which no delivery may open",
+    "forbidden_act": "the address asks for what no delivery may do on this machine",
+    "channel_removed": "the channel was removed before it was sent",
+}
+"""What the coded words of problems mean, and what helps. `http_CODE` is the answer of the provider."""
+
+
 class State(StrEnum):
     """`waiting` to be sent (again), `sending` under a lease; then `sent`, or `failed` for good."""
 
@@ -92,6 +106,13 @@ class Notification:
     created_at: datetime
     due_at: datetime
     sent_at: datetime | None
+
+    @property
+    def reason(self) -> str | None:
+        """Its problem in words; None where it has none, or one that is known by its code only."""
+        if self.problem is None or not self.problem.startswith("http_"):
+            return REASONS.get(self.problem or "")
+        return f"the provider answered {self.problem.removeprefix('http_')}"
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,10 @@ class ChannelShown(BaseModel):
 
 
 class NotificationShown(BaseModel):
-    """`repeats`: how often the same message came again within its window, and was not sent again."""
+    """`repeats`: how often the same message came again within its window, and was not sent again.
+
+    `problem` is a coded word for the last attempt that failed, `reason` the same in words.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -47,6 +50,7 @@ class NotificationShown(BaseModel):
     attempts: int
     repeats: int
     problem: str | None
+    reason: str | None
     created_at: datetime
     due_at: datetime
     sent_at: datetime | None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -14,11 +14,19 @@ from ecosystem.contracts.creditx import (
     DocumentProcessed,
     DocumentReviewRequested,
 )
-from ecosystem.contracts.orchestrator import ORCHESTRATOR_AGENT, RunCancelled, RunCompleted, RunFailed, RunRetried
+from ecosystem.contracts.orchestrator import (
+    ORCHESTRATOR_AGENT,
+    RunCancelled,
+    RunCompleted,
+    RunFailed,
+    RunRetried,
+    RunState,
+)
 from ecosystem.contracts.recovery import FaultCleared, FaultObserved, HelpNeeded, RepairRecorded
 from ecosystem.kernel.agent.waiting import Place
 from ecosystem.kernel.audit.event import AuditRecorded
 from ecosystem.kernel.messaging.event import Envelope, Event
+from ecosystem.kernel.words import counted, times
 from ecosystem.services.orchestrator.model import Run
 
 SLACK = timedelta(seconds=5)
@@ -26,6 +34,9 @@ SLACK = timedelta(seconds=5)
 _EVERYBODY_NEEDS = frozenset(
     {ORCHESTRATOR_AGENT.service, "postgresql", "supervisor", "consumer:orchestrator-ingestion"}
 )
+
+
+_BY = {"supervisor": "the supervisor", "recovery-agent": "recovery-agent"}
 
 
 class Source(StrEnum):
@@ -111,7 +122,7 @@ def _of_event(event: Envelope) -> Iterator[Moment]:
     if event.type == AuditRecorded.event_type:
         done = event.read(AuditRecorded)
         who = done.user_id or done.agent_id or event.source
-        yield Moment(event.time, Source.AUDIT, f"{who} is recorded for {done.action}.")
+        yield Moment(event.time, Source.AUDIT, f"The audit trail says: {done.action.replace('_', ' ')}, by {who}.")
         return
     tell = _TOLD.get(event.type)
     sentence = tell(event) if tell else f"{event.source} published {event.type}."
@@ -121,8 +132,8 @@ def _of_event(event: Envelope) -> Iterator[Moment]:
 def _created(event: Envelope) -> str:
     document = event.read(DocumentCreated)
     return (
-        f"{event.source} took document {document.document_id}: {document.media_type}, {document.size_bytes} bytes,"
-        f" to be judged by {document.rule_set}."
+        f"{event.source} took document {document.document_id}: {document.media_type},"
+        f" {counted(document.size_bytes, 'byte')}, to be judged by {document.rule_set}."
     )
 
 
@@ -145,29 +156,29 @@ def _review(event: Envelope) -> str:
 
 
 def _completed(event: Envelope) -> str:
-    return f"It was told that run {event.read(RunCompleted).run_id} had completed."
+    return f"Run {event.read(RunCompleted).run_id} was announced as completed."
 
 
 def _run_failed(event: Envelope) -> str:
     failed = event.read(RunFailed)
-    return f"It was told that run {failed.run_id} had failed with {failed.code}."
+    return f"Run {failed.run_id} was announced as failed, with {failed.code}."
 
 
 def _cancelled(event: Envelope) -> str:
     cancelled = event.read(RunCancelled)
     instead = f"; run {cancelled.instead} was started instead" if cancelled.instead else ""
-    return f"It was told that run {cancelled.run_id} had been ended by a person{instead}."
+    return f"Run {cancelled.run_id} was announced as ended by a person{instead}."
 
 
 _TOLD = {
     DocumentCreated.event_type: _created,
     DocumentProcessed.event_type: _processed,
-    DocumentFailed.event_type: lambda event: f"The document was failed with {event.read(DocumentFailed).code}.",
+    DocumentFailed.event_type: lambda event: f"The document was given up, with {event.read(DocumentFailed).code}.",
     DocumentReviewRequested.event_type: _review,
     DocumentDecided.event_type: _decided,
     RunCompleted.event_type: _completed,
     RunFailed.event_type: _run_failed,
-    RunRetried.event_type: lambda event: f"It was told that run {event.read(RunRetried).run_id} went on.",
+    RunRetried.event_type: lambda event: f"Run {event.read(RunRetried).run_id} was announced as tried again.",
     RunCancelled.event_type: _cancelled,
 }
 
@@ -175,14 +186,15 @@ _TOLD = {
 def _of_run(run: Run, about: str) -> Iterator[Moment]:
     for number, turn in enumerate(run.transitions):
         if number == 0:
-            said = f"Run {run.run_id} of {run.workflow} {run.version} was taken into the journal."
+            said = f"Run {run.run_id} of {run.workflow}, version {run.version}, was started."
         else:
             where = f" at step {turn.step}" if turn.step else ""
-            said = f"{_first_up(about)} went to {turn.state}{where}{f': {turn.reason}' if turn.reason else ''}."
+            went = "ended and is in" if turn.state == RunState.IDLE else "went to"
+            said = f"{_first_up(about)} {went} {turn.state}{where}{f': {turn.reason}' if turn.reason else ''}."
         yield Moment(turn.at, Source.JOURNAL, said)
     for loop in run.loops:
-        said = f"Loop {loop.name} began, {loop.passes} times {loop.each}; {loop.ended} have ended."
-        yield Moment(loop.began_at, Source.JOURNAL, said)
+        said = f"Loop {loop.name} began for {counted(loop.passes, loop.each)}"
+        yield Moment(loop.began_at, Source.JOURNAL, f"{said}; done so far: {loop.ended} of {loop.passes}.")
     for step in run.steps:
         name = step.name if step.pass_number is None else f"{step.name} (pass {step.pass_number})"
         seconds = (step.ended_at - step.began_at).total_seconds()
@@ -196,16 +208,16 @@ def _of_attempts(attempts: Iterable[Attempt], about: str) -> Iterator[Moment]:
         what = f"a pass of {about}" if one.is_pass else about
         # A pass that went through at once says nothing that its steps do not say.
         if one.started_at is not None and not (one.is_pass and one.attempt == 1):
-            said = f"Worker {one.worker} had {what} from here, attempt {one.attempt} of its task."
+            said = f"Worker {one.worker} took up {what}, in attempt {one.attempt}."
             yield Moment(one.started_at, Source.JOURNAL, said)
         if one.ended_at is not None and one.code is not None:
-            said = f"Attempt {one.attempt} of the task of {what} ended with {one.code}."
+            said = f"{_first_up(what)} broke off in attempt {one.attempt}, with {one.code}."
             yield Moment(one.ended_at, Source.JOURNAL, said)
 
 
 def _of_wait(wait: Wait, about: str) -> Moment:
-    why = "nobody could be asked" if wait.let_in else "before another attempt"
-    said = f"{_first_up(about)} began to wait until {clock_time(wait.until)}: {why}."
+    why = "because nobody could be asked" if wait.let_in else "before another attempt"
+    said = f"{_first_up(about)} went to sleep until {clock_time(wait.until)}, {why}."
     return Moment(wait.at, Source.JOURNAL, said)
 
 
@@ -214,16 +226,17 @@ def _of_fallback(one: Fallback, about: str) -> Moment:
         f"Step {one.step} was answered by {one.via}, the backup of {one.agent}, because {one.agent} itself had not"
         " answered after all attempts."
         if one.code is None
-        else f"Step {one.step} went into the queue of {one.agent}, which was away ({one.code}): {about} waits for its"
-        " return and asks nobody meanwhile."
+        else f"Step {one.step} went into the queue of {one.agent}, which was away ({one.code}): it is asked again"
+        " when the agent is back."
     )
     return Moment(one.at, Source.JOURNAL, said)
 
 
 def _of_place(place: Place, about: str) -> Moment:
-    before = f"with {place.before} before it" if place.before else "as the next"
-    tried = f" It was brought {place.failures} times in vain, at last with {place.code}." if place.failures else ""
-    said = f"Since then {about} waits for {place.agent_id} to answer {place.step}, {before}.{tried}"
+    before = f"behind {counted(place.before, 'other call')}" if place.before else "as the next"
+    said = f"Since then {about} waits, {before}, for {place.agent_id} to answer step {place.step}."
+    if place.failures:
+        said += f" Asked {times(place.failures)} in vain meanwhile, the last time with {place.code}."
     return Moment(place.waiting_since, Source.JOURNAL, said)
 
 
@@ -242,18 +255,15 @@ def _of_faults(recorded: Recorded) -> Iterator[Moment]:
     for seen in touching.values():
         where = f"{seen.component} ({seen.instance})" if seen.instance else seen.component
         since = f", as it was since {clock_time(seen.since)}" if seen.since else ""
-        said = f"Meanwhile {seen.fault} of {where} was seen{since}: {seen.cause}."
+        said = f"Meanwhile a fault was seen, {seen.fault} of {where}{since}: {seen.cause}."
         yield Moment(seen.observed_at, Source.LOG, said)
         if (end := cleared.get(str(seen.episode_id))) is not None:
-            said = f"{seen.fault} of {seen.component} was over, after {end.repair_seconds:.1f} s."
+            said = f"The fault {seen.fault} of {seen.component} was over after {end.repair_seconds:.1f} s."
             yield Moment(end.cleared_at, Source.LOG, said)
     for repair in _read(recorded.faults, RepairRecorded):
         if (of := touching.get(repair.episode_id)) is not None:
-            about = f"{repair.action} for {of.fault} of {of.component}"
-            by = repair.by if repair.by in ("supervisor", "recovery-agent") else "a person"
-            yield Moment(
-                repair.at, Source.LOG, f"{_first_up(about)}, attempt {repair.attempt}: {repair.outcome} by {by}."
-            )
+            said = f"Repair {repair.action} for {of.fault} of {of.component}, attempt {repair.attempt}"
+            yield Moment(repair.at, Source.LOG, f"{said}: {repair.outcome}, by {_BY.get(repair.by, 'a person')}.")
     for event in recorded.faults:
         if event.type == HelpNeeded.event_type:
             of = touching.get(event.read(HelpNeeded).episode_id)
@@ -278,7 +288,7 @@ def _read(events: Iterable[Envelope], kind: type[Any]) -> list[Any]:
 
 
 def clock_time(moment: datetime) -> str:
-    return f"{moment:%H:%M:%S}"
+    return f"{moment.astimezone(UTC):%H:%M:%SZ}"
 
 
 def _first_up(text: str) -> str:

@@ -7,6 +7,7 @@ from uuid import UUID
 from ecosystem.contracts.recovery import FaultKind, RepairOutcome
 from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.db.database import Database
+from ecosystem.kernel.words import counted
 from ecosystem.services.recovery.errors import ActionNotOpen, ActionUnknown, EpisodeOver, FaultPaused
 from ecosystem.services.recovery.model import (
     BY_US,
@@ -88,8 +89,8 @@ class Repairing:
         if any(one.outcome is RepairOutcome.PROPOSED for one in before):
             return
         if attempt > _ATTEMPTS_OF_EPISODE_MAX or state.budget_left < 1:
-            spent = f"{state.budget} repairs of {episode.fault} an hour are spent"
-            why = spent if state.budget_left < 1 else f"{_ATTEMPTS_OF_EPISODE_MAX} attempts did not help"
+            spent = f"its budget of {counted(state.budget, 'repair')} of {episode.fault} an hour is spent"
+            why = spent if state.budget_left < 1 else f"{counted(_ATTEMPTS_OF_EPISODE_MAX, 'attempt')} did not help"
             await self._episodes.call_help(episode, now, f"{episode.component}: {why}", episode.detail)
             return
         done, told = await self._repairs[repair].act(sighting.target)
@@ -123,7 +124,8 @@ class Repairing:
             usual = Mode.PROPOSE if policy.only_proposed or fault in settings.propose_only else Mode.ACT
             mode = modes.get(ALL) if modes.get(ALL) is Mode.PAUSED else modes.get(fault, usual)
             found[fault] = KindState(
-                fault, mode or usual, policy.repair, budget, max(0, budget - spent.get(fault, 0)),
+                fault, mode or usual, policy.repaired_by, policy.remedy, policy.repair, budget,
+                max(0, budget - spent.get(fault, 0)),
                 sum(one.fault is fault for one in open_episodes),
             )  # fmt: skip
         return found

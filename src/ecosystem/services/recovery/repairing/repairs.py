@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.messaging.log import EventLog
+from ecosystem.kernel.words import counted
 from ecosystem.services.recovery.model import END_SESSION, REDELIVER, TAKE_RUN
 
 _END = text("select kernel.end_session(:pid, :began_at, :seconds)")
@@ -55,7 +56,7 @@ class TakeRuns:
             taken += bool((await self._database.session.execute(_TAKE, values)).scalar_one())
         if not target["runs"]:
             return False, "no worker has them: is orchestrator-agent ready?"
-        return True, f"{taken} of {len(target['runs'])} runs were taken from their worker"
+        return True, f"taken from their worker: {taken} of {counted(len(target['runs']), 'run')}"
 
 
 class Redeliver:
@@ -68,7 +69,7 @@ class Redeliver:
         letters = await self._log.dead_letters(everywhere=True, consumer=target["consumer"], limit=_LETTERS_MAX)
         for letter in reversed(letters):
             await self._log.redeliver(letter.dead_letter_id, everywhere=True)
-        return True, f"{len(letters)} dead letters were handed to {target['consumer']} again"
+        return True, f"handed to {target['consumer']} again: {counted(len(letters), 'dead letter')}"
 
 
 def repairs(database: Database, log: EventLog, *, horizon_seconds: float, run_seconds: float) -> dict[str, Repair]:

@@ -9,6 +9,7 @@ from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.errors import Kind
 from ecosystem.kernel.http.scraping import Sample
 from ecosystem.kernel.registry.instance import Instance
+from ecosystem.kernel.words import counted
 from ecosystem.services.recovery.model import Sighting, error_of
 from ecosystem.services.recovery.settings import ServiceSettings
 from ecosystem.services.recovery.watching.counting import Counted, Rises
@@ -52,14 +53,16 @@ class Counters:
     def _pools(self) -> Iterator[Sighting]:
         for service, count in self._rises.total(_POOL, lambda one: one.service).items():
             if count >= self._settings.pool_refusals_max:
-                cause = f"{count:.0f} units of work found all connections of its processes in use"
+                cause = (
+                    f"{counted(count, 'unit of work', 'units of work')} found all connections of its processes in use"
+                )
                 yield self._sighting(FaultKind.POOL_EXHAUSTED, service, cause, refused=count)
 
     def _bulkheads(self) -> Iterator[Sighting]:
         full = self._rises.total(_NOT_PERMITTED, lambda one: one.label("route") if _is(one, _BULKHEAD) else None)
         for route, count in full.items():
             if count >= self._settings.pool_refusals_max:
-                cause = f"{count:.0f} calls were refused: as many as its bulkhead lets in were running"
+                cause = f"{counted(count, 'refused call')}: as many as its bulkhead lets in were running"
                 yield self._sighting(
                     FaultKind.POOL_EXHAUSTED, f"route:{route}", cause, "high_error_rate", refused=count
                 )
@@ -79,7 +82,7 @@ class Counters:
         shed = self._rises.total(_REFUSED, lambda one: one.service if one.label("reason") == _SHED else None)
         for service, count in asked.items():
             away = shed.get(service, 0)
-            yield from self._rate(service, count - away, failed.get(service, 0) - away, "requests")
+            yield from self._rate(service, count - away, failed.get(service, 0) - away, "request")
 
     def _calls(self) -> Iterator[Sighting]:
         """Calls that agents made of each other. Who breaks a rule is told so: that is no fault of the agent."""
@@ -91,11 +94,11 @@ class Counters:
         for agent in asked.keys() | left_alone.keys():
             # A breaker that is open lets nobody fail: the fault goes on, and none begins by it.
             away = left_alone.get(agent, 0) if (FaultKind.ERROR_RATE_HIGH, agent) in self._suspects else 0
-            yield from self._rate(agent, asked.get(agent, 0) + away, failed.get(agent, 0) + away, "calls")
+            yield from self._rate(agent, asked.get(agent, 0) + away, failed.get(agent, 0) + away, "call")
 
     def _rate(self, component: str, asked: float, failed: float, what: str) -> Iterator[Sighting]:
         if failed >= self._settings.errors_min and failed >= asked * self._settings.error_share_max:
-            cause = f"{failed:.0f} of {asked:.0f} {what} failed within {self._settings.count_seconds:.0f} s"
+            cause = f"{failed:.0f} of {counted(asked, what)} failed within {self._settings.count_seconds:.0f} s"
             yield self._sighting(FaultKind.ERROR_RATE_HIGH, component, cause, asked=asked, failed=failed)
 
     def _sighting(

@@ -12,6 +12,7 @@ from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.messaging.log import ConsumerState, EventLog
 from ecosystem.kernel.registry.registry import STALE_SECONDS
+from ecosystem.kernel.words import counted
 from ecosystem.services.recovery.model import Sighting
 from ecosystem.services.recovery.queueing.repository import Queues
 
@@ -71,7 +72,7 @@ class Consumers:
         found = []
         for state in await self._log.consumers():
             if state.lag_seconds > self._lag_seconds_max:
-                cause = f"{state.lag_events} events behind, the oldest for {state.lag_seconds:.0f} s"
+                cause = f"{counted(state.lag_events, 'event')} behind, the oldest for {state.lag_seconds:.0f} s"
                 found.append(self._sighting(FaultKind.CONSUMER_BEHIND, state, cause, parked=state.parked))
             if state.dead_letters:
                 found.append(await self._poisoned(state))
@@ -82,7 +83,7 @@ class Consumers:
         codes = sorted({letter.code for letter in letters})
         ids = [str(letter.dead_letter_id) for letter in letters]
         companies = tuple(sorted({letter.company_id for letter in letters if letter.company_id is not None}))
-        cause = f"{state.dead_letters} dead letters: {', '.join(codes)}"
+        cause = f"{counted(state.dead_letters, 'dead letter')}: {', '.join(codes)}"
         return Sighting(
             FaultKind.POISONED_EVENT, f"consumer:{state.name}", cause, self._clock.now(), companies=companies,
             detail={"dead_letters": state.dead_letters, "codes": codes, "newest": ids},
@@ -113,7 +114,7 @@ class Runs:
         if not stuck:
             return []
         held = [one for one in stuck if one.state == "running"]
-        cause = f"{len(stuck)} runs without a step for {stuck[0].seconds:.0f} s; {len(held)} of them have a worker"
+        cause = f"{counted(len(stuck), 'run')} without a step for {stuck[0].seconds:.0f} s; with a worker: {len(held)}"
         companies = tuple(sorted({one.company_id for one in stuck if one.company_id is not None}))
         detail = {"runs": [{"task_id": str(one.task_id), "state": one.state, "seconds": round(one.seconds)}
                            for one in stuck]}  # fmt: skip
@@ -148,8 +149,8 @@ class Waiting:
 
     def _cause(self, line: Line) -> str:
         full = ", and no more of a company may wait" if line.longest >= self._calls_max else ""
-        wait = "call waits" if line.calls == 1 else "calls wait"
-        return f"{line.calls} {wait} for {line.agent_id}, the oldest for {line.seconds:.0f} s{full}"
+        wait = counted(line.calls, "call waits", "calls wait")
+        return f"{wait} for {line.agent_id}, the oldest for {line.seconds:.0f} s{full}"
 
 
 class Server:
@@ -168,7 +169,7 @@ class Server:
         found = await self._database.read(work)
         seen, now = [], self._clock.now()
         if found.used > found.allowed * self._share_max:
-            cause = f"{found.used} of {found.allowed} connections are in use"
+            cause = f"connections in use: {found.used} of {found.allowed}"
             seen.append(Sighting(FaultKind.POOL_EXHAUSTED, DATABASE, cause, now, detail={"used": found.used}))
         if self._started_at not in (None, found.started_at):
             cause = f"the server started anew at {found.started_at:%Y-%m-%dT%H:%M:%SZ}"

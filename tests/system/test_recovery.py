@@ -90,7 +90,9 @@ def test_the_story_of_a_document_tells_what_died_meanwhile(fleet: Fleet, tmp_pat
     assert f"took document {document_id}" in story[0]
     seen = "Meanwhile a fault was seen, instance_dead of creditx-service (creditx-1): ended by SIGKILL."
     assert any(seen in one for one in story)
-    repaired = re.compile(r"Repair restart for instance_dead of creditx-service, attempt [12]: done, by the supervisor\.")
+    repaired = re.compile(
+        r"Repair restart for instance_dead of creditx-service, attempt [12]: done, by the supervisor\."
+    )
     assert any(map(repaired.search, story))
     assert json.loads(fleet.eco("work", "list", "--json").stdout)["items"] == []
 

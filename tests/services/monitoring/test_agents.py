@@ -88,14 +88,14 @@ class TestMonitoringAgent:
         assert isinstance(mine, IncidentDescribed)
         assert whole.sentences == (
             "Incident 1 (P2): creditx-service: instance dead. Cause: ended by SIGKILL.",
-            "It began at 2026-03-02 12:00:00.000 UTC and was noticed at once; the fault was seen once in 1 episode.",
+            "It began at 2026-03-02 12:00:00.000Z and was noticed at once; the fault was seen once in 1 episode.",
             "Processes: creditx-1.",
             "It affects 1 company.",
-            "It was over at 2026-03-02 12:00:00.000 UTC, 0.0 s after it began: restart by supervisor.",
-            "2026-03-02 12:00:00.000 UTC: creditx-service: instance dead: ended by SIGKILL.",
-            "2026-03-02 12:00:00.000 UTC: restart_instance: done, attempt 1, 4 left. it was dead",
-            "2026-03-02 12:00:00.000 UTC: The fault was over after 1.5 s: restart by supervisor.",
-            "2026-03-02 12:00:00.000 UTC: It is over: every fault was cleared.",
+            "It was over at 2026-03-02 12:00:00.000Z, 0.0 s after it began: restart by supervisor.",
+            "2026-03-02 12:00:00.000Z: creditx-service: instance dead: ended by SIGKILL.",
+            "2026-03-02 12:00:00.000Z: restart_instance: done, attempt 1, 4 left. it was dead",
+            "2026-03-02 12:00:00.000Z: The fault was over after 1.5 s: restart by supervisor.",
+            "2026-03-02 12:00:00.000Z: It is over: every fault was cleared.",
         )
         # What a company may know ends with the time: who or what repaired it is the platform's.
         over = whole.sentences[4].replace(": restart by supervisor", "")

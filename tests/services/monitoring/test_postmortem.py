@@ -117,7 +117,7 @@ async def test_a_draft_tells_what_is_recorded(over: ServiceHarness) -> None:
     assert [line[3:] for line in draft["markdown"].splitlines() if line.startswith("## ")] == [
         "Summary", "Timeline", "Five whys", "Actions taken", "Follow-ups", "Lessons", "Links",
     ]  # fmt: skip
-    told = "2026-03-02 12:00:00.000 UTC: restart_instance: done, attempt 1, 4 left. it was dead"
+    told = "2026-03-02 12:00:00.000Z: restart_instance: done, attempt 1, 4 left. it was dead"
     assert lines.count(told) == 1
     assert lines.count(f"{told} (supervisor)") == 1
     assert f"trace {'ab' * 16}" in lines

@@ -114,7 +114,7 @@ class TestTimes:
             "2026-03-02T12:00:00Z", "2026-03-02T12:00:12Z", "2026-03-02T12:00:13.500000Z",
         )  # fmt: skip
         assert status["since"] == shown["episodes_shown"][0]["began_at"] == "2026-03-02T12:00:00Z"
-        assert "It began at 2026-03-02 12:00:00.000 UTC and was noticed 12.0 s later;" in document
+        assert "It began at 2026-03-02 12:00:00.000Z and was noticed 12.0 s later;" in document
         assert "13.5 s after it began: restart by supervisor." in document
         assert shown["timeline"][0]["said"].endswith("It has been so since 2026-03-02T12:00:00.000+00:00.")
 

@@ -209,7 +209,9 @@ def sentences(story: Story) -> list[str]:
     """What is known of an episode, in the order of time."""
     episode = story.episode
     seen = f"{moment(episode.observed_at)} {episode.fault} of {episode.component} was seen: {episode.cause}."
-    told = [seen] if episode.since is None else [f"{moment(episode.since)} The trouble began, as far as is known.", seen]
+    told = (
+        [seen] if episode.since is None else [f"{moment(episode.since)} The trouble began, as far as is known.", seen]
+    )
     moments = [
         (one.at, f"{moment(one.at)} {one.action} ({one.outcome}, {_attempt(one)}) by {one.decided_by or one.by}: "
                  f"{one.reason}.") for one in story.actions

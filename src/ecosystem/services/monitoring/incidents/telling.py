@@ -1,24 +1,19 @@
 """An incident in plain sentences, in the order of time: for agents, post-mortems and tickets."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
-from ecosystem.kernel.words import counted, times
+from ecosystem.kernel.words import counted, moment, times
 from ecosystem.services.monitoring.incidents.model import Incident, What
 from ecosystem.services.monitoring.incidents.reading import Story
 
 _ACTIONS = (What.REPAIR, What.ACKNOWLEDGED, What.PAGED)
 
 
-def moment(at: datetime) -> str:
-    """To the millisecond, since much happens within one second."""
-    return f"{at.astimezone(UTC).isoformat(' ', 'milliseconds').partition('+')[0]} UTC"
-
-
 def summary(incident: Incident) -> list[str]:
     """What, since when, how often, whom it touched, how it ended."""
     told = [
         f"Incident {incident.number} ({incident.priority.value}): {incident.title}. Cause: {incident.cause}.",
-        f"It began at {moment(incident.began_at)} and was noticed {_noticed(incident)};"
+        f"It began at {_at(incident.began_at)} and was noticed {_noticed(incident)};"
         f" the fault was seen {times(incident.faults)} in {counted(incident.episodes, 'episode')}.",
     ]
     if incident.caused_by is not None:
@@ -41,7 +36,7 @@ def sentences(story: Story) -> tuple[str, ...]:
 
 def timeline(story: Story) -> list[str]:
     """One sentence for each line, and how many there are besides."""
-    told = [f"{moment(line.at)}: {line.said}" for line in story.timeline]
+    told = [f"{_at(line.at)}: {line.said}" for line in story.timeline]
     further = story.lines - len(told)
     if further > 0:
         told.append(f"{counted(further, 'further line')}: eco incidents show {story.incident.number}.")
@@ -58,10 +53,15 @@ def impact_seconds(incident: Incident) -> float | None:
 def actions(story: Story) -> list[str]:
     """What was done: repairs, and what people did. That it was over by itself is nobody's action."""
     return [
-        f"{moment(line.at)}: {line.said}" + (f" ({line.by})" if line.by else "")
+        f"{_at(line.at)}: {line.said}" + (f" ({line.by})" if line.by else "")
         for line in story.timeline
         if line.what in _ACTIONS or (line.what == What.CLOSED and line.by is not None)
     ]
+
+
+def _at(at: datetime) -> str:
+    """To the millisecond, since much happens within one second."""
+    return moment(at, exact=True)
 
 
 def _noticed(incident: Incident) -> str:
@@ -73,7 +73,7 @@ def _end(incident: Incident) -> str:
     if incident.closed_at is not None:
         how = f"closed by {incident.closed_by}" if incident.closed_by else "over"
         reason = f": {incident.closed_reason}" if incident.closed_reason else ""
-        return f"It was {how} at {moment(incident.closed_at)}, {impact_seconds(incident):.1f} s after it began{reason}."
+        return f"It was {how} at {_at(incident.closed_at)}, {impact_seconds(incident):.1f} s after it began{reason}."
     if incident.acknowledged_at is not None:
-        return f"{incident.acknowledged_by or 'Somebody'} looks at it since {moment(incident.acknowledged_at)}."
-    return f"It goes on; an answer is due by {moment(incident.respond_by)}."
+        return f"{incident.acknowledged_by or 'Somebody'} looks at it since {_at(incident.acknowledged_at)}."
+    return f"It goes on; an answer is due by {_at(incident.respond_by)}."

@@ -25,7 +25,7 @@ from benchmarks._report import closing_line
 from benchmarks.document import fleet, pdfs
 from benchmarks.overload import CLIENTS, credentials, peak
 from ecosystem.cli.operator import Platform
-from ecosystem.fleet.processes import memory_bytes, memory_of_group
+from ecosystem.fleet.memory import memory_bytes, memory_of_group
 from ecosystem_client import AsyncEcosystem, EcosystemFailure
 
 BAR_MB_PER_HOUR, LATENCY_BAR = 30.0, 1.5

@@ -27,7 +27,7 @@ def memory_of_group(pid: int, children: Mapping[int, list[int]] | None = None) -
     """Of `pid` and all below it; who asks for many hands in `children_of_all()`, as it reads all of /proc."""
     found = Memory()
     for one in (pid, *descendants(pid, children)):
-        cost_bytes, name = _memory_bytes(one) or 0, _name_of(one)
+        cost_bytes, name = memory_bytes(one) or 0, _name_of(one)
         found.total_bytes += cost_bytes
         found.sandbox_bytes += cost_bytes if name.startswith(_SANDBOX) else 0
         found.spawners += name == _SPAWNER
@@ -35,7 +35,7 @@ def memory_of_group(pid: int, children: Mapping[int, list[int]] | None = None) -
     return found
 
 
-def _memory_bytes(pid: int) -> int | None:
+def memory_bytes(pid: int) -> int | None:
     """Proportional set size: what a process costs when shared pages are shared out among their users."""
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():

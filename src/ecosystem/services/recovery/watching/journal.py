@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from ecosystem.contracts.recovery import FaultKind
+from ecosystem.kernel.words import times
 from ecosystem.services.recovery.model import Sighting, told_cause
 
 _SUPERVISOR, _OURSELVES = "supervisor", "recovery-agent"
@@ -121,8 +122,9 @@ def _before(seen: Sighting, left: int | None) -> Restart:
 
 def looping(seen: Sighting) -> Sighting:
     """The same end as one more of a crash loop."""
-    times = f"; ended {seen.detail['attempt']} times in a row" if seen.detail["attempt"] > 1 else ""
-    return replace(seen, fault=FaultKind.CRASH_LOOP, cause=f"{seen.cause}{times}")
+    ends = int(seen.detail["attempt"])
+    often = f"; ended {times(ends)} in a row" if ends > 1 else ""
+    return replace(seen, fault=FaultKind.CRASH_LOOP, cause=f"{seen.cause}{often}")
 
 
 def _restart(line: Line) -> Restart:

@@ -8,7 +8,7 @@ from ecosystem.cli.noun import Verb, pages, paging_options, run_noun, show_page
 from ecosystem.cli.operator import connect
 from ecosystem.contracts.recovery import RepairOutcome
 from ecosystem_client import Ecosystem
-from ecosystem_client.models import Episode, RecoveryKind, Repair
+from ecosystem_client.repairing import Episode, RecoveryKind, Repair
 
 SUMMARY = "Faults, repairs, and calls that wait for an agent."
 _STYLES = {"failed": "red", "proposed": "yellow", "done": "green", "paused": "yellow"}

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from ecosystem_client._async.caller import AsyncCaller
-from ecosystem_client.models import Episode, RecoveryStatus, Repair
 from ecosystem_client.reading import Page
+from ecosystem_client.repairing import Episode, RecoveryStatus, Repair
 from ecosystem_client.request import Request
 from ecosystem_client.stories import WaitingCall
 

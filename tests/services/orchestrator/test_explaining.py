@@ -167,6 +167,20 @@ class TestStory:
         ]
         assert sorted(text) == (sorted(expected) if is_told else [])
 
+    @pytest.mark.parametrize(("companies", "told"), [((), "."), ((COMPANY,), ": session 7 (second, role eco_x).")])
+    async def test_a_company_is_told_no_cause_that_names_what_others_do(
+        self, flow: Harness, companies: tuple[UUID, ...], told: str
+    ) -> None:
+        run_id = await flow.start()
+        seen = an_episode(
+            "postgresql", fault=FaultKind.HORIZON_HELD, instance=None, cause="session 7 (second, role eco_x)",
+            companies=companies,
+        )  # fmt: skip
+        await published(flow, "recovery-agent", seen, company=None)
+
+        said = [one for one in await sentences(flow, run_id) if "Meanwhile" in one]
+        assert said == [f"Meanwhile a fault was seen, horizon_held of postgresql{told}"]
+
     async def test_what_was_over_before_is_not_told(self, flow: Harness) -> None:
         past = datetime.now(UTC) - timedelta(minutes=1)
         seen, *_, over = an_episode("creditx-service", observed_at=past)

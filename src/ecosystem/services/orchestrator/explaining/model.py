@@ -22,7 +22,7 @@ from ecosystem.contracts.orchestrator import (
     RunRetried,
     RunState,
 )
-from ecosystem.contracts.recovery import FaultCleared, FaultObserved, HelpNeeded, RepairRecorded
+from ecosystem.contracts.recovery import FaultCleared, FaultKind, FaultObserved, HelpNeeded, RepairRecorded
 from ecosystem.kernel.agent.waiting import Place
 from ecosystem.kernel.audit.event import AuditRecorded
 from ecosystem.kernel.messaging.event import Envelope, Event
@@ -35,6 +35,14 @@ _EVERYBODY_NEEDS = frozenset(
     {ORCHESTRATOR_AGENT.service, "postgresql", "supervisor", "consumer:orchestrator-ingestion"}
 )
 
+
+_CAUSES_FOR_ALL = frozenset(
+    {
+        FaultKind.INSTANCE_DEAD, FaultKind.INSTANCE_FROZEN, FaultKind.CRASH_LOOP, FaultKind.ENGINE_DEAD,
+        FaultKind.ENGINE_FROZEN, FaultKind.SUPERVISOR_RESTARTED, FaultKind.DATABASE_RESTARTED, FaultKind.CACHE_LOST,
+    }
+)  # fmt: skip
+"""Their causes speak of a process. Those of others name sessions and count what all companies do."""
 
 _BY = {"supervisor": "the supervisor", "recovery-agent": "recovery-agent"}
 
@@ -255,7 +263,8 @@ def _of_faults(recorded: Recorded) -> Iterator[Moment]:
     for seen in touching.values():
         where = f"{seen.component} ({seen.instance})" if seen.instance else seen.component
         since = f", as it was since {clock_time(seen.since)}" if seen.since else ""
-        said = f"Meanwhile a fault was seen, {seen.fault} of {where}{since}: {seen.cause}."
+        cause = f": {seen.cause}" if seen.companies or seen.fault in _CAUSES_FOR_ALL else ""
+        said = f"Meanwhile a fault was seen, {seen.fault} of {where}{since}{cause}."
         yield Moment(seen.observed_at, Source.LOG, said)
         if (end := cleared.get(str(seen.episode_id))) is not None:
             said = f"The fault {seen.fault} of {seen.component} was over after {end.repair_seconds:.1f} s."

@@ -188,7 +188,13 @@ def _pause(parsed: argparse.Namespace) -> int:
 
 
 def _resume(parsed: argparse.Namespace) -> int:
-    return _decided(parsed, lambda ecosystem: ecosystem.recovery.resume(parsed.fault, reason=parsed.reason))
+    code = _decided(parsed, lambda ecosystem: ecosystem.recovery.resume(parsed.fault, reason=parsed.reason))
+    if parsed.fault is None and not parsed.json:
+        with connect() as ecosystem:
+            paused = [one.fault for one in ecosystem.recovery.status().kinds if one.mode == "paused"]
+        for fault in paused:
+            screen.note(f"{fault} stays paused by its name. Next: eco recovery resume {fault}")
+    return code
 
 
 def _queue(parsed: argparse.Namespace) -> int:

@@ -89,6 +89,13 @@ class TestSwitching:
         assert (refused.status_code, refused.json()["code"]) == (409, "cannot_be_undone")
         assert await self.mode(watched, "stuck_run") == "paused"
 
+    async def test_what_others_repair_is_not_paused_by_its_kind(self, watched: Watched) -> None:
+        refused = await watched.agent.client(WRITER).post(f"{ROUTE}/pause", json={"fault": "instance_dead"})
+
+        assert (refused.status_code, refused.json()["code"]) == (409, "pause_useless")
+        assert "repaired by supervisor" in refused.json()["detail"]
+        assert (await watched.get("/actions"))["items"] == []
+
     async def test_everything_can_be_paused_and_resumed(self, watched: Watched) -> None:
         await watched.post("/pause", reason="")
         assert {one["mode"] for one in (await watched.get())["kinds"]} == {"paused"}

@@ -39,6 +39,12 @@ class FaultPaused(Conflict):
     suggestion = "eco recovery resume KIND"
 
 
+class PauseUseless(Conflict):
+    code = "pause_useless"
+    rule = "Only what recovery-agent repairs can be paused by its kind."
+    suggestion = "`eco recovery status` says who repairs each kind."
+
+
 class WorkUnknown(NotFound):
     code = "work_unknown"
     rule = "There is no item of work with this id."

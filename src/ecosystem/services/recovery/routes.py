@@ -97,7 +97,10 @@ def _deciding(router: APIRouter, recovery: RecoveryService) -> None:
 
     @router.post("/pause")
     async def pause(switch: Switch, by: Operator) -> ActionShown:
-        """Do nothing more about a kind of fault, or about any: faults are still told."""
+        """Do nothing more about a kind of fault, or about any: faults are still told.
+
+        409 `pause_useless` where recovery-agent does nothing about this kind anyway.
+        """
         return ActionShown.model_validate(await recovery.pause(switch.fault, by.client_id, switch.reason))
 
     @router.post("/resume")

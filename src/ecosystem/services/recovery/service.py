@@ -10,8 +10,8 @@ from ecosystem.kernel.errors import Kind
 from ecosystem.kernel.foreign import UNKNOWN_ATTEMPTS_MAX, rule_named
 from ecosystem.kernel.ids import Ids
 from ecosystem.kernel.words import moment
-from ecosystem.services.recovery.errors import ActionUnknown, CannotBeUndone, EpisodeOver, EpisodeUnknown
-from ecosystem.services.recovery.model import BY_US, CLEAR, Action, Episode, KindState, Mode, error_of
+from ecosystem.services.recovery.errors import ActionUnknown, CannotBeUndone, EpisodeOver, EpisodeUnknown, PauseUseless
+from ecosystem.services.recovery.model import BY_US, CLEAR, POLICIES, Action, Episode, KindState, Mode, error_of
 from ecosystem.services.recovery.repairing.repairing import ALL, Parts, Repairing
 from ecosystem.services.recovery.repairing.undoing import why_not_undone
 
@@ -135,7 +135,11 @@ class RecoveryService:
         return await self._database.run(work)
 
     async def pause(self, fault: FaultKind | None, by: str, reason: str) -> Action:
-        """Do nothing more about this kind of fault (None: all), until somebody resumes."""
+        """Do nothing more about this kind of fault (None: all), until somebody resumes. Raises PauseUseless."""
+        if fault is not None and (policy := POLICIES[fault]).repair is None:
+            raise PauseUseless(
+                f"What is done about {fault} is not ours to pause: it is repaired by {policy.repaired_by}."
+            )
         return await self._database.run(lambda: self._switch(PAUSE, fault or ALL, Mode.PAUSED, by, reason))
 
     async def resume(self, fault: FaultKind | None, by: str, reason: str, mode: Mode | None = None) -> Action:

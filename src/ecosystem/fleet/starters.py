@@ -20,6 +20,7 @@ from ecosystem.fleet.zygote import Order
 from ecosystem.kernel.ids import SystemIds
 
 _POLL_SECONDS = 0.01
+_FREE_SECONDS = 5.0
 _DEGRADED = ("degraded", "unready")
 
 
@@ -63,14 +64,23 @@ class EngineStarter:
         return last_words(self._home.logs, self._engine.name, self._log_from_byte)
 
 
-def initdb(begin: Callable[[int], "subprocess.Popen[bytes] | None"], finish: Callable[[int], None]) -> Any:
-    """A `first` for PostgreSQL's starter: makes the cluster where there is none."""
+def initdb(
+    begin: Callable[[int], "subprocess.Popen[bytes] | None"], finish: Callable[[int], None],
+    is_free: Callable[[], bool] = lambda: True,
+) -> Any:  # fmt: skip
+    """A `first` for PostgreSQL's starter: makes the cluster where there is none, else waits for the server before.
+
+    A server that was killed leaves processes behind, which see that and end a moment later.
+    """
 
     async def first(log: int) -> None:
         started = begin(log)
         if started is not None:
             started.returncode = 0
             finish(await exited(started.pid))
+        end = asyncio.get_running_loop().time() + _FREE_SECONDS
+        while not is_free() and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110 a file says it, no event
+            await asyncio.sleep(_POLL_SECONDS)
 
     return first
 

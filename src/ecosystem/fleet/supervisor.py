@@ -113,7 +113,7 @@ class Supervisor:
         plan.certificates.renew(plan.names())
         self._begin("zygote", "zygote", self._zygote, __version__)
         if plan.postgres is not None:
-            first = initdb(plan.postgres.begin_initdb, plan.postgres.finish_initdb)
+            first = initdb(plan.postgres.begin_initdb, plan.postgres.finish_initdb, plan.postgres.is_free)
             self._begin("postgresql", "engine", EngineStarter(plan.home, plan.postgres, first), plan.postgres.version)
         if plan.cache is not None:
             self._begin("cache", "engine", EngineStarter(plan.home, plan.cache), plan.cache.version)

@@ -15,6 +15,7 @@ from ecosystem.fleet.home import Home, sync_folder, write_atomically
 from ecosystem.fleet.processes import is_alive
 
 SUPERUSER, DATABASE = "eco", "postgres"
+_SEGMENTS = Path("/proc/sysvipc/shm")
 
 
 class Postgres:
@@ -66,6 +67,19 @@ class Postgres:
             raise EngineFailed(f"initdb ended with code {exit_code}.")
         self._fresh().rename(self._home.data)
         sync_folder(self._home.path)
+
+    def is_free(self) -> bool:
+        """Whether no process of a server before has our memory open: until then a new server refuses to start.
+
+        Line 7 of postmaster.pid names the segment, and shmget(2) counts who is attached in /proc/sysvipc/shm.
+        """
+        try:
+            _, segment = (self._home.data / "postmaster.pid").read_text().splitlines()[6].split()
+            rows = [line.split() for line in _SEGMENTS.read_text().splitlines()]
+            attached = {row[rows[0].index("shmid")]: row[rows[0].index("nattch")] for row in rows}
+        except (OSError, IndexError, ValueError):
+            return True
+        return attached.get(segment, "0") == "0"
 
     def start(self, log: int) -> "subprocess.Popen[bytes]":
         """Raises EngineFailed when another PostgreSQL still works on our data."""

@@ -133,7 +133,9 @@ async def test_no_text_holds_a_sign_that_the_database_does_not_keep(services: di
                     answers += [await http.request(method, path, content=body, headers=headers) for body in bodies]
 
     assert len(answers) > 60
-    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(422, "text_refused")}
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(422, "request_invalid")}
+    assert {answer.json()["errors"][0]["rule"] for answer in answers} == {"string_nul"}
+    assert "a.0.b" in {answer.json()["errors"][0]["field"] for answer in answers}
 
 
 async def test_a_backslash_before_what_looks_like_that_sign_is_text(services: dict[str, FastAPI]) -> None:

@@ -86,7 +86,9 @@ class TestRoutes:
         kind = await creditx.client.get("/v1/documents", params={"kind": text})
         after = await creditx.client.get("/v1/documents", params={"cursor": text})
 
-        assert (found.status_code, found.json().get("items")) == (200, [])
+        # The database keeps no text with this sign, so that no question can be about one.
+        expected = (422, None) if "\0" in text else (200, [])
+        assert (found.status_code, found.json().get("items")) == expected
         assert (kind.status_code, after.status_code) == (422, 422)
         for answer in (kind, after):
             assert answer.json()["code"] in ("request_invalid", "cursor_invalid")

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity
@@ -23,12 +24,6 @@ class ParameterRepeated(EcosystemError):
     rule = "A query parameter stands in the address once."
 
 
-class TextRefused(EcosystemError):
-    code, status, kind, severity = "text_refused", 422, Kind.PERMANENT, Severity.LOW
-    rule = "No text of a request holds the sign U+0000."
-    suggestion = "Take the sign out of the text and send it again."
-
-
 class MalformedJson(EcosystemError):
     code, status, kind, severity = "malformed_json", 400, Kind.PERMANENT, Severity.LOW
     rule = "The body is not JSON."
@@ -44,7 +39,8 @@ class MediaTypeNotSupported(EcosystemError):
 async def well_formed(request: Request) -> None:
     """A dependency of all routes.
 
-    Raises ParameterUnknown, ParameterRepeated, MediaTypeNotSupported, MalformedJson, TextRefused.
+    Raises ParameterUnknown, ParameterRepeated, MediaTypeNotSupported, MalformedJson; RequestValidationError for a text
+    with U+0000, which PostgreSQL does not keep.
     The parameters of a caller who is not known are passed over: routes refuse it, and the open ones of OAuth 2 ignore
     what they do not know (RFC 6749, section 3.2).
     """
@@ -87,7 +83,7 @@ def _check_query(request: Request, route: APIRoute) -> None:
                 suggestion=f"Send {name} once, with the value that is meant.", parameter=name,
             )  # fmt: skip
         if "\0" in value:
-            raise TextRefused(f"{name}: {TextRefused.rule}")
+            raise _refused(("query", name))
         seen.add(name)
 
 
@@ -102,21 +98,27 @@ def _check_json(content_type: str, body: bytes) -> None:
         found = orjson.loads(body)
     except ValueError:
         raise MalformedJson from None
-    # PostgreSQL keeps no such sign: it would be a failure of ours that callers can bring about as often as they like.
-    if b"\\u0000" in body and _holds_nul(found):
-        raise TextRefused
+    # It would be a failure of ours that callers can bring about as often as they like.
+    if b"\\u0000" in body and (place := _place_of_nul(found)) is not None:
+        raise _refused(("body", *place))
 
 
-def _holds_nul(value: Any) -> bool:
-    """Whether a text in it, names of members included, has U+0000."""
-    left = [value]
+def _refused(place: tuple[str | int, ...]) -> RequestValidationError:
+    return RequestValidationError([{"type": "string_nul", "loc": place, "msg": "No text holds the sign U+0000"}])
+
+
+def _place_of_nul(found: Any) -> tuple[str | int, ...] | None:
+    """Where a text of it, names of members included, has U+0000; a name that has it is told by what holds it."""
+    left: list[tuple[tuple[str | int, ...], Any]] = [((), found)]
     while left:
-        one = left.pop()
-        if isinstance(one, str):
-            if "\0" in one:
-                return True
-        elif isinstance(one, dict):
-            left += [*one, *one.values()]
-        elif isinstance(one, list):
-            left += one
-    return False
+        place, value = left.pop()
+        if isinstance(value, str):
+            if "\0" in value:
+                return place
+        elif isinstance(value, dict):
+            if any("\0" in name for name in value):
+                return place
+            left += [((*place, name), one) for name, one in value.items()]
+        elif isinstance(value, list):
+            left += [((*place, number), one) for number, one in enumerate(value)]
+    return None

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ecosystem.cli import screen
-from ecosystem.fleet.control import ask
+from ecosystem.fleet.asking import ask
 from ecosystem.fleet.errors import FleetRefused
 from ecosystem.fleet.home import Home
 from ecosystem.fleet.memory import memory_of_group

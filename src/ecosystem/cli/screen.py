@@ -1,4 +1,7 @@
-"""What commands print: tables for people, plain columns for pipes, JSON for programs; never a customer's escapes."""
+"""What commands print: tables for people, plain columns for pipes, JSON for programs; never a customer's escapes.
+
+Light: what draws tables is imported when one is drawn.
+"""
 
 import json
 import re
@@ -7,11 +10,6 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from ecosystem.kernel.words import moment
 
@@ -72,12 +70,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], styles: dict[st
     if not sys.stdout.isatty():
         _plain(columns, cells)
         return
-    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for column in columns:
-        drawn.add_column(column, overflow="fold")
-    for row in cells:
-        drawn.add_row(*(Text(text, style=(styles or {}).get(text, "")) for text in row))
-    Console().print(drawn)
+    from ecosystem.cli import drawing
+
+    drawing.table(columns, cells, styles or {})
 
 
 def facts(pairs: Iterable[tuple[str, Any]]) -> None:

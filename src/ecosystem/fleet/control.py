@@ -2,14 +2,13 @@
 
 import asyncio
 import os
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
 
-from ecosystem.kernel.errors import EcosystemError, Invalid, Unavailable, describe
+from ecosystem.kernel.errors import EcosystemError, Invalid, describe
 
 _LINE_BYTES_MAX = 64 * 1024
 
@@ -75,17 +74,3 @@ class ControlServer:
             case other:
                 raise Invalid(f"The supervisor knows no command {other!r}.")
         say({"done": True})
-
-
-def ask(path: Path, timeout_seconds: float, **question: Any) -> Iterator[dict[str, Any]]:
-    """The answers of the supervisor behind `path`, as they come. Raises Unavailable when none listens there."""
-    with socket.socket(socket.AF_UNIX) as line:
-        line.settimeout(timeout_seconds)
-        try:
-            line.connect(str(path))
-            line.sendall(orjson.dumps(question) + b"\n")
-            with line.makefile("rb") as answers:
-                for answer in answers:
-                    yield orjson.loads(answer)
-        except OSError as error:
-            raise Unavailable(f"The supervisor did not answer: {error.strerror or error}.") from error

@@ -123,6 +123,8 @@ class TestOutcomes:
         assert (shown["outcome"], shown["reasons"], shown["status"]) == ("review", ["needs reading"], "completed")
         assert creditx.events() == ["compliance_document_created", "compliance_document_review_requested"]
 
+    # The short run sends the same documents through a whole platform: `tests/system/test_demo.py`.
+    @pytest.mark.long
     async def test_every_real_document_gets_an_answer(self, creditx: Creditx) -> None:
         folder = Path(__file__).parents[4] / "shared" / "data" / "docs"
         files = sorted(path for path in folder.glob("*") if path.suffix in (".pdf", ".jpg"))

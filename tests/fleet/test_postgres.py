@@ -16,7 +16,7 @@ from ecosystem.fleet.engines.found import find_postgres
 from ecosystem.fleet.engines.postgres import Postgres
 from ecosystem.fleet.home import Home
 from ecosystem.fleet.processes import unprivileged_account
-from ecosystem.fleet.starters import initdb
+from ecosystem.fleet.starters import postgres_first
 from tests.support.engines import short_folder
 from tests.support.poll import eventually_now
 
@@ -33,7 +33,8 @@ def engine() -> Iterator[Postgres]:
 
 def started(engine: Postgres, log: Path) -> "subprocess.Popen[bytes]":
     with log.open("ab") as stream:
-        asyncio.run(initdb(engine.begin_initdb, engine.finish_initdb, engine.is_free)(stream.fileno()))
+        first = postgres_first(engine.begin_initdb, engine.finish_initdb, engine.is_free)
+        asyncio.run(first(stream.fileno()))
         server = engine.start(stream.fileno())
     eventually_now(lambda: engine.is_ready(server.pid) or server.poll() is not None)
     return server

@@ -64,9 +64,9 @@ class EngineStarter:
         return last_words(self._home.logs, self._engine.name, self._log_from_byte)
 
 
-def initdb(
+def postgres_first(
     begin: Callable[[int], "subprocess.Popen[bytes] | None"], finish: Callable[[int], None],
-    is_free: Callable[[], bool] = lambda: True,
+    is_free: Callable[[], bool],
 ) -> Any:  # fmt: skip
     """A `first` for PostgreSQL's starter: makes the cluster where there is none, else waits for the server before.
 

@@ -25,7 +25,7 @@ from ecosystem.fleet.plan import Plan
 from ecosystem.fleet.process import CrashLoop, Process, Seen, Starter, Told
 from ecosystem.fleet.processes import become_subreaper, started_ticks
 from ecosystem.fleet.settings import REPLICAS_MAX
-from ecosystem.fleet.starters import EngineStarter, ServiceStarter, ZygoteStarter, initdb, run_once
+from ecosystem.fleet.starters import EngineStarter, ServiceStarter, ZygoteStarter, postgres_first, run_once
 from ecosystem.kernel.errors import EcosystemError, NotFound
 from ecosystem.kernel.words import counted
 
@@ -113,7 +113,7 @@ class Supervisor:
         plan.certificates.renew(plan.names())
         self._begin("zygote", "zygote", self._zygote, __version__)
         if plan.postgres is not None:
-            first = initdb(plan.postgres.begin_initdb, plan.postgres.finish_initdb, plan.postgres.is_free)
+            first = postgres_first(plan.postgres.begin_initdb, plan.postgres.finish_initdb, plan.postgres.is_free)
             self._begin("postgresql", "engine", EngineStarter(plan.home, plan.postgres, first), plan.postgres.version)
         if plan.cache is not None:
             self._begin("cache", "engine", EngineStarter(plan.home, plan.cache), plan.cache.version)

@@ -1,4 +1,4 @@
-"""How sentences say numbers and moments: `1 attempt`, `2 attempts`, `once`, `2026-11-24 08:30:00Z`."""
+"""How sentences say numbers and moments (`1 attempt`, `once`, `2026-11-24 08:30:00Z`), and quote what others wrote."""
 
 import re
 from datetime import UTC, datetime
@@ -29,3 +29,8 @@ def moment(at: datetime, *, exact: bool = False) -> str:
     """In UTC, to the second, or to the millisecond where much happens in one."""
     utc = at.astimezone(UTC)
     return f"{utc:%Y-%m-%d %H:%M:%S}.{utc.microsecond // 1000:03d}Z" if exact else f"{utc:%Y-%m-%d %H:%M:%SZ}"
+
+
+def one_line(words: str) -> str:
+    """Text of others without control, format and bidirectional characters, and without room at its ends."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in words).split())

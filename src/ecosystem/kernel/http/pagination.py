@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
@@ -35,21 +35,42 @@ def encode_cursor(*values: Any) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(values)).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str | None, size: int) -> list[Any] | None:
-    """The `size` values of a cursor, or None where there is none. Raises CursorInvalid."""
+def read_cursor(cursor: str | None, *kinds: Callable[[Any], Any]) -> tuple[Any, ...] | None:
+    """Its values, one for each of `kinds` (UUID, `moment`, `whole`, `text`), or None where there is no cursor.
+
+    Raises CursorInvalid.
+    """
     if cursor is None:
         return None
     try:
         values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, ValueError):
+        if not isinstance(values, list):
+            raise CursorInvalid
+        return tuple(kind(value) for kind, value in zip(kinds, values, strict=True))
+    except (binascii.Error, ValueError, TypeError, AttributeError):
         raise CursorInvalid from None
-    if (
-        not isinstance(values, list)
-        or len(values) != size
-        or any("\0" in one for one in values if isinstance(one, str))
-    ):
-        raise CursorInvalid
-    return values
+
+
+def moment(value: Any) -> datetime:
+    """A time with its zone. Raises ValueError, TypeError."""
+    found = datetime.fromisoformat(value)
+    if found.tzinfo is None:
+        raise ValueError
+    return found
+
+
+def whole(value: Any) -> int:
+    """A number that PostgreSQL can hold. Raises ValueError."""
+    if type(value) is not int or not 0 <= value < 2**62:
+        raise ValueError
+    return value
+
+
+def text(value: Any) -> str:
+    """Raises ValueError: no text, or one with U+0000, which PostgreSQL does not keep."""
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError
+    return value
 
 
 def page_of(rows: Sequence[T], limit: int, cursor_of: Any) -> tuple[list[T], str | None]:
@@ -60,21 +81,10 @@ def page_of(rows: Sequence[T], limit: int, cursor_of: Any) -> tuple[list[T], str
 
 def moment_and_id(cursor: str | None) -> tuple[datetime | None, UUID | None]:
     """Of a cursor over what is ordered by a time and an id; (None, None) without one. Raises CursorInvalid."""
-    values = decode_cursor(cursor, 2)
-    if values is None:
-        return None, None
-    try:
-        return datetime.fromisoformat(values[0]), UUID(values[1])
-    except (TypeError, ValueError, AttributeError):
-        raise CursorInvalid from None
+    return read_cursor(cursor, moment, UUID) or (None, None)
 
 
 def id_of(cursor: str | None) -> UUID | None:
     """Of a cursor over what is ordered by its id; None without one. Raises CursorInvalid."""
-    values = decode_cursor(cursor, 1)
-    if values is None:
-        return None
-    try:
-        return UUID(values[0])
-    except (TypeError, ValueError, AttributeError):
-        raise CursorInvalid from None
+    found: tuple[UUID | None, ...] = read_cursor(cursor, UUID) or (None,)
+    return found[0]

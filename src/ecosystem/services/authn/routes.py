@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-from datetime import datetime
 from typing import Annotated
 from urllib.parse import unquote_plus
 from uuid import UUID
@@ -13,7 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from ecosystem.contracts.authn import ISSUER, SCOPES
 from ecosystem.kernel.http.admission import Priority, priority
 from ecosystem.kernel.http.idempotency import REPLAYED, IdempotencyKey, checked_key
-from ecosystem.kernel.http.pagination import Cursor, CursorInvalid, Limit, Page, decode_cursor, page_of
+from ecosystem.kernel.http.pagination import Cursor, Limit, Page, moment, page_of, read_cursor, text
 from ecosystem.kernel.http.principal import Principal, requires
 from ecosystem.services.authn.errors import ClientNotFound, InvalidClient, OAuthError
 from ecosystem.services.authn.model import Client
@@ -53,8 +52,7 @@ def company_router(service: CompanyService) -> APIRouter:
     @routes.get("/v1/companies")
     async def list_companies(caller: CompanyReader, limit: Limit = 50, cursor: Cursor = None) -> Page[CompanyShown]:
         """Newest first: all for the platform's administrators, otherwise the caller's own."""
-        after = _after(cursor)
-        found = await service.page(caller, (after[0], _uuid(after[1])) if after else None, limit + 1)
+        found = await service.page(caller, read_cursor(cursor, moment, UUID), limit + 1)
         items, following = page_of(found, limit, lambda one: (one.created_at, one.company_id))
         return Page(items=[CompanyShown.model_validate(one) for one in items], next_cursor=following)
 
@@ -84,7 +82,7 @@ def client_router(service: ClientService) -> APIRouter:
         cursor: Cursor = None,
     ) -> Page[ClientShown]:  # fmt: skip
         """Newest first; `company_id` is for the platform's administrators."""
-        found = await service.page(caller, company_id, _after(cursor), limit + 1)
+        found = await service.page(caller, company_id, read_cursor(cursor, moment, text), limit + 1)
         items, following = page_of(found, limit, lambda one: (one.created_at, one.client_id))
         return Page(items=[_shown(one) for one in items], next_cursor=following)
 
@@ -215,23 +213,3 @@ def _id(client_id: str) -> str:
     if not client_id.startswith("client-") or len(client_id) > 100 or "\x00" in client_id:
         raise ClientNotFound
     return client_id
-
-
-def _after(cursor: str | None) -> tuple[datetime, str] | None:
-    values = decode_cursor(cursor, 2)
-    if values is None:
-        return None
-    try:
-        at = datetime.fromisoformat(values[0])
-    except (TypeError, ValueError):
-        raise CursorInvalid from None
-    if at.tzinfo is None or not isinstance(values[1], str) or "\x00" in values[1]:
-        raise CursorInvalid
-    return at, values[1]
-
-
-def _uuid(value: str) -> UUID:
-    try:
-        return UUID(value)
-    except ValueError:
-        raise CursorInvalid from None

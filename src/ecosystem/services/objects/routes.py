@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from ecosystem.kernel.http.pagination import Cursor, Limit, Page, decode_cursor, page_of
+from ecosystem.kernel.http.pagination import Cursor, Limit, Page, page_of, read_cursor, text
 from ecosystem.kernel.http.principal import Principal, requires
 from ecosystem.services.objects.schemas import FindingShown, ObjectsShown, StorageShown, SweepShown
 from ecosystem.services.objects.service import CareService
@@ -32,8 +32,8 @@ def router(care: CareService) -> APIRouter:
     @router.get("/findings")
     async def findings(_: Reader, limit: Limit = 50, cursor: Cursor = None) -> Page[FindingShown]:
         """Objects that are not what was put, by name (company and digest); a restored one disappears from here."""
-        values = decode_cursor(cursor, 1)
-        found = await care.findings(str(values[0]) if values else "", limit + 1)
+        (after,) = read_cursor(cursor, text) or ("",)
+        found = await care.findings(after, limit + 1)
         kept, following = page_of(found, limit, lambda finding: (finding.name,))
         return Page(items=[FindingShown.model_validate(one) for one in kept], next_cursor=following)
 

@@ -1,13 +1,12 @@
 """The door for HTTP: runs and workflows of the caller's company."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 
 from ecosystem.contracts.orchestrator import RunState
-from ecosystem.kernel.http.pagination import Cursor, CursorInvalid, Limit, Page, decode_cursor, page_of
+from ecosystem.kernel.http.pagination import Cursor, Limit, Page, moment_and_id, page_of
 from ecosystem.kernel.http.principal import Principal, requires
 from ecosystem.services.orchestrator.model import Run
 from ecosystem.services.orchestrator.schemas import RunListed, RunShown, WorkflowShown, WorkflowsShown
@@ -68,11 +67,5 @@ def _workflow(definition: Definition) -> WorkflowShown:
 
 
 def _after(cursor: str | None) -> tuple[str, str] | None:
-    values = decode_cursor(cursor, 2)
-    if values is None:
-        return None
-    try:
-        at, run_id = values
-        return datetime.fromisoformat(at).isoformat(), str(UUID(run_id))
-    except (TypeError, ValueError, AttributeError):
-        raise CursorInvalid from None
+    at, run_id = moment_and_id(cursor)
+    return (at.isoformat(), str(run_id)) if at else None

@@ -246,11 +246,6 @@ def _below(kind: type[EcosystemError]) -> Iterator[type[EcosystemError]]:
         yield from _below(one)
 
 
-def one_line(words: str) -> str:
-    """Text of people as one line, without control, format and bidirectional characters."""
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in words).split())
-
-
 def told_cause(reason: str) -> str:
     """The coded part of the supervisor's reason: what a process said before its end stands in brackets behind it."""
     return reason.partition(" (")[0]

@@ -4,13 +4,12 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from ecosystem.contracts.recovery import FaultKind, RepairOutcome
 from ecosystem.kernel.errors import Severity
-from ecosystem.services.recovery.model import one_line
+from ecosystem.kernel.http.texts import ONE_LINE
 
-ONE_LINE = BeforeValidator(lambda said: one_line(said) if isinstance(said, str) else said)
 Reason = Annotated[
     str,
     Field(max_length=200, description="Why, in words that name nobody: one line, what is hidden in it left out."),

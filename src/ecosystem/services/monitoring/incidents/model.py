@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from ecosystem.contracts.monitoring import IncidentState, Priority
 from ecosystem.contracts.recovery import FaultKind, FaultObserved
 from ecosystem.kernel.errors import Severity
+from ecosystem.kernel.words import one_line
 from ecosystem.services.monitoring.errors import IncidentUnknown
 
 _WITHIN = {Priority.P1: timedelta(minutes=5), Priority.P2: timedelta(minutes=15), Priority.P3: timedelta(hours=1)}
@@ -176,7 +177,7 @@ def one_higher(priority: Priority) -> Priority:
 
 def tidy(words: str, length_max: int = SAID_LENGTH_MAX) -> str:
     """Text of others as one line: no control, format or bidirectional characters, at most `length_max` long."""
-    clean = " ".join("".join(sign if sign.isprintable() else " " for sign in words).split())
+    clean = one_line(words)
     return clean if len(clean) <= length_max else f"{clean[: length_max - 1]}…"
 
 

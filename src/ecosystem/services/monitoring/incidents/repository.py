@@ -190,7 +190,7 @@ class Incidents:
         at, number = after or (None, None)
         rows = await self._rows(
             "select at, what, said, by, detail, number from timeline where incident_id = %s"
-            " and (%s::timestamptz is null or (at, number) > (%s, %s::integer)) order by at, number limit %s",
+            " and (%s::timestamptz is null or (at, number) > (%s, %s::bigint)) order by at, number limit %s",
             (incident_id, at, at, number, limit),
         )
         return [Line(**{**row, "what": What(row["what"])}) for row in rows]

@@ -1,6 +1,5 @@
 """The door for HTTP to incidents, their post-mortems, and the public status."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Response
@@ -8,12 +7,13 @@ from fastapi import APIRouter, Depends, Path, Response
 from ecosystem.contracts.monitoring import IncidentState, Priority
 from ecosystem.kernel.http.pagination import (
     Cursor,
-    CursorInvalid,
     Limit,
     Page,
-    decode_cursor,
+    moment,
     moment_and_id,
     page_of,
+    read_cursor,
+    whole,
 )
 from ecosystem.kernel.http.principal import Principal, requires
 from ecosystem.services.monitoring.errors import OperatorsOnly
@@ -65,7 +65,7 @@ def _reading(routes: APIRouter, reading: IncidentReading) -> None:
     @routes.get("/{incident}")
     async def show(incident: Which, caller: Reader, limit: Limit = 50, cursor: Cursor = None) -> IncidentShown:
         """One incident; for operators of the platform with its newest episodes and its timeline, page by page."""
-        after = _moment_and_number(cursor)
+        after = read_cursor(cursor, moment, whole)
         return IncidentShown.of(await reading.story(caller.company_id, which(incident), after=after, limit=limit))
 
     @routes.get("/{incident}/episodes")
@@ -136,25 +136,8 @@ def _operator(caller: Principal) -> str:
 
 
 def _number(cursor: str | None) -> int | None:
-    values = decode_cursor(cursor, 1)
-    if values is None:
-        return None
-    if type(values[0]) is not int or not 0 <= values[0] < 2**62:
-        raise CursorInvalid
-    return values[0]
-
-
-def _moment_and_number(cursor: str | None) -> tuple[datetime, int] | None:
-    values = decode_cursor(cursor, 2)
-    if values is None:
-        return None
-    try:
-        at, number = datetime.fromisoformat(values[0]), values[1]
-    except (TypeError, ValueError):
-        raise CursorInvalid from None
-    if at.tzinfo is None or not isinstance(number, int) or not 0 <= number < 2**31:
-        raise CursorInvalid
-    return at, number
+    found: tuple[int | None, ...] = read_cursor(cursor, whole) or (None,)
+    return found[0]
 
 
 def _postmortem(found: Postmortem) -> PostmortemShown:

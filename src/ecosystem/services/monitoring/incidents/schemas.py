@@ -4,19 +4,17 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from ecosystem.contracts.monitoring import IncidentState, Priority
 from ecosystem.kernel.http.pagination import encode_cursor
-from ecosystem.services.monitoring.incidents.model import Incident, What, tidy
+from ecosystem.kernel.http.texts import ONE_LINE
+from ecosystem.services.monitoring.incidents.model import Incident, What
 from ecosystem.services.monitoring.incidents.postmortem import WHYS, FollowUp, Written
 from ecosystem.services.monitoring.incidents.reading import Story
 from ecosystem.services.monitoring.incidents.status import How
 
-_BODY_LENGTH_MAX = 1 << 20
 Text = Annotated[str, Field(max_length=2000)]
-ONE_LINE = BeforeValidator(lambda said: tidy(said, _BODY_LENGTH_MAX) if isinstance(said, str) else said)
-"""Before its length counts: what nobody can see is no reason and no owner."""
 
 
 class IncidentListed(BaseModel):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ecosystem.services.recovery.schemas import ONE_LINE
+from ecosystem.kernel.http.texts import ONE_LINE
 from ecosystem.services.recovery.working.model import Item, WorkKind
 
 

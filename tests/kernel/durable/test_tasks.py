@@ -50,8 +50,9 @@ class TestStarting:
     async def test_another_service_may_start_but_not_work_off(self, tasks: Tasks) -> None:
         with psycopg.connect(tasks.platform.url("eco_creditx"), autocommit=True) as stranger:
             stranger.execute("select kernel.start_task('orchestrator', 'work', '{}', '{}', null, 5, '{}')")
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                stranger.execute("select * from kernel.claim_tasks('orchestrator', 'me', 30, 1)")
+            for claim in ("orchestrator_claim(", "claim_tasks('orchestrator', "):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    stranger.execute(f"select * from kernel.{claim}'me', 30, 1)")
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 stranger.execute("select * from absurd.t_orchestrator")
 

@@ -264,8 +264,8 @@ class TaskContext:
     async def _keep_all(self, connection: Connection, kept: Mapping[str, JSON]) -> None:
         """Lock the run, prove that it is still ours, and write its checkpoints."""
         await connection.execute(
-            "select kernel.keep_steps(%s, %s, %s, %s, %s::text[], %s::text[])",
-            (self._claim.queue, self._claim.task_id, self._claim.run_id, self._claim.lease_seconds, list(kept),
+            f"select kernel.{self._claim.queue}_keep(%s, %s, %s, %s::text[], %s::text[])",
+            (self._claim.task_id, self._claim.run_id, self._claim.lease_seconds, list(kept),
              [dumps(state) for state in kept.values()]),
         )  # fmt: skip
 

@@ -164,8 +164,8 @@ class DurableWorker:
         connection = await driver(self._database)
         async with connection.cursor(row_factory=namedtuple_row) as cursor:
             await cursor.execute(
-                "select * from kernel.claim_tasks(%s, %s, %s, %s)",
-                (self.queue, self.name, self._lease_seconds, quantity),
+                f"select * from kernel.{self.queue}_claim(%s, %s, %s)",  # noqa: S608 named by our code
+                (self.name, self._lease_seconds, quantity),
             )
             return await cursor.fetchall()
 

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from fastapi import APIRouter
 
 from ecosystem.kernel import context
 from ecosystem.kernel.clock import SystemClock
@@ -181,6 +182,18 @@ async def test_unknown_paths_and_methods_are_problems(http: httpx.AsyncClient) -
     assert [(item.status_code, item.json()["code"]) for item in answers] == [
         (404, "not_found"), (405, "method_not_allowed"),
     ]  # fmt: skip
+
+
+async def test_a_refused_method_names_every_method_of_the_path() -> None:
+    router = APIRouter()
+    for method in ("GET", "PUT"):
+        router.add_api_route("/v1/things/{thing}", lambda thing: thing, methods=[method], response_model=None)
+    router.add_api_route("/v1/others", lambda: "", methods=["POST"], response_model=None)
+    transport = httpx.ASGITransport(create_app("two", "1", [router]))
+    async with httpx.AsyncClient(transport=transport, base_url="http://two.test") as two:
+        refused = await two.delete("/v1/things/7")
+
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, PUT")
 
 
 @pytest.mark.parametrize(("peer", "status"), [("edge", 200), ("authn-service", 200), ("stranger", 403), (None, 403)])

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from ecosystem.kernel.errors import EcosystemError, Failure, Kind, Severity
 from ecosystem.kernel.http.problems import problem, problem_of
@@ -13,6 +14,7 @@ from ecosystem.kernel.http.wellformed import MalformedJson, well_formed
 from ecosystem.kernel.telemetry.log import log
 
 _ERRORS_MAX = 20
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _CODES = {
     400: ("bad_request", "The request cannot be read.", "Correct its form and send it again."),
     401: ("unauthenticated", "The caller did not prove who it is.", "Get a token from POST /oauth/token."),
@@ -65,7 +67,17 @@ def _place(location: Sequence[Any]) -> str:
     return ".".join(str(part) for part in location if part != "body")[:200] or "body"
 
 
-async def _by_status(_: Request, error: Exception) -> Response:
+def _methods(request: Request) -> str:
+    """Every method that the path knows: the framework names those of the first route that has the path."""
+
+    def knows(method: str) -> bool:
+        asked = dict(request.scope) | {"method": method}
+        return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
+
+    return ", ".join(filter(knows, _METHODS))
+
+
+async def _by_status(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error.__cause__, ValueError | RecursionError):
         return problem_of(MalformedJson())  # what the framework's parser cannot read: bytes that are no text, or depth
@@ -73,7 +85,8 @@ async def _by_status(_: Request, error: Exception) -> Response:
         error.status_code, ("request_failed", "The request failed.", "Check the request.")
     )
     failure = Failure(code, message, Kind.PERMANENT, Severity.LOW, suggestion, error.status_code)
-    return problem(failure, headers=dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    return problem(failure, headers=headers | {"Allow": _methods(request)} if error.status_code == 405 else headers)
 
 
 async def _unexpected(_: Request, error: Exception) -> Response:

@@ -1,6 +1,8 @@
 """Goal: settings and machine are explained, nonsense is refused with a next step. Method: the commands in process."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,8 @@ import pytest
 from ecosystem.cli import main as cli
 from ecosystem.cli.project import tool_environment
 from ecosystem.entrypoints import settings_classes
+from ecosystem.fleet.home import FORMAT, Home
+from tests.support.engines import CacheEngine, PostgresEngine
 
 
 @pytest.fixture(autouse=True)
@@ -88,6 +92,44 @@ class TestDoctor:
         (tmp_path / "eco.toml").write_text("[database]\nurl = 'postgresql://eco@db/eco'\n")
         assert verdict() == "good"
 
+    @pytest.mark.parametrize("starter", [0, 54321])
+    def test_a_home_that_a_start_would_refuse_is_wrong_for_root_too(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], starter: int
+    ) -> None:
+        monkeypatch.setattr("os.geteuid", lambda: starter)
+        (tmp_path / "home").mkdir()
+        (tmp_path / "home" / "format").write_text(f"{FORMAT + 1}\n")
+
+        assert eco("doctor") == 1
+        assert f"has format {FORMAT + 1}" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("section", "url"), [("database", "postgresql://eco:hunter2@127.0.0.1:1/eco"), ("database", "eco:hunter2@x"),
+                             ("cache", "redis://:hunter2@127.0.0.1:1"), ("cache", "hunter2")],
+    )  # fmt: skip
+    def test_a_server_that_does_not_answer_is_wrong_and_its_password_is_not_told(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], section: str, url: str
+    ) -> None:
+        (tmp_path / "eco.toml").write_text(f"[{section}]\nurl = '{url}'\n")
+
+        assert eco("doctor") == 1
+        said = capsys.readouterr().out
+        assert "does not answer" in said
+        assert f"correct {section}.url" in said
+        assert "hunter2" not in said
+
+    def test_servers_by_url_tell_their_versions(
+        self, postgres_engine: PostgresEngine, cache_engine: CacheEngine, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:  # fmt: skip
+        monkeypatch.setenv("ECO_DATABASE_URL", postgres_engine.admin_url)
+        monkeypatch.setenv("ECO_CACHE_URL", cache_engine.url)
+        eco("doctor", "--json")
+        facts = {one["name"]: one["fact"] for one in json.loads(capsys.readouterr().out)["findings"]}
+
+        assert re.fullmatch(r"\d\d\.\d+, by its URL", facts["postgresql"])
+        assert re.fullmatch(r"\d\.\d+\.\d+, by its URL", facts["cache"])
+
     def test_it_says_how_many_processes_a_backup_will_have(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -124,6 +166,23 @@ class TestWithoutPlatform:
     def test_down_is_content(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert eco("down") == 0
         assert "Nothing runs" in capsys.readouterr().out
+
+    def test_down_ends_nobody_who_has_the_number_of_a_former_supervisor(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The home was just taken by one that has not yet said who it is: it is asked until it has."""
+        home = Home(tmp_path / "home")
+        home.prepare()
+        held = home.lock()
+        with subprocess.Popen(["sleep", "60"]) as stranger:
+            former = {"pid": stranger.pid, "started_ticks": 1, "control": str(home.control), "state": "ready"}
+            home.state_file.write_text(json.dumps(former))
+
+            assert eco("down", "--timeout", "0.2") == 1
+            assert "did not stop within 0.2 s" in capsys.readouterr().err
+            assert stranger.poll() is None
+            stranger.kill()
+        os.close(held)
 
     def test_a_command_that_is_none(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert eco("stauts") == 2

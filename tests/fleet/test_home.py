@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ecosystem.fleet.errors import AlreadyRunning, HomeTooNew, HomeUnreachable
+from ecosystem.fleet.errors import AlreadyRunning, HomeForeign, HomeTooNew, HomeUnreachable
 from ecosystem.fleet.home import FORMAT, Home, end_former, write_atomically
 from ecosystem.fleet.place import default_home
 from ecosystem.fleet.processes import Account, is_alive, started_ticks
@@ -30,6 +30,27 @@ def test_a_newer_format_is_refused_and_nothing_changes(home: Home) -> None:
         home.prepare()
 
     assert [path.name for path in home.path.iterdir()] == ["format"]
+
+
+@pytest.mark.parametrize("account", [None, Account("stranger", 54321, 54321)])
+def test_a_folder_with_other_things_is_refused_and_nothing_changes(home: Home, account: Account | None) -> None:
+    home.path.mkdir(mode=0o755)
+    (home.path / "thesis.odt").touch()
+
+    with pytest.raises(HomeForeign, match=r"holds thesis\.odt"):
+        Home(home.path, account).prepare()
+
+    assert [path.name for path in home.path.iterdir()] == ["thesis.odt"]
+    assert stat.S_IMODE(home.path.stat().st_mode) == 0o755
+
+
+def test_a_start_that_died_before_the_format_was_written_is_no_foreign_folder(home: Home) -> None:
+    home.prepare()
+    (home.path / "format").unlink()
+    (home.path / "policies.toml").touch()
+    home.prepare()
+
+    assert (home.path / "format").read_text() == f"{FORMAT}\n"
 
 
 def test_a_second_one_is_kept_out(home: Home) -> None:

@@ -65,3 +65,13 @@ def test_a_home_of_a_newer_format(fleet: Fleet) -> None:
     assert sorted(path.name for path in fleet.home.rglob("*")) == ["format", "logs", "zygote.log"]
     assert (fleet.home / "logs" / "zygote.log").read_bytes() == b""
     eventually_now(lambda: not processes_of(fleet))
+
+
+def test_one_that_is_stopped_on_its_way_is_no_success(fleet: Fleet) -> None:
+    starting = fleet.begin("up")
+    eventually_now(lambda: "Stopped after" in fleet.eco("down").stdout)
+    said, _ = starting.communicate(timeout=60)
+
+    assert starting.returncode == 1
+    assert "was stopped while it started" in said
+    assert "Next: eco up" in said

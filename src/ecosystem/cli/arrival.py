@@ -29,7 +29,8 @@ def _tell(
     if said.get("progress") == "ready":
         return _tell_ready(home, seconds, as_json=as_json)
     if process.wait() == 0:
-        return 0  # stopped in order while it was starting
+        # In order, but not what this command was asked for: a script that waits for a platform must not go on.
+        return refuse("eco up", f"The platform of {home.path} was stopped while it started.", "eco up starts it again")
     return refuse("eco up", str(said.get("error") or _last_words(errors, process)), said.get("next"))
 
 

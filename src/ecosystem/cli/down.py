@@ -4,12 +4,13 @@ import argparse
 import os
 import signal
 import time
+from contextlib import suppress
 
 from ecosystem.cli import screen
 from ecosystem.cli.noun import guarded
 from ecosystem.cli.running import CommandFailed, NothingRuns, SupervisorSilent, command, this_home
 from ecosystem.fleet.home import Home
-from ecosystem.fleet.processes import STOPPED, run_state
+from ecosystem.fleet.processes import STOPPED, run_state, started_ticks
 from ecosystem.kernel.errors import Unavailable
 
 SUMMARY = "Stop the platform of this home in order; its data stays."
@@ -26,8 +27,9 @@ def main(arguments: list[str]) -> int:
 
 def _down(parsed: argparse.Namespace) -> int:
     home, started = this_home(), time.monotonic()
-    ran = _ask_to_stop(home)
+    ran, asked = home.is_locked(), False
     while home.is_locked():
+        asked = asked or _ask_to_stop(home)
         if time.monotonic() - started > parsed.timeout:
             raise CommandFailed(f"{home.path} did not stop within {parsed.timeout:g} s.", suggestion="eco status")
         time.sleep(_POLL_SECONDS)
@@ -41,6 +43,7 @@ def _down(parsed: argparse.Namespace) -> int:
 
 
 def _ask_to_stop(home: Home) -> bool:
+    """Whether it was asked: one that has just taken the home has not yet said who it is, and is asked again."""
     try:
         for progress in command(home, command="down"):
             screen.note(progress)
@@ -49,8 +52,11 @@ def _ask_to_stop(home: Home) -> bool:
     except (Unavailable, SupervisorSilent):
         # It holds the home but does not listen (yet): a signal asks for the same, of one that is not stopped.
         state = home.read_state()
-        if state is not None:
-            if run_state(int(state["pid"])) == STOPPED:
-                raise
+        # What a former supervisor left names a process that is gone, or by now another one.
+        if state is None or started_ticks(int(state["pid"])) != state["started_ticks"]:
+            return False
+        if run_state(int(state["pid"])) == STOPPED:
+            raise
+        with suppress(ProcessLookupError):
             os.kill(int(state["pid"]), signal.SIGTERM)
     return True

@@ -21,6 +21,12 @@ class HomeTooNew(FleetRefused):
     suggestion = "Update this checkout, or choose another ECO_HOME."
 
 
+class HomeForeign(FleetRefused):
+    code = "home_foreign"
+    rule = "A platform starts in an empty folder, or in the home of one."
+    suggestion = "Choose a folder that is empty or not there yet: ECO_HOME=FOLDER eco up"
+
+
 class HomeUnreachable(FleetRefused):
     code = "home_unreachable"
     rule = "The account that engines and services run as cannot enter the home."

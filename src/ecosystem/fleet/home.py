@@ -16,12 +16,18 @@ from typing import Any
 
 import orjson
 
-from ecosystem.fleet.errors import AlreadyRunning, HomeNotWritable, HomeTooNew, HomeUnreachable
+from ecosystem.fleet.errors import AlreadyRunning, HomeForeign, HomeNotWritable, HomeTooNew, HomeUnreachable
 from ecosystem.fleet.processes import Account, is_alive, started_ticks
 
 FORMAT = 1
 _SOCKET_PATH_BYTES_MAX = 107
 _LONGEST_SOCKET = "/postgres/.s.PGSQL.5432.lock"
+_OUR_NAMES = {
+    "edge", "engines", "fleet", "format", "journal.jsonl", "journal.jsonl.1", "kept", "lock", "logs", "objects", "pki",
+    "postgres", "postgres.new", "run", "run-folder", "secrets", "state.json", "traces",
+    # What an operator lays in a home before its first start, and what a disk of its own holds when it is empty.
+    "eco.toml", "policies.toml", "lost+found",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -117,8 +123,11 @@ class Home:
         return self.run / "control.sock"
 
     def prepare(self) -> None:
-        """Make what is missing. Raises HomeTooNew, HomeUnreachable, HomeNotWritable; nothing is changed then."""
-        self._check_format()
+        """Make what is missing.
+
+        Raises HomeTooNew, HomeForeign, HomeUnreachable, HomeNotWritable; nothing is changed then.
+        """
+        self.check_ours()
         try:
             self.path.mkdir(mode=0o711, parents=True, exist_ok=True)
             if self.account:
@@ -135,7 +144,17 @@ class Home:
             raise HomeNotWritable(f"{error.filename or self.path}: {error.strerror}.") from error
 
     def lock(self) -> int:
-        """A descriptor that holds the home until it is closed. Raises AlreadyRunning."""
+        """A descriptor that holds the home until it is closed. Raises AlreadyRunning.
+
+        A command that looks whether a platform runs holds it for an instant: a second and a third try outlast that.
+        """
+        for pause_seconds in (0.01, 0.05):
+            with suppress(AlreadyRunning):
+                return self._try_lock()
+            time.sleep(pause_seconds)
+        return self._try_lock()
+
+    def _try_lock(self) -> int:
         descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -148,7 +167,7 @@ class Home:
         if not (self.path / "lock").exists():
             return False
         try:
-            os.close(self.lock())
+            os.close(self._try_lock())
         except AlreadyRunning:
             return True
         return False
@@ -188,13 +207,24 @@ class Home:
         except OSError:
             return None
 
-    def _check_format(self) -> None:
+    def check_ours(self) -> None:
+        """Raises HomeTooNew; HomeForeign for a folder that holds other things: its owner and mode would be changed."""
         try:
             found = int((self.path / "format").read_text())
         except (OSError, ValueError):
+            self._check_foreign()
             return
         if found > FORMAT:
             raise HomeTooNew(f"{self.path} has format {found}; this version knows formats up to {FORMAT}.")
+
+    def _check_foreign(self) -> None:
+        """A start that was killed early leaves folders of ours without a format: that is no foreign folder."""
+        try:
+            others = sorted({path.name for path in self.path.iterdir()} - _OUR_NAMES)
+        except OSError:
+            return  # not there yet, or the making of it will say what is wrong
+        if others:
+            raise HomeForeign(f"{self.path} is no home of a platform: it holds {others[0]}.")
 
     def check_reachable(self, account: Account, place: Path) -> None:
         """Raises HomeUnreachable, naming the folder at or above `place` that the account may not enter."""

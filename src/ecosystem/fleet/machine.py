@@ -16,8 +16,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ecosystem.catalog import BACKUPS, DEPLOYMENTS
+from ecosystem.fleet.engines.answering import ASKED
 from ecosystem.fleet.engines.found import Found, find_cache, find_edge, find_postgres
-from ecosystem.fleet.home import FORMAT, Home
+from ecosystem.fleet.home import Home
 from ecosystem.fleet.plan import free_door, url_setting
 from ecosystem.fleet.settings import FleetSettings
 from ecosystem.kernel.errors import EcosystemError
@@ -60,20 +61,20 @@ def examine(home: Home, source: Source, settings: FleetSettings) -> Iterator[Fin
 
 
 def _engines(source: Source) -> Iterator[Finding]:
-    finders: tuple[tuple[str, Callable[[], Found]], ...] = (
-        ("postgresql", lambda: find_postgres(url_setting(source, "database"))),
-        ("cache", lambda: find_cache(url_setting(source, "cache"))),
-        ("edge", find_edge),
-    )
-    for name, find in finders:
+    finders: tuple[tuple[str, str, Callable[[str | None], Found]], ...] = (
+        ("postgresql", "database", find_postgres), ("cache", "cache", find_cache), ("edge", "", lambda _: find_edge()),
+    )  # fmt: skip
+    for name, section, find in finders:
         try:
-            found = find()
+            url = url_setting(source, section) if section else None
+            found = find(url)
+            version_found = ASKED[name](url) if url else found.version
         except (EcosystemError, OSError) as error:
             mend = error.next_step if isinstance(error, EcosystemError) else "Name a file that can be read."
-            yield Finding(name, "wrong", str(error), mend)
+            yield Finding(name, "wrong", error.message if isinstance(error, EcosystemError) else str(error), mend)
             continue
         where = {"url": "by its URL", "path": f"on the PATH: {found.program}", "wheel": f"its wheel: {found.program}"}
-        yield Finding(name, "good", f"{found.version}, {where[found.origin]}")
+        yield Finding(name, "good", f"{version_found}, {where[found.origin]}")
 
 
 def _readers_of_pages() -> Finding:
@@ -101,6 +102,10 @@ def _account(home: Home, source: Source) -> Finding:
 
 
 def _home(home: Home) -> Finding:
+    try:
+        home.check_ours()
+    except EcosystemError as error:
+        return Finding("home", "wrong", error.message, error.next_step)
     place = _standing(home.path)
     if home.account is not None:
         with suppress(EcosystemError, OSError):
@@ -112,9 +117,6 @@ def _home(home: Home) -> Finding:
         )  # fmt: skip
     if not os.access(place, os.W_OK | os.X_OK):
         return Finding("home", "wrong", f"{place} cannot be written", "Choose another: ECO_HOME=FOLDER eco up")
-    with suppress(OSError, ValueError):
-        if int((home.path / "format").read_text()) > FORMAT:
-            return Finding("home", "wrong", f"{home.path} is of a newer format", "Update this checkout.")
     return Finding("home", "good", str(home.path))
 
 

@@ -13,7 +13,7 @@ from ecosystem.fleet.engines.cache import Cache
 from ecosystem.fleet.engines.edge import Edge
 from ecosystem.fleet.engines.found import find_cache, find_edge, find_postgres
 from ecosystem.fleet.engines.postgres import Postgres
-from ecosystem.fleet.errors import PortBusy
+from ecosystem.fleet.errors import HomeNotWritable, PortBusy
 from ecosystem.fleet.home import Home
 from ecosystem.fleet.place import policies_file
 from ecosystem.fleet.processes import unprivileged_account
@@ -152,8 +152,16 @@ def make_plan(home: Home, source: Source) -> Plan:
         edge=Edge(home, find_edge()),
         database_url=database_url, cache_url=cache_url,
         edge_door=free_door(settings.edge_host, settings.edge_port, (home.read_state() or {}).get("edge_port")),
-        certificates=Certificates(home, settings.certificate_hours, settings.edge_host),
+        certificates=_certificates(home, settings),
     )  # fmt: skip
+
+
+def _certificates(home: Home, settings: FleetSettings) -> Certificates:
+    """The first that is written of a home. Raises HomeNotWritable."""
+    try:
+        return Certificates(home, settings.certificate_hours, settings.edge_host)
+    except OSError as error:
+        raise HomeNotWritable(f"{error.filename or home.path}: {error.strerror}.") from error
 
 
 def refuse_wrong_policies(file: Path) -> None:

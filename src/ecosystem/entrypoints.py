@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,11 @@ def _teller(status_fd: int | None) -> Callable[[dict[str, Any]], None]:
         if status_fd is not None:
             with suppress(OSError):
                 os.write(status_fd, json.dumps(said).encode() + b"\n")
-        print(json.dumps(said), file=sys.stderr, flush=True)  # noqa: T201
+        failed = "error" in said
+        line = {
+            "timestamp": datetime.now(UTC).isoformat(), "level": "error" if failed else "info",
+            "service": "supervisor", "message": said["error"] if failed else said["progress"],
+        }  # fmt: skip
+        print(json.dumps(line), file=sys.stderr, flush=True)  # noqa: T201
 
     return say

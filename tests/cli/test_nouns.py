@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import certifi
 import pytest
 
 from ecosystem.cli import client, company, documents, events, login, noun, runs, screen, specimens
+from ecosystem.cli import main as cli
 from ecosystem.cli.operator import FIRST_CREDENTIAL
 from ecosystem.cli.project import tool_environment
 from tests.client.twin import CLIENT, Twin, served, twin_app
@@ -75,6 +77,18 @@ def test_commands_that_ask_only_the_fleet_go_without_the_client() -> None:
     program = f"import sys, {', '.join(modules)}; sys.exit('ecosystem_client' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", program], env=tool_environment(), check=False).returncode == 0
+
+
+NOUNS = [(name, told) for group in cli.COMMANDS.values() for name, told in group if ": " in told and name != "runbook"]
+
+
+@pytest.mark.parametrize(("name", "told"), NOUNS)
+def test_the_first_help_names_every_verb(name: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([name, "--help"], {"rules": lambda: None})
+    verbs = re.findall(r"^    ([a-z-]+)(?: |$)", capsys.readouterr().out, re.MULTILINE)
+
+    assert told.split(": ")[-1].split(", ") == verbs
 
 
 class TestRefusals:

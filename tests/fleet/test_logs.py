@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ecosystem.cli import logs
 from ecosystem.cli.logs import Filter, files_of, parse, shown
 from ecosystem.fleet.logs import last_words, note, open_log, turn_over
 from ecosystem.kernel.errors import NotFound
@@ -56,6 +57,35 @@ def test_words_of_a_former_life_are_no_reason(tmp_path: Path) -> None:
     assert last_words(tmp_path, "creditx-1", begun_at) == "this life"
     log.write_text("after a turn-over\n")
     assert last_words(tmp_path, "creditx-1", begun_at) == "after a turn-over"
+
+
+def test_a_cache_that_only_tells_gives_no_reason_of_its_end(tmp_path: Path) -> None:
+    (tmp_path / "cache.log").write_text("7:M 24 Nov 2026 09:51:30.279 * Ready to accept connections unix\n")
+    assert last_words(tmp_path, "cache") == ""
+    (tmp_path / "cache.log").write_text("7:M 24 Nov 2026 09:51:30.279 # Out of memory\n")
+    assert last_words(tmp_path, "cache") == "7:M 24 Nov 2026 09:51:30.279 # Out of memory"
+
+
+def test_lines_without_a_time_stand_at_that_of_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ECO_HOME", str(tmp_path))
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "postgresql.log").write_text("syncing data\n2026-11-24 05:00:00.123 UTC [7] LOG:  up\n")
+    logs.main(["--since", "2026-11-24T05:00:00Z"])
+
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("05:00:00.123")
+    assert second.startswith("05:00:00.123")
+
+
+def test_that_nothing_was_found_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ECO_HOME", str(tmp_path))
+    logs.main(["--trace", "nowhere"])
+
+    assert capsys.readouterr() == ("", "No line fits.\n")
 
 
 def test_what_the_supervisor_notes_is_a_line_like_others(tmp_path: Path) -> None:

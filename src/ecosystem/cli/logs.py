@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from ecosystem.kernel.errors import NotFound
 SUMMARY = "Log lines of a service, an engine, or all; filtered by time, level or trace, and followed."
 LEVELS = ("debug", "info", "warning", "error", "critical")
 _POLL_SECONDS = 0.2
+_NO_TIME = datetime.fromtimestamp(0, UTC)
 # What the edge says of a request stands beside its message, not in a context.
 _REQUEST = ("method", "path", "status", "duration_ms", "attempts", "upstream")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -83,13 +85,16 @@ def _logs(parsed: argparse.Namespace) -> int:
     places: dict[Path, int] = {}
     lines = [line for file in files for line in _read(file.with_suffix(".log.1"), {})]
     lines += [line for file in files for line in _read(file, places)]
-    for line in sorted(lines, key=lambda line: line.at):
-        _print(line, wanted, as_json=parsed.json)
+    fitting = sorted(filter(wanted.wants, lines), key=lambda line: line.at)
+    for line in fitting:
+        _print(line, as_json=parsed.json)
+    if not fitting and not parsed.follow:
+        screen.note("No line fits.")
     while parsed.follow:
         time.sleep(_POLL_SECONDS)
         fresh = [line for file in files_of(folder, parsed.service) for line in _read(file, places)]
-        for line in sorted(fresh, key=lambda line: line.at):
-            _print(line, wanted, as_json=parsed.json)
+        for line in sorted(filter(wanted.wants, fresh), key=lambda line: line.at):
+            _print(line, as_json=parsed.json)
     return 0
 
 
@@ -110,7 +115,10 @@ def files_of(folder: Path, service: str | None) -> list[Path]:
 
 
 def _read(file: Path, places: dict[Path, int]) -> Iterator[Line]:
-    """Whole lines since the last look; from the beginning where the file has become shorter."""
+    """Whole lines since the last look; from the beginning where the file has become shorter.
+
+    Lines before the first that tells a time stand at that one's; where none does, at the time of the file.
+    """
     try:
         with file.open("rb") as stream:
             size, place = stream.seek(0, 2), places.get(file, 0)
@@ -118,11 +126,13 @@ def _read(file: Path, places: dict[Path, int]) -> Iterator[Line]:
             content = stream.read()
             end = content.rfind(b"\n") + 1
             places[file] = stream.tell() - len(content) + end
+            written_at = datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC)
     except OSError:
         return
-    at = datetime.fromtimestamp(0, UTC)
-    for raw in content[:end].decode(errors="replace").splitlines():
-        line = parse(file.stem.removesuffix(".log"), raw, at)
+    source, raws = file.stem.removesuffix(".log"), content[:end].decode(errors="replace").splitlines()
+    at = next((line.at for raw in raws if (line := parse(source, raw, _NO_TIME)).at != _NO_TIME), written_at)
+    for raw in raws:
+        line = parse(source, raw, at)
         at = line.at
         yield line
 
@@ -149,9 +159,7 @@ def parse(source: str, raw: str, before: datetime) -> Line:
     return Line(source, before, level if level in LEVELS else "info", raw, None)
 
 
-def _print(line: Line, wanted: Filter, *, as_json: bool) -> None:
-    if not wanted.wants(line):
-        return
+def _print(line: Line, *, as_json: bool) -> None:
     if as_json:
         plain = {"timestamp": line.at.isoformat(), "level": line.level, "service": line.source, "message": line.text}
         screen.out_now(json.dumps((line.entry or plain) | {"process": line.source}, ensure_ascii=False))

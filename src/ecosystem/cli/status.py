@@ -1,7 +1,6 @@
 """`eco status`: every process of this home, how it is and why."""
 
 import argparse
-import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -62,7 +61,7 @@ def _show(home: Home, state: dict[str, Any]) -> None:
     processes = state["processes"]
     screen.table(_COLUMNS, [row for process in processes for row in _rows(process)], _STYLES)
     total = sum(process["memory_bytes"] or 0 for process in processes)
-    waiting = [process["name"] for process in processes if process["state"] != "ready"]
+    waiting = [process["process"] for process in processes if process["state"] != "ready"]
     late = ", ".join(waiting) or "the edge"
     told = "all ready" if all_ready(state) else f"not ready: {late}"
     if state["state"] not in ("ready", "starting"):
@@ -76,9 +75,8 @@ def _show(home: Home, state: dict[str, Any]) -> None:
 def _rows(process: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
     """A process, and beneath it its sandbox with what that alone costs."""
     memory, sandbox = process["memory_bytes"], process["sandbox"]
-    name = process["name"] if process["kind"] != "service" else os.path.basename(process["log"]).removesuffix(".log")
     yield (
-        name, process["state"], process["pid"], process["version"],
+        process["process"], process["state"], process["pid"], process["version"],
         uptime(process["started_at"]) if process["pid"] else "", process["restarts"],
         "" if memory is None else _megabytes(memory - (sandbox["memory_bytes"] if sandbox else 0)),
         process["weight"] if process["kind"] == "service" else "", _reason(process),

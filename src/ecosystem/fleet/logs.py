@@ -1,6 +1,7 @@
 """Log files of processes: one for each slot, appended, turned over by size."""
 
 import os
+import re
 import shutil
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -10,6 +11,8 @@ from pathlib import Path
 import orjson
 
 _TAIL_BYTES = 16 * 1024
+# Valkey and Redis mark what is only told: `25572:M 26 Nov 2026 00:51:30.279 * Ready to accept connections`.
+_CACHE_WELL = re.compile(r"^\d+:\w .{24} [.*-] ")
 
 
 def open_log(folder: Path, name: str) -> int:
@@ -65,7 +68,7 @@ def _said(line: str) -> str:
     try:
         entry = orjson.loads(line)
     except orjson.JSONDecodeError:
-        return line.strip()
+        return "" if _CACHE_WELL.match(line) else line.strip()
     if not isinstance(entry, dict):
         return line.strip()
     if entry.get("level") not in ("error", "critical"):

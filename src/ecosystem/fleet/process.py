@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from ecosystem.fleet.errors import NotStarted
@@ -66,6 +67,11 @@ class Seen:
     log: str = ""
     host: str = "127.0.0.1"
     ports: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def slot(self) -> str:
+        """Its name among all: `creditx-1` is one replica of the service `creditx-service`, and names its log."""
+        return Path(self.log).stem or self.name
 
 
 class Starter(Protocol):

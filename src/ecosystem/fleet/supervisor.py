@@ -308,7 +308,7 @@ class Supervisor:
             "started_ticks": started_ticks(os.getpid()), "started_at": self._started_at,
             "home": str(plan.home.path), "control": str(plan.home.control),
             "edge_port": plan.edge_port, "edge_port_before": plan.edge_door.former,
-            "processes": [asdict(process.seen) for process in self._all()],
+            "processes": [{"process": process.seen.slot, **asdict(process.seen)} for process in self._all()],
             # Without an edge there is nothing that a client could be told.
             **({"edge_url": plan.edge_url, "edge_ca": str(plan.home.bundle)} if self._state == "ready" else {}),
         }  # fmt: skip

@@ -15,6 +15,7 @@ from ecosystem.cli import client, company, documents, events, login, noun, runs,
 from ecosystem.cli import main as cli
 from ecosystem.cli.operator import FIRST_CREDENTIAL
 from ecosystem.cli.project import tool_environment
+from ecosystem_client import Ecosystem
 from tests.client.twin import CLIENT, Twin, served, twin_app
 
 
@@ -89,6 +90,23 @@ def test_the_first_help_names_every_verb(name: str, told: str, capsys: pytest.Ca
     verbs = re.findall(r"^    ([a-z-]+)(?: |$)", capsys.readouterr().out, re.MULTILINE)
 
     assert told.split(": ")[-1].split(", ") == verbs
+
+
+def test_engines_tell_what_stands_in_a_list_and_not_how_long_it_is(
+    logged_in: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = {
+        "healthy": True, "warnings": ["The disk is nearly full."],
+        "capabilities": [{"name": "postgis", "available": None, "used": False}],
+        "migrations": [{"service": "creditx", "revision": "0042"}], "findings": [],
+    }  # fmt: skip
+    monkeypatch.setattr(Ecosystem, "get", lambda *_: answer)
+
+    assert cli.main(["engines", "postgres"]) == 0
+    assert [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()] == [
+        ["healthy", "yes"], ["capabilities.postgis", "used no"], ["migrations.creditx", "revision 0042"],
+        ["findings", "none"],
+    ]  # fmt: skip
 
 
 class TestRefusals:

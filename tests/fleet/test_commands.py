@@ -47,6 +47,7 @@ class TestConfig:
         assert [name for name, one in settings.items() if not one["description"]] == []
         assert settings["authn.regions"]["value"] == '["eu", "ch", "uk", "us", "ap"]'
         assert settings["agents.answers_kept"]["value"] == "P14D"
+        assert settings["agents.answers_kept"]["allowed"] == "PT1H to P400D"
         assert settings["creditx.pages_max"]["allowed"] == "1 to 10000"
         assert settings["creditx.inspect_seconds_max"]["allowed"] == "above 0 to 60"
         assert settings["telemetry.level"]["allowed"] == "debug, info, warning or error"
@@ -68,6 +69,10 @@ class TestConfig:
         said = capsys.readouterr().err
         assert place in said
         assert "Next: " in said
+
+    def test_a_file_that_is_not_there_is_named(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert eco("config", "show", "--config", "away.toml") == 1
+        assert "away.toml cannot be read: No such file or directory." in capsys.readouterr().err
 
 
 class TestDoctor:

@@ -38,9 +38,21 @@ def _shown(path: str) -> Any:
 
 
 def _flat(found: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Scalars by their place (`statistics.connections`); lists by how long they are."""
+    """Values by their place (`statistics.connections`); things of a list each by its first value, which names it."""
     for name, value in found.items():
+        place = f"{before}{name}"
+        if place == "warnings":
+            continue  # told in sentences of their own
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{before}{name}.")
+            yield from _flat(value, f"{place}.")
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            for item in value:
+                (_, thing), *rest = item.items()
+                said = (f"{what} {_word(which)}" for what, which in rest if which is not None)
+                yield f"{place}.{thing}", ", ".join(said)
         else:
-            yield f"{before}{name}", len(value) if isinstance(value, list) else value
+            yield place, ", ".join(map(str, value)) or "none" if isinstance(value, list) else _word(value)
+
+
+def _word(value: Any) -> Any:
+    return ("no", "yes")[value] if isinstance(value, bool) else value

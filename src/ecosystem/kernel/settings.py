@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin
 from uuid import UUID
@@ -85,7 +86,9 @@ class Source:
         try:
             text = path.read_text(encoding="utf-8")
             document = tomllib.loads(text)
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except OSError as error:
+            raise SettingRefused(f"{path} cannot be read: {error.strerror}.") from error
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise SettingRefused(f"{path} cannot be read as TOML: {error}") from error
         lines = _lines(text)
         for section, table in document.items():
@@ -179,6 +182,8 @@ def _shown(value: Any) -> str:
         return "(none)"
     if isinstance(value, str | Path | SecretStr | UUID):
         return str(value)
+    if isinstance(value, timedelta) and value == timedelta(days=value.days):
+        return f"P{value.days}D"  # how people count: 400 days are no year and 35 days
     return json.dumps(to_jsonable_python(value), ensure_ascii=False).strip('"')
 
 

@@ -1,5 +1,10 @@
-"""Goal: `./eco` refuses clearly where it cannot work. Method: the real script, our own `uname` and Pythons."""
+"""Goal: `./eco` refuses clearly where it cannot work, and runs no code of the folder in which it is called.
 
+Method: the real script, our own `uname` and Pythons; a folder with files that are named like modules.
+"""
+
+import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -36,3 +41,26 @@ def test_an_old_python_is_refused_with_the_next_step(tmp_path: Path) -> None:
 
     assert answer.returncode == 69
     assert "needs Python 3.11 or newer" in answer.stderr
+
+
+def test_what_lies_in_the_present_folder_is_not_imported(tmp_path: Path) -> None:
+    for module in ("argparse", "orjson", "ecosystem"):
+        (tmp_path / f"{module}.py").write_text("raise SystemExit('planted')\n")
+    answer = subprocess.run(
+        [ROOT / "eco", "status"], capture_output=True, text=True, cwd=tmp_path, check=False,
+        env=os.environ | {"ECO_HOME": str(tmp_path / "none")},
+    )  # fmt: skip
+
+    assert "planted" not in answer.stderr
+    assert "Next: eco up" in answer.stderr
+
+
+def test_our_own_processes_do_not_import_from_there_either() -> None:
+    begun = [
+        (file.name, options)
+        for file in (ROOT / "src").rglob("*.py")
+        for options in re.findall(r'sys\.executable, (.*)"-m", "(?:ecosystem|faults)', file.read_text())
+    ]
+
+    assert len(begun) >= 6
+    assert {options for _, options in begun} == {'"-P", '}, begun

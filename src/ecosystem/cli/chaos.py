@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
         print(f"eco chaos: there is no verb {arguments[0]!r}.\nNext: eco chaos run --help", file=sys.stderr)  # noqa: T201
         return 2
     services = ",".join(entry.short_name for entry in CATALOG)
-    command = [sys.executable, "-m", "faults", "--services", services, *arguments[1:]]
+    command = [sys.executable, "-P", "-m", "faults", "--services", services, *arguments[1:]]
     process = subprocess.Popen(  # noqa: S603 our own words
         command,
         env=tool_environment(),

@@ -142,7 +142,7 @@ def _running(home: Path, *, keep: bool) -> Iterator[Platform]:
 
 def _eco(verb: str, environment: dict[str, str], output: object, seconds: float) -> int:
     """One command of ours in a session of its own, so that Ctrl-C reaches us alone and we end it in order."""
-    command = [sys.executable, "-m", "ecosystem", verb]
+    command = [sys.executable, "-P", "-m", "ecosystem", verb]
     with subprocess.Popen(  # noqa: S603 our own words
         command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
     ) as process:  # type: ignore[call-overload]

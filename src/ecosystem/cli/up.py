@@ -57,7 +57,7 @@ def _up(parsed: argparse.Namespace, errors: IO[bytes]) -> int:
 def _supervise(parsed: argparse.Namespace, status: int, errors: IO[bytes] | None) -> "subprocess.Popen[bytes]":
     """The supervisor as a process: in a session of its own, or in the foreground ended when we end."""
     config = config_file(parsed.config)
-    command = [sys.executable, "-m", "ecosystem", "supervise", "--status-fd", str(status)]
+    command = [sys.executable, "-P", "-m", "ecosystem", "supervise", "--status-fd", str(status)]
     command += ["--config", str(config)] if config else []
     return subprocess.Popen(  # noqa: S603 our own words
         command, pass_fds=[status], stdin=subprocess.DEVNULL, stdout=errors or subprocess.DEVNULL,

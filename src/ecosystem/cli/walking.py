@@ -95,7 +95,7 @@ def run(words: Sequence[str], *, patient: bool = True) -> Ran:
         words = (*words, _IMPATIENT_SECONDS)
     try:
         done = subprocess.run(  # noqa: S603 our own words, and ids that the platform gave us
-            [sys.executable, "-m", "ecosystem", *words[1:]], cwd=Path.cwd(), capture_output=True, text=True,
+            [sys.executable, "-P", "-m", "ecosystem", *words[1:]], cwd=Path.cwd(), capture_output=True, text=True,
             timeout=_SECONDS_MAX, stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
@@ -211,7 +211,7 @@ def _answer(*words: str) -> Any:
 def _run_json(*words: str) -> str:
     try:
         return subprocess.run(  # noqa: S603 our own words
-            [sys.executable, "-m", "ecosystem", *words], capture_output=True, text=True, timeout=_SECONDS_MAX,
+            [sys.executable, "-P", "-m", "ecosystem", *words], capture_output=True, text=True, timeout=_SECONDS_MAX,
             stdin=subprocess.DEVNULL, check=False,
         ).stdout  # fmt: skip
     except subprocess.TimeoutExpired:

@@ -32,7 +32,7 @@ def begin_zygote(log: int) -> Begun:
     # The child's descriptor is its own: the parent's copy must close, or an end would never be seen.
     with theirs:
         started = subprocess.Popen(  # noqa: S603 our own words
-            [sys.executable, "-m", "ecosystem", "zygote", "--control-fd", str(theirs.fileno())],
+            [sys.executable, "-P", "-m", "ecosystem", "zygote", "--control-fd", str(theirs.fileno())],
             pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             preexec_fn=lambda: die_with_parent(signal.SIGKILL),  # noqa: PLW1509 the parent has one thread
         )  # fmt: skip

@@ -15,6 +15,7 @@ from ecosystem.kernel.registry.registry import STALE_SECONDS
 from ecosystem.kernel.words import counted
 from ecosystem.services.recovery.model import Sighting
 from ecosystem.services.recovery.queueing.repository import Queues
+from ecosystem.services.recovery.watching.well import Well
 
 DATABASE, RUNS = "postgresql", "orchestrator-agent"
 _QUEUE = "orchestrator"
@@ -161,6 +162,7 @@ class Server:
     def __init__(self, database: Database, clock: Clock, share_max: float) -> None:
         self._database, self._clock, self._share_max = database, clock, share_max
         self._started_at: datetime | None = None
+        self._answered, self._had_room = Well(clock), Well(clock)
 
     async def look(self) -> list[Sighting]:
         async def work() -> Any:
@@ -169,12 +171,18 @@ class Server:
         found = await self._database.read(work)
         seen, now = [], self._clock.now()
         if found.used > found.allowed * self._share_max:
-            cause = f"connections in use: {found.used} of {found.allowed}"
-            seen.append(Sighting(FaultKind.POOL_EXHAUSTED, DATABASE, cause, now, detail={"used": found.used}))
+            cause, detail = f"connections in use: {found.used} of {found.allowed}", {"used": found.used}
+            since = self._had_room.at
+            seen.append(Sighting(FaultKind.POOL_EXHAUSTED, DATABASE, cause, now, detail=detail, since=since))
+        else:
+            self._had_room.note()
         if self._started_at not in (None, found.started_at):
             cause = f"the server started anew at {found.started_at:%Y-%m-%dT%H:%M:%SZ}"
-            seen.append(Sighting(FaultKind.DATABASE_RESTARTED, DATABASE, cause, now))
+            # Nobody tells when the former one ended: between its last answer and this start.
+            since = self._answered.at or found.started_at
+            seen.append(Sighting(FaultKind.DATABASE_RESTARTED, DATABASE, cause, now, since=since))
         self._started_at = found.started_at
+        self._answered.note()
         return seen
 
 

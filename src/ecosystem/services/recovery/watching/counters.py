@@ -4,6 +4,7 @@ log."""
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from ecosystem.contracts.recovery import FaultKind
 from ecosystem.kernel.clock import Clock
@@ -85,7 +86,8 @@ class Counters:
         shed = self._rises.of(_REFUSED, lambda one: one.service if one.label("reason") == _SHED else None)
         for service, all_of_them in asked.items():
             away = shed.get(service, NO_RISE)
-            yield from self._rate(service, all_of_them - away, failed.get(service, NO_RISE) - away, "request")
+            most = partial(self._most, _REQUESTS, partial(_answer, service=service, away=away))
+            yield from self._rate(service, all_of_them - away, failed.get(service, NO_RISE) - away, "request", most)
 
     def _calls(self) -> Iterator[Sighting]:
         """Calls that agents made of each other. Who breaks a rule is told so: that is no fault of the agent."""
@@ -98,12 +100,23 @@ class Counters:
             # A breaker that is open lets nobody fail: the fault goes on, and none begins by it.
             goes_on = (FaultKind.ERROR_RATE_HIGH, agent) in self._suspects
             away = left_alone.get(agent, NO_RISE) if goes_on else NO_RISE
-            yield from self._rate(agent, asked.get(agent, NO_RISE) + away, failed.get(agent, NO_RISE) + away, "call")
+            most = partial(self._most, _CALLS, partial(_failure, agent=agent))
+            yield from self._rate(
+                agent, asked.get(agent, NO_RISE) + away, failed.get(agent, NO_RISE) + away, "call", most
+            )
 
-    def _rate(self, component: str, asked: Rise, failed: Rise, what: str) -> Iterator[Sighting]:
+    def _most(self, name: str, by: Callable[[Counted], str | None]) -> str:
+        """What most of them were, for who must find their cause; empty where nothing is known of any."""
+        kinds = self._rises.of(name, by)
+        return max(kinds, key=lambda kind: (kinds[kind].total, kind), default="")
+
+    def _rate(
+        self, component: str, asked: Rise, failed: Rise, what: str, most: Callable[[], str]
+    ) -> Iterator[Sighting]:
         if failed.total >= self._settings.errors_min and failed.total >= asked.total * self._settings.error_share_max:
             often = f"{failed.total:.0f} of {counted(asked.total, what)}"
-            cause = f"{often} failed within {self._settings.count_seconds:.0f} s"
+            with_what = f", most with {kind}" if (kind := most()) else ""
+            cause = f"{often} failed within {self._settings.count_seconds:.0f} s{with_what}"
             yield self._sighting(
                 FaultKind.ERROR_RATE_HIGH, component, cause, failed, asked=asked.total, failed=failed.total
             )
@@ -117,6 +130,19 @@ class Counters:
 
 def _is(counted: Counted, code: str) -> bool:
     return counted.label("code") == code
+
+
+def _answer(one: Counted, service: str, away: Rise) -> str | None:
+    """How a request failed; 503 says nothing of it while others are sent away by it."""
+    status = one.label("status")
+    if one.service != service or not status.startswith("5") or (status == "503" and away.total):
+        return None
+    return f"{status} to {one.label('method')} {one.label('route')}"
+
+
+def _failure(one: Counted, agent: str) -> str | None:
+    code = one.label("code")
+    return code if one.label("agent") == agent and _is_failure(code) else None
 
 
 def _is_failure(code: str) -> bool:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import re
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -93,11 +94,13 @@ def _logs(parsed: argparse.Namespace) -> int:
         return 0
     for line in lines:
         _print(line, wanted, as_json=parsed.json)
+    sys.stdout.flush()
     while parsed.follow:
         time.sleep(_POLL_SECONDS)
         fresh = [line for file in files_of(folder, parsed.service) for line in _read(file, places)]
         for line in sorted(fresh, key=lambda line: line.at):
             _print(line, wanted, as_json=parsed.json)
+        sys.stdout.flush()
     return 0
 
 
@@ -162,9 +165,9 @@ def _print(line: Line, wanted: Filter, *, as_json: bool) -> None:
         return
     if as_json:
         plain = {"timestamp": line.at.isoformat(), "level": line.level, "service": line.source, "message": line.text}
-        screen.as_json_now((line.entry or plain) | {"process": line.source})
+        screen.out(screen.json_line((line.entry or plain) | {"process": line.source}))
         return
-    screen.out_now(screen.clean(shown(line)))
+    screen.out(screen.clean(shown(line)))
 
 
 def shown(line: Line) -> str:

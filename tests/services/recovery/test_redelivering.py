@@ -69,7 +69,7 @@ class TestPoisonedEvents:
 
         assert again["reason"] == (
             "1 dead letter: internal_error: approved before, and it came again;"
-            " `eco events dead-letters` tells why: mend that before you approve it again"
+            " `eco logs --level warning --counted` tells why: mend that before you approve it again"
         )
         assert len(watched.told("fault_observed")) == len(watched.told("help_needed")) == 1
         assert watched.told("fault_cleared") == []

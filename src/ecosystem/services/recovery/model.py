@@ -77,7 +77,8 @@ POLICIES: dict[FaultKind, Policy] = {
         REDELIVER,
         only_proposed=True,
         help_after_seconds=0,
-        again="`eco events dead-letters` tells why: mend that before you approve it again",
+        advice="`eco events dead-letters` lists what, `eco logs --level warning --counted` tells why",
+        again="`eco logs --level warning --counted` tells why: mend that before you approve it again",
     ),
     FaultKind.POOL_EXHAUSTED: Policy(
         Severity.HIGH, _DATABASE, _SERVICES, "make callers wait, or refuse them, until connections are free"

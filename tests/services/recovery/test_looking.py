@@ -308,8 +308,10 @@ class TestMachine:
 
         cache = Cache()
         watch = CacheWatch(cache, watched.clock)  # type: ignore[arg-type]
-        first = await watch.look()
+        first, well_at = await watch.look(), watched.clock.now()
+        watched.clock.advance(5)
         cache.life = "two"
+        (lost,) = await watch.look()
 
-        assert (first, [one.cause for one in await watch.look()]) == ([], ["it started anew, empty"])
+        assert (first, lost.cause, lost.since) == ([], "it started anew, empty", well_at)
         assert await watch.look() == []

@@ -10,7 +10,7 @@ import pytest
 
 from ecosystem.contracts.recovery import FaultKind
 from ecosystem.kernel.testing.clock import FrozenClock
-from ecosystem.services.recovery.adapters import CacheWatch, Disk, Leaves
+from ecosystem.services.recovery.adapters import Disk, Leaves
 from ecosystem.services.recovery.watching.database import Server
 from ecosystem.services.recovery.watching.well import Well
 from tests.services.recovery.conftest import Watched
@@ -153,26 +153,6 @@ class TestMachine:
 
         assert told.since is not None
         assert timedelta(0) < watched.clock.now() - told.since < timedelta(minutes=10)
-
-    async def test_a_cache_that_started_anew_was_away_since_its_last_answer(self, clock: FrozenClock) -> None:
-        class Cache:
-            def __init__(self) -> None:
-                self.life, self.client = "one", self
-
-            async def ping(self) -> None:
-                return
-
-            async def info(self, _: str) -> dict[str, str]:
-                return {"run_id": self.life}
-
-        cache = Cache()
-        watch = CacheWatch(cache, clock)  # type: ignore[arg-type]
-        await watch.look()
-        clock.advance(5)
-        cache.life = "two"
-        (told,) = await watch.look()
-
-        assert told.since == NOW
 
 
 def test_a_clock_that_is_set_changes_nothing_about_how_long_ago_it_was(clock: FrozenClock) -> None:

@@ -144,6 +144,14 @@ class TestRefusals:
         assert documents.main(["list", "--company", "Heron SA"]) == 0
         assert twin.tokens[-1].endswith("-c2")
 
+    def test_the_log_of_the_platform_is_cared_for_without_a_company(
+        self, logged_in: Path, twin: Twin, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert company.main(["create", "Heron SA"]) == 0
+        assert events.main(["dead-letters"]) == 0
+        assert "-c" not in twin.tokens[-1]
+        assert "There are 2 companies" not in capsys.readouterr().err
+
     def test_usage_error_is_exit_code_2(self, capsys: pytest.CaptureFixture[str]) -> None:
         for wrong in (["list", "--limit", "0"], ["sing"], []):
             with pytest.raises(SystemExit) as ended:

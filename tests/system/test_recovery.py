@@ -159,7 +159,7 @@ def test_a_service_that_answers_with_errors_is_told_with_its_share(fleet: Fleet)
         finally:
             admin.execute("grant select on creditx.documents to eco_creditx")
 
-    assert re.fullmatch(r"\d+ of \d+ requests failed within 60 s", episode["cause"])
+    assert re.fullmatch(r"\d+ of \d+ requests failed within 60 s, most with .+", episode["cause"])
     assert episode["runbook"] == "high_error_rate"
     assert eventually_now(lambda: is_over(fleet, "error_rate_high", "creditx-service"), within_seconds=120)
 

@@ -151,7 +151,11 @@ def test_the_guide_on_call(fleet: Fleet, hook: WebHook) -> None:
     (folder / "rota.yaml").write_text(re.sub(r"mailtos://[^\"]*", hook.url("amy"), rota))
     (folder / "address.txt").write_text(hook.url())
     fleet.eco("notifications", "remove", "chat")
-    commands = [one.words for one in shown() if one.document == GUIDE]
+    # A campaign has a platform and a test of its own; of incidents there is none here.
+    commands = [
+        one.words for one in shown()
+        if one.document == GUIDE and one.words[1] != "chaos" and not {"INCIDENT", "FILE"} & {*one.words}
+    ]  # fmt: skip
     codes = {}
     for words in commands:
         pages = json.loads(fleet.eco("oncall", "show", "--json").stdout)["pages"]

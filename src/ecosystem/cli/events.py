@@ -4,7 +4,7 @@ import argparse
 
 from ecosystem.cli import screen
 from ecosystem.cli.noun import Verb, company_option, moment, pages, paging_options, run_noun, show_page
-from ecosystem.cli.operator import connect_for
+from ecosystem.cli.operator import acting_for, connect_for
 from ecosystem.kernel.errors import Invalid
 from ecosystem_client.models import Event
 from ecosystem_client.reading import Page
@@ -110,7 +110,7 @@ def _show(parsed: argparse.Namespace) -> int:
 
 
 def _consumers(parsed: argparse.Namespace) -> int:
-    with connect_for(parsed.company) as ecosystem:
+    with acting_for(parsed.company) as ecosystem:
         consumers = ecosystem.events.consumers()
     if parsed.json:
         screen.as_json({"items": list(consumers), "next_cursor": None})
@@ -121,7 +121,7 @@ def _consumers(parsed: argparse.Namespace) -> int:
 
 
 def _replay(parsed: argparse.Namespace) -> int:
-    with connect_for(parsed.company) as ecosystem:
+    with acting_for(parsed.company) as ecosystem:
         replay = ecosystem.events.replay(
             parsed.consumer,
             from_position=parsed.from_position,
@@ -138,7 +138,7 @@ def _replay(parsed: argparse.Namespace) -> int:
 
 
 def _dead(parsed: argparse.Namespace) -> int:
-    with connect_for(parsed.company) as ecosystem:
+    with acting_for(parsed.company) as ecosystem:
         if parsed.redeliver:
             screen.as_json(ecosystem.events.redeliver(parsed.redeliver))
             return 0

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import re
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any
 
 from ecosystem.catalog import find
 from ecosystem.cli import screen
+from ecosystem.cli.log_counting import Told, counted, show
 from ecosystem.cli.noun import guarded
 from ecosystem.cli.running import this_home
 from ecosystem.kernel.errors import NotFound
@@ -70,7 +72,9 @@ def _is_of(entry: dict[str, Any], trace: str) -> bool:
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="eco logs", description=SUMMARY)
     parser.add_argument("service", metavar="SERVICE", nargs="?", help="creditx, creditx-1, postgresql … (default: all)")
-    parser.add_argument("-f", "--follow", action="store_true", help="go on with new lines until Ctrl-C")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("-f", "--follow", action="store_true", help="go on with new lines until Ctrl-C")
+    how.add_argument("--counted", action="store_true", help="lines that say the same once, with how often")
     parser.add_argument("--since", type=_since, metavar="WHEN", help="90s, 15m, 2h, 1d ago, or an ISO time")
     parser.add_argument("--level", choices=LEVELS, default="debug", help="this level and worse")
     parser.add_argument("--trace", metavar="ID", help="only lines of this trace, or of this request at the edge")
@@ -86,15 +90,21 @@ def _logs(parsed: argparse.Namespace) -> int:
     lines = [line for file in files for line in _read(file.with_suffix(".log.1"), {})]
     lines += [line for file in files for line in _read(file, places)]
     fitting = sorted(filter(wanted.wants, lines), key=lambda line: line.at)
+    if parsed.counted:
+        told = (Told(one.source, one.level, one.at, one.text, one.entry) for one in fitting)
+        show(counted(told), as_json=parsed.json)
+        return 0
     for line in fitting:
         _print(line, as_json=parsed.json)
     if not fitting and not parsed.follow:
         screen.note("No line fits.")
+    sys.stdout.flush()
     while parsed.follow:
         time.sleep(_POLL_SECONDS)
         fresh = [line for file in files_of(folder, parsed.service) for line in _read(file, places)]
         for line in sorted(filter(wanted.wants, fresh), key=lambda line: line.at):
             _print(line, as_json=parsed.json)
+        sys.stdout.flush()
     return 0
 
 
@@ -162,9 +172,9 @@ def parse(source: str, raw: str, before: datetime) -> Line:
 def _print(line: Line, *, as_json: bool) -> None:
     if as_json:
         plain = {"timestamp": line.at.isoformat(), "level": line.level, "service": line.source, "message": line.text}
-        screen.out_now(json.dumps((line.entry or plain) | {"process": line.source}, ensure_ascii=False))
+        screen.out(screen.json_line((line.entry or plain) | {"process": line.source}))
         return
-    screen.out_now(screen.clean(shown(line)))
+    screen.out(screen.clean(shown(line)))
 
 
 def shown(line: Line) -> str:

@@ -168,7 +168,10 @@ def _decided(parsed: argparse.Namespace, decide: Callable[[Ecosystem], Repair]) 
 
 
 def _approve(parsed: argparse.Namespace) -> int:
-    return _decided(parsed, lambda ecosystem: ecosystem.recovery.approve(parsed.action_id))
+    code = _decided(parsed, lambda ecosystem: ecosystem.recovery.approve(parsed.action_id))
+    if not parsed.json:
+        screen.note("What did not help is proposed again. Next: eco recovery status")
+    return code
 
 
 def _refuse(parsed: argparse.Namespace) -> int:

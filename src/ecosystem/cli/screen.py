@@ -54,7 +54,12 @@ def as_json(value: Any) -> None:
 
 def as_json_now(value: Any) -> None:
     """One value of several, on a line of its own, as it comes."""
-    out_now(_as_json(value))
+    out_now(json_line(value))
+
+
+def json_line(value: Any) -> str:
+    """As `as_json` says it, in one line."""
+    return _as_json(value)
 
 
 def _as_json(value: Any, indent: int | None = None) -> str:

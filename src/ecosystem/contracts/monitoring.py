@@ -169,7 +169,7 @@ class SendNotification(Task, request_type="send_notification", result=Notificati
     """
 
     title: str = Field(min_length=1, max_length=500)
-    text: str = Field(min_length=1, max_length=10_000)
+    text: str = Field(min_length=1, max_length=10_000, description="Said in one line, cut behind 2400 characters.")
     channels: tuple[str, ...] = Field((), max_length=20, description="By name; none: all that there are.")
     dedup_key: str = Field(min_length=1, max_length=120)
     urgent: bool = False

@@ -1,6 +1,7 @@
 """Goal: people see their company's events and nothing else, and can mend. Method: the routes on a real database."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -23,6 +24,11 @@ from tests.services.events.conftest import GENEVA, ZURICH, publish
 READER = Principal("amy", ZURICH, frozenset({"events:read"}))
 STRANGER = Principal("zoe", GENEVA, frozenset({"events:read"}))
 OPERATOR = Principal("ops", None, frozenset({"events:read", "events:replay", "platform:read"}))
+
+
+def recorded_in(platform: Platform) -> list[Any]:
+    """(company, data) of each entry of an audit trail."""
+    return platform.rows("select company_id, data from kernel.log where type = 'audit_recorded' order by id")
 
 
 class TestListing:
@@ -88,7 +94,7 @@ class TestListing:
 class TestStream:
     async def test_events_come_as_they_happen_and_only_those_of_the_company(self, events: ServiceHarness) -> None:
         database = events.kernel.database
-        service = EventsService(database, EventLog(database), SystemClock(), ServiceSettings())
+        service = EventsService(database, EventLog(database), events.kernel.audit, SystemClock(), ServiceSettings())
         stream = _messages(service, ZURICH, None, None, None)
         assert await anext(stream) == b": hello\n\n"
         waiting = asyncio.create_task(anext(stream))
@@ -137,7 +143,23 @@ class TestCare:
 
         assert tried == {"consumer": "archive", "events": 2, "already_handled": 2, "to_handle": 0, "dry_run": True}
         assert done == tried | {"dry_run": False}
-        assert await self.pending(events) == waiting == 3
+        assert waiting == 3
+        # None of them twice; the fourth is the record of the replay itself.
+        assert await self.pending(events) == 4
+
+    async def test_a_replay_is_in_the_trail_of_the_platform_whoevers_token_it_was(
+        self, events: ServiceHarness, platform: Platform
+    ) -> None:
+        await publish(events, "one")
+        await events.consume()
+        operator = events.client(replace(OPERATOR, company_id=ZURICH))
+        asked = {"consumer": "archive", "from_position": "1.1.1"}
+        for dry_run in (True, False):
+            assert (await operator.post("/v1/events/replay", json=asked | {"dry_run": dry_run})).status_code == 200
+
+        ((company, recorded),) = recorded_in(platform)
+        assert (company, recorded["action"], recorded["target"]) == (None, "consumer_replayed", "archive")
+        assert recorded["after"] == {"from_position": "1.1.1", "from_time": None}
 
     @staticmethod
     async def pending(events: ServiceHarness) -> int:
@@ -184,6 +206,8 @@ class TestCare:
         assert again.json() == {"id": letter, "status": "redelivered"}
         assert (twice.status_code, unknown.status_code) == (409, 404)
         assert platform.rows("select consumer, attempts from events.parked") == [("archive", 0)]
+        ((company, recorded),) = recorded_in(platform)
+        assert (company, recorded["action"], recorded["target"]) == (None, "dead_letter_redelivered", letter)
 
     async def test_all_of_a_consumer_are_redelivered_after_a_dry_run(
         self, events: ServiceHarness, platform: Platform

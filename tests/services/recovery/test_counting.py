@@ -42,6 +42,7 @@ class Counting:
 
     def __post_init__(self) -> None:
         self.direct: Counter
+        self.silent = False
         self.detector = Counters(lambda: self.instances, self.scrape, self.clock, ServiceSettings())
 
     def starts(self, service: str, metrics: Metrics | None = None) -> Metrics:
@@ -57,6 +58,8 @@ class Counting:
         return metrics
 
     async def scrape(self, instance: Instance, names: Sequence[str]) -> list[Sample] | None:
+        if self.silent:
+            return None
         health = Health(instance.service, "0", "0", NOW)
         query = "&".join(f"name[]={name}" for name in names)
         text = answer("/metrics", health, self.metrics[instance.instance_id], query).body
@@ -90,9 +93,24 @@ class TestErrorRate:
 
         assert await counting.looks() == []
         assert await counting.looks() == [
-            (FaultKind.ERROR_RATE_HIGH, "creditx-service", "40 of 100 requests failed within 60 s")
+            (
+                FaultKind.ERROR_RATE_HIGH,
+                "creditx-service",
+                "40 of 100 requests failed within 60 s, most with 500 to GET /v1/documents",
+            )
         ]
         assert await counting.looks(11) == []
+
+    async def test_what_most_of_them_were_is_named_and_not_who_was_sent_away(self, counting: Counting) -> None:
+        creditx = counting.starts("creditx-service")
+        await counting.looks()
+        answers(creditx, 503, 500)
+        creditx.http_requests_refused_total.labels("overloaded", "bulk").inc(500)
+        answers(creditx, 500, 10)
+        creditx.http_requests_total.labels("GET", "/v1/documents/{document_id}", "502").inc(30)
+        (told,) = await counting.looks(2)
+
+        assert told[2] == ("40 of 40 requests failed within 60 s, most with 502 to GET /v1/documents/{document_id}")
 
     async def test_errors_before_the_first_look_few_errors_and_a_small_share_are_none(self, counting: Counting) -> None:
         old, few, many = counting.starts("events-service"), counting.starts("authn-service"), counting.starts("x")
@@ -121,7 +139,9 @@ class TestErrorRate:
         await counting.looks()
         orchestrator.agent_calls_total.labels("ocr-agent", "read_pages", "unavailable").inc(30)
         found = await counting.looks(2)
-        assert found == [(FaultKind.ERROR_RATE_HIGH, "ocr-agent", "30 of 30 calls failed within 60 s")]
+        assert found == [
+            (FaultKind.ERROR_RATE_HIGH, "ocr-agent", "30 of 30 calls failed within 60 s, most with unavailable")
+        ]
 
         for _ in range(20):
             orchestrator.calls_not_permitted_total.labels("orchestrator-agent -> ocr-agent", "call_not_permitted").inc(

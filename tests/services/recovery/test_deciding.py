@@ -1,11 +1,13 @@
 """Goal: a person sees what was done, decides what is proposed, and can stop it all. Method: the routes, on a real
 database."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
+from ecosystem.contracts.authn import ROLES
 from ecosystem.contracts.objects import ObjectDamageFound, ObjectRestored
 from ecosystem.contracts.recovery import ClassifyError, EpisodeExplained, ErrorClassified, ExplainEpisode, FaultKind
 from ecosystem.fleet.journal import What
@@ -125,6 +127,34 @@ class TestSwitching:
 
 
 WRITER = Principal("writer", None, frozenset({"platform:read", "platform:write"}))
+# An administrator of the platform may ask for a token that is narrowed to a company.
+NARROWED = replace(WRITER, company_id=UUID(int=0xA1))
+
+
+class TestWhose:
+    async def test_what_is_decided_with_a_companys_token_stays_the_platforms(self, watched: Watched) -> None:
+        watched.happens("creditx-1", What.HELD_BACK, reason="ended by SIGKILL")
+        await watched.follow()
+        (episode,) = (await watched.get("/episodes"))["items"]
+        client = watched.agent.client(NARROWED)
+        cleared = await client.post(f"{ROUTE}/episodes/{episode['episode_id']}/clear", json={"reason": "looks well"})
+        undone = await client.post(f"{ROUTE}/actions/{cleared.json()['action_id']}/undo")
+        paused = await client.post(f"{ROUTE}/pause", json={"fault": "stuck_run", "reason": ""})
+
+        assert [one.status_code for one in (cleared, undone, paused)] == [200, 200, 200]
+        events = watched.harness.events()
+        assert [data["action"] for kind, _, _, data in events if kind == "audit_recorded"] == [
+            "fault_cleared", "fault_reopened", "repairs_paused"
+        ]  # fmt: skip
+        assert {company for _, _, company, _ in events} == {None}
+
+    @pytest.mark.parametrize("verb", ["approve", "refuse", "undo"])
+    async def test_no_role_of_a_company_decides(self, watched: Watched, verb: str) -> None:
+        scopes = frozenset().union(*(ROLES[role] for role in ROLES if role != "platform-administrator"))
+        administrator = watched.agent.client(Principal("amy", UUID(int=0xA1), scopes))
+        refused = await administrator.post(f"{ROUTE}/actions/{UUID(int=1)}/{verb}", json={})
+
+        assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing")
 
 
 class TestClearing:

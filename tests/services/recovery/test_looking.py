@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 import pytest
 
-from ecosystem.contracts.creditx import DocumentFailed
 from ecosystem.fleet.journal import What
 from ecosystem.kernel import context
 from ecosystem.kernel.durable.durable import Durable
@@ -158,78 +157,6 @@ async def _could_not_write(watched: Watched) -> bool:
     except Exception:
         return True
     return False
-
-
-class TestPoisonedEvents:
-    async def bury(self, watched: Watched) -> None:
-        """A dead letter of a consumer that is far from home."""
-        rows, kernel = watched.platform.rows, watched.agent.kernel
-        with context.scope(company_id=COMPANY):
-            event = DocumentFailed(document_id=uuid4(), code="broken")
-            await kernel.database.run(lambda: kernel.outbox.add(event))
-        rows("insert into kernel.consumers (name, role, schema) values ('counting', 'eco_events', 'events')"
-             " on conflict do nothing")  # fmt: skip
-        rows(
-            "insert into kernel.dead_letters (dead_letter_id, company_id, consumer, event_id, type, subject, epoch,"
-            " xid, id, recorded_at, attempts, code, message)"
-            " select gen_random_uuid(), company_id, 'counting', event_id, type, subject, epoch,"
-            " xid, id, recorded_at, 5, 'internal_error', 'broke' from kernel.log"
-            " where type = 'compliance_document_failed'"
-        )
-
-    async def test_it_calls_a_person_and_is_redelivered_when_that_person_says_so(self, watched: Watched) -> None:
-        await self.bury(watched)
-        await watched.look()
-        observed, proposed, needed = watched.told()
-        assert (observed["component"], observed["companies"]) == ("consumer:counting", [str(COMPANY)])
-        assert observed["cause"] == "1 dead letter: internal_error"
-        assert (proposed["action"], proposed["outcome"]) == ("redeliver", "proposed")
-        assert "needs a decision" in needed["reason"]
-
-        await watched.post(f"/actions/{proposed['action_id']}/approve")
-        await watched.look()
-
-        assert watched.story()[-3:] == ["approved", "done", "fault_cleared"]
-        assert watched.platform.rows("select consumer, code from events.parked") == [("counting", "redelivered")]
-
-    async def test_what_was_approved_late_was_done_late(self, watched: Watched) -> None:
-        await self.bury(watched)
-        await watched.look()
-        (action,) = (await watched.get())["proposed"]
-        watched.clock.advance(2 * 3600)
-        done = await watched.post(f"/actions/{action['action_id']}/approve")
-        (shown,) = (await watched.get("/actions"))["items"]
-        budget = next(one for one in (await watched.get())["kinds"] if one["fault"] == "poisoned_event")
-
-        assert shown["at"] == done["at"] > action["at"]
-        assert budget["budget_left"] == budget["budget"] - 1
-
-    async def test_what_a_person_refused_is_not_proposed_again(self, watched: Watched) -> None:
-        await self.bury(watched)
-        await watched.look()
-        (action,) = (await watched.get())["proposed"]
-        await watched.post(f"/actions/{action['action_id']}/refuse", reason="the code is not mended")
-        await watched.look()
-
-        assert [one["outcome"] for one in watched.told("repair_recorded")] == ["proposed", "refused"]
-        assert watched.platform.rows("select count(*) from events.parked") == [(0,)]
-
-    async def test_a_refusal_is_taken_back(self, watched: Watched) -> None:
-        await self.bury(watched)
-        await watched.look()
-        (action,) = (await watched.get())["proposed"]
-        await watched.post(f"/actions/{action['action_id']}/refuse", reason="the code is not mended")
-        again = await watched.post(f"/actions/{action['action_id']}/undo")
-        await watched.look()
-
-        assert again["outcome"] == "proposed"
-        await watched.post(f"/actions/{action['action_id']}/approve")
-        assert [one["outcome"] for one in watched.told("repair_recorded")] == [
-            "proposed", "refused", "proposed", "approved", "done"
-        ]  # fmt: skip
-        assert [one["action"] for one in watched.told("audit_recorded")] == [
-            "repair_refused", "repair_proposed", "repair_approved"
-        ]  # fmt: skip
 
 
 class TestStuckRuns:
@@ -381,8 +308,10 @@ class TestMachine:
 
         cache = Cache()
         watch = CacheWatch(cache, watched.clock)  # type: ignore[arg-type]
-        first = await watch.look()
+        first, well_at = await watch.look(), watched.clock.now()
+        watched.clock.advance(5)
         cache.life = "two"
+        (lost,) = await watch.look()
 
-        assert (first, [one.cause for one in await watch.look()]) == ([], ["it started anew, empty"])
+        assert (first, lost.cause, lost.since) == ([], "it started anew, empty", well_at)
         assert await watch.look() == []

@@ -19,7 +19,7 @@ def build(kernel: Kernel) -> Service:
     files, log = ArchiveRepository(kernel.database, consumers.NAME), EventLog(kernel.database)
     archive = ArchiveService(kernel.database, files, kernel.objects, kernel.clock, kernel.ids, settings)
     restoring = RestoringService(kernel.database, files, log, kernel.objects, kernel.outbox)
-    events = EventsService(kernel.database, log, kernel.clock, settings)
+    events = EventsService(kernel.database, log, kernel.audit, kernel.clock, settings)
     handlers = EventBusHandlers(PublishingService(kernel.outbox, EVENTS))
     return Service(
         name=SERVICE,

@@ -79,13 +79,13 @@ def _care(router: APIRouter, events: EventsService, archive: ArchiveService) -> 
     @router.post("/dead-letters/{dead_letter_id}/redeliver")
     async def redeliver(dead_letter_id: UUID, principal: Operator) -> Redelivered:
         """Hand it to its consumer again, once."""
-        await events.log.redeliver(dead_letter_id, everywhere=_everywhere(principal))
+        await events.redeliver(dead_letter_id, everywhere=_everywhere(principal))
         return Redelivered(id=dead_letter_id)
 
     @router.post("/dead-letters/redeliver")
     async def redeliver_all(asked: RedeliveryAsked, principal: Operator) -> RedeliveryShown:
         """Hand a consumer its dead letters again, up to 200 at once, each once; `dry_run` only says which."""
-        ids, more = await events.redeliver(
+        ids, more = await events.redeliver_all(
             asked.consumer, asked.code, everywhere=_everywhere(principal), dry_run=asked.dry_run
         )
         return RedeliveryShown(consumer=asked.consumer, ids=ids, more=more, dry_run=asked.dry_run)

@@ -13,6 +13,7 @@ import orjson
 from pydantic import ValidationError
 
 from ecosystem.kernel import context
+from ecosystem.kernel.audit.audit import Audit
 from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.ids import Ids
@@ -163,10 +164,13 @@ class ArchiveService:
 
 
 class EventsService:
-    """What people ask about the log."""
+    """What people ask about the log, and have delivered again: that stands in the audit trail."""
 
-    def __init__(self, database: Database, log: EventLog, clock: Clock, settings: ServiceSettings) -> None:
-        self._database, self.log, self._clock, self._settings = database, log, clock, settings
+    def __init__(
+        self, database: Database, log: EventLog, audit: Audit, clock: Clock, settings: ServiceSettings
+    ) -> None:  # fmt: skip
+        self._database, self.log, self._audit = database, log, audit
+        self._clock, self._settings = clock, settings
 
     async def event(self, event_id: UUID) -> Logged:
         """Raises EventUnknown, also for the event of another company."""
@@ -213,7 +217,16 @@ class EventsService:
         except TimeoutError:
             return
 
-    async def redeliver(
+    async def redeliver(self, dead_letter_id: UUID, *, everywhere: bool) -> None:
+        """Hand an event to its consumer again, once. Raises DeadLetterUnknown, AlreadyRedelivered."""
+
+        async def work() -> None:
+            await self.log.redeliver(dead_letter_id, everywhere=everywhere)
+            await self._audit.record("dead_letter_redelivered", str(dead_letter_id), before=None, after=None)
+
+        await self._database.run(work)
+
+    async def redeliver_all(
         self, consumer: str, code: str | None, *, everywhere: bool, dry_run: bool
     ) -> tuple[list[UUID], bool]:
         """Hand a consumer its dead letters again, the oldest of a page first; (their ids, whether there are more).
@@ -224,7 +237,7 @@ class EventsService:
         letters = [letter for letter in found[:REDELIVERED_MAX] if code in (None, letter.code)]
         for letter in [] if dry_run else reversed(letters):
             with suppress(AlreadyRedelivered):
-                await self.log.redeliver(letter.dead_letter_id, everywhere=everywhere)
+                await self.redeliver(letter.dead_letter_id, everywhere=everywhere)
         return [letter.dead_letter_id for letter in letters], len(found) > REDELIVERED_MAX
 
     async def replay(
@@ -233,4 +246,14 @@ class EventsService:
         """Raises ReplayStartMissing, ConsumerUnknown, PositionRefused."""
         if (from_position is None) == (from_time is None):
             raise ReplayStartMissing
-        return await self.log.replay(consumer, from_position=from_position, from_time=from_time, dry_run=dry_run)
+
+        async def work() -> Replay:
+            done = await self.log.replay(consumer, from_position=from_position, from_time=from_time, dry_run=dry_run)
+            if not dry_run:
+                start = {"from_position": from_position, "from_time": from_time.isoformat() if from_time else None}
+                await self._audit.record("consumer_replayed", consumer, before=None, after=start)
+            return done
+
+        # A consumer is the platform's, whoever's token has it read again.
+        with context.scope(company_id=None):
+            return await self._database.run(work)

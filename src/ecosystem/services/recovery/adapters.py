@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.errors import Unavailable
 from ecosystem.kernel.identity.revocations import serial_text
 from ecosystem.services.recovery.model import Sighting
+from ecosystem.services.recovery.watching.well import Well
 
 DISK, CACHE = "disk", "cache"
 
@@ -26,15 +28,18 @@ class Disk:
 
     def __init__(self, folder: Path | None, clock: Clock, free_bytes_min: int) -> None:
         self._folder, self._clock, self._free_bytes_min = folder, clock, free_bytes_min
+        self._well = Well(clock)
 
     async def look(self) -> list[Sighting]:
         if self._folder is None:
             return []
         free = (await asyncio.to_thread(shutil.disk_usage, self._folder)).free
         if free >= self._free_bytes_min:
+            self._well.note()
             return []
         cause = f"{free // 2**20} MiB are free, fewer than {self._free_bytes_min // 2**20}"
-        return [Sighting(FaultKind.DISK_FULL, DISK, cause, self._clock.now(), detail={"free_bytes": free})]
+        detail = {"free_bytes": free}
+        return [Sighting(FaultKind.DISK_FULL, DISK, cause, self._clock.now(), detail=detail, since=self._well.at)]
 
 
 class Leaves:
@@ -54,7 +59,9 @@ class Leaves:
             left = leaf.not_valid_after_utc - now
             if left < life * self._share_min:
                 cause = f"the certificate ends at {leaf.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ} and was not renewed"
-                found.append(self._sighting(FaultKind.CERTIFICATE_EXPIRING, name, cause, serial, now))
+                late_at = leaf.not_valid_after_utc - life * self._share_min
+                expiring = self._sighting(FaultKind.CERTIFICATE_EXPIRING, name, cause, serial, now)
+                found.append(replace(expiring, since=late_at))
             if self._is_revoked(serial):
                 cause = f"the certificate {serial} is revoked and was not replaced"
                 found.append(self._sighting(FaultKind.CERTIFICATE_REVOKED, name, cause, serial, now))
@@ -87,7 +94,7 @@ class CacheWatch:
     def __init__(self, cache: Cache, clock: Clock) -> None:
         self._cache, self._clock = cache, clock
         self._silent, self._life = 0, ""
-        self._well_at: datetime | None = None
+        self._well = Well(clock)
 
     async def look(self) -> list[Sighting]:
         if self._cache.client is None:
@@ -99,9 +106,11 @@ class CacheWatch:
             self._silent += 1
             if self._silent < 2:
                 return []
-            now = self._clock.now()
-            return [Sighting(FaultKind.CACHE_LOST, CACHE, "it does not answer", now, since=self._well_at)]
-        self._silent, former, self._life, self._well_at = 0, self._life, life, self._clock.now()
-        if former and former != life:
-            return [Sighting(FaultKind.CACHE_LOST, CACHE, "it started anew, empty", self._clock.now())]
-        return []
+            return [self._lost("it does not answer")]
+        found = [self._lost("it started anew, empty")] if self._life not in ("", life) else []
+        self._silent, self._life = 0, life
+        self._well.note()
+        return found
+
+    def _lost(self, cause: str) -> Sighting:
+        return Sighting(FaultKind.CACHE_LOST, CACHE, cause, self._clock.now(), since=self._well.at)

@@ -21,8 +21,9 @@ from ecosystem.services.recovery.repository import Recovery
 from ecosystem.services.recovery.routes import router
 from ecosystem.services.recovery.service import RecoveryService
 from ecosystem.services.recovery.settings import ServiceSettings
+from ecosystem.services.recovery.watching.consumers import Consumers
 from ecosystem.services.recovery.watching.counters import Counters
-from ecosystem.services.recovery.watching.database import Consumers, Horizon, Runs, Server, Services, Waiting
+from ecosystem.services.recovery.watching.database import Horizon, Runs, Server, Services, Waiting
 from ecosystem.services.recovery.watching.detecting import Detecting, Detector
 from ecosystem.services.recovery.watching.episodes import Episodes
 from ecosystem.services.recovery.watching.following import Following

@@ -31,7 +31,7 @@ class Policy:
     `repair` is what recovery-agent does itself, None where others repair.
     `only_proposed`: a person decides always, because the repair makes no sense before a cause is mended.
     `help_after_seconds`: when a person is called, where not after `recovery.help_after_seconds`; `advice` is what that
-    person is told to do.
+    person is told to do, `again` what a person is told whose approval did not help.
     """
 
     severity: Severity
@@ -43,6 +43,7 @@ class Policy:
     only_proposed: bool = False
     help_after_seconds: float | None = None
     advice: str = ""
+    again: str = "a person decides about it"
 
 
 _DOWN, _ERRORS, _DATABASE = "service_unavailable", "high_error_rate", "database_connection_failures"
@@ -76,6 +77,8 @@ POLICIES: dict[FaultKind, Policy] = {
         REDELIVER,
         only_proposed=True,
         help_after_seconds=0,
+        advice="`eco events dead-letters` lists what, `eco logs --level warning --counted` tells why",
+        again="`eco logs --level warning --counted` tells why: mend that before you approve it again",
     ),
     FaultKind.POOL_EXHAUSTED: Policy(
         Severity.HIGH, _DATABASE, _SERVICES, "make callers wait, or refuse them, until connections are free"

@@ -1,10 +1,12 @@
 """What people and agents ask of recovery-agent, and what they decide."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from ecosystem.contracts.recovery import EpisodeExplained, ErrorClassified, FaultKind, RepairOutcome
+from ecosystem.kernel import context
 from ecosystem.kernel.audit.audit import Audit
 from ecosystem.kernel.errors import Kind
 from ecosystem.kernel.foreign import UNKNOWN_ATTEMPTS_MAX, rule_named
@@ -96,7 +98,7 @@ class RecoveryService:
             await self._record("repair_approved", action)
             return action
 
-        return await self._database.run(work)
+        return await self._decide(work)
 
     async def refuse(self, id_: UUID, by: str, reason: str) -> Action:
         """Raises ActionUnknown, ActionNotOpen."""
@@ -106,7 +108,7 @@ class RecoveryService:
             await self._record("repair_refused", action)
             return action
 
-        return await self._database.run(work)
+        return await self._decide(work)
 
     async def _record(self, deed: str, action: Action) -> None:
         before = {"outcome": RepairOutcome.PROPOSED}
@@ -132,7 +134,7 @@ class RecoveryService:
             await self._parts.episodes.clear(episode, now)
             return action
 
-        return await self._database.run(work)
+        return await self._decide(work)
 
     async def pause(self, fault: FaultKind | None, by: str, reason: str) -> Action:
         """Do nothing more about this kind of fault (None: all), until somebody resumes. Raises PauseUseless."""
@@ -140,11 +142,11 @@ class RecoveryService:
             raise PauseUseless(
                 f"What is done about {fault} is not ours to pause: it is repaired by {policy.repaired_by}."
             )
-        return await self._database.run(lambda: self._switch(PAUSE, fault or ALL, Mode.PAUSED, by, reason))
+        return await self._decide(lambda: self._switch(PAUSE, fault or ALL, Mode.PAUSED, by, reason))
 
     async def resume(self, fault: FaultKind | None, by: str, reason: str, mode: Mode | None = None) -> Action:
         """Repair this kind again as configured, or in `mode`."""
-        return await self._database.run(lambda: self._switch(RESUME, fault or ALL, mode, by, reason))
+        return await self._decide(lambda: self._switch(RESUME, fault or ALL, mode, by, reason))
 
     async def undo(self, id_: UUID, by: str) -> Action:
         """Take back what a person decided: a pause, a resume, a refusal, a fault declared over.
@@ -174,7 +176,7 @@ class RecoveryService:
                 return await self._reopen(action, action.episode_id, by)
             raise why_not_undone(action)
 
-        return await self._database.run(work)
+        return await self._decide(work)
 
     async def _reopen(self, action: Action, episode_id: UUID, by: str) -> Action:
         """The fault goes on as the same episode. Raises CannotBeUndone where another of its kind is open by now."""
@@ -202,6 +204,12 @@ class RecoveryService:
         )
         await self._recovery.add_action(action)
         return action
+
+    async def _decide(self, work: Callable[[], Awaitable[Action]]) -> Action:
+        """Faults and repairs are the platform's, and so is every decision about them: an administrator whose token is
+        for a company leaves nothing of it in that company's log and trail."""
+        with context.scope(company_id=None):
+            return await self._database.run(work)
 
     async def forget(self) -> None:
         """What ended longer ago than it is kept."""

@@ -2,10 +2,11 @@
 
 import json
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -151,6 +152,34 @@ class TestRota:
         assert shown["on_call"][0]["overridden"]
         assert later["on_call"][0]["person"]["key"] == "amy"
         assert (past.json()["code"], nobody.json()["code"]) == ("override_refused", "person_unknown")
+
+    @pytest.mark.parametrize("at", [datetime(2026, 3, 28, 22, tzinfo=UTC), datetime(2026, 10, 24, 22, tzinfo=UTC)])
+    async def test_an_override_through_a_change_of_the_clocks_stands_in_each_of_its_minutes(
+        self, monitoring: Monitoring, box: MailBox, hook: WebHook, at: datetime
+    ) -> None:
+        await set_rota(monitoring, box, hook)
+        monitoring.clock.advance((at - monitoring.clock.now()).total_seconds())
+        client, day = monitoring.client(), f"{at + timedelta(days=1):%Y-%m-%d}"
+        asked = {"person": "ben", "from_at": f"{day}T01:30:00", "to_at": f"{day}T03:30:00"}
+        assert (await client.post("/v1/oncall/overrides", json=asked)).status_code == 201
+
+        zurich = ZoneInfo("Europe/Zurich")
+        for minute in range(0, 360, 15):
+            moment = at + timedelta(minutes=minute)
+            shown = (await client.get("/v1/oncall", params={"at": moment.isoformat()})).json()["on_call"][0]
+            wall = moment.astimezone(zurich)
+            assert shown["overridden"] == ("01:30" <= f"{wall:%H:%M}" < "03:30" and f"{wall:%Y-%m-%d}" == day)
+
+    async def test_an_override_that_the_change_of_the_clocks_turns_round_is_refused(
+        self, monitoring: Monitoring, box: MailBox, hook: WebHook
+    ) -> None:
+        await set_rota(monitoring, box, hook)
+        monitoring.clock.advance((datetime(2026, 3, 28, 22, tzinfo=UTC) - monitoring.clock.now()).total_seconds())
+        # Half past two does not come on that day, and is read as half past three.
+        asked = {"person": "ben", "from_at": "2026-03-29T02:30:00", "to_at": "2026-03-29T03:15:00"}
+        answer = await monitoring.client().post("/v1/oncall/overrides", json=asked)
+
+        assert (answer.status_code, answer.json()["code"]) == (422, "override_refused")
 
     @pytest.mark.parametrize(
         ("from_at", "to_at"),

@@ -17,11 +17,11 @@ zones = some.sampled_from(("Europe/Zurich", "America/New_York", "Asia/Kathmandu"
 
 
 @given(hours, moments, zones)
-def test_quiet_ends_within_a_day_and_is_then_over(quiet: QuietHours, moment: datetime, zone: ZoneInfo) -> None:
+def test_quiet_ends_and_is_then_over(quiet: QuietHours, moment: datetime, zone: ZoneInfo) -> None:
     end = quiet.end_after(moment, zone)
 
     if end is not None:
-        assert moment < end <= moment + timedelta(hours=25)
+        assert moment < end <= moment + timedelta(hours=49)
         assert quiet.end_after(end, zone) is None
 
 
@@ -43,6 +43,22 @@ def test_a_night_is_that_of_the_persons_zone() -> None:
     assert night.end_after(datetime(2026, 11, 27, 6, 0, tzinfo=UTC), zurich) is None
     # The night in which the clocks go back is an hour longer.
     assert night.end_after(datetime(2026, 10, 24, 20, 0, tzinfo=UTC), zurich) == datetime(2026, 10, 25, 6, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("day", [datetime(2027, 3, 27, 20, tzinfo=UTC), datetime(2026, 10, 24, 20, tzinfo=UTC)])
+@pytest.mark.parametrize(
+    "text", ["22:00-07:00", "22:00-02:30", "02:15-02:45", "02:30-03:15", "01:30-02:30", "03:00-02:00"]
+)
+def test_no_minute_that_the_wall_says_is_quiet_is_loud_when_the_clocks_change(day: datetime, text: str) -> None:
+    quiet, zurich = QuietHours.read(text), ZoneInfo("Europe/Zurich")
+    for minute in range(14 * 60):
+        moment = day + timedelta(minutes=minute)
+        wall = moment.astimezone(zurich).time()
+        is_quiet = (quiet.begins <= wall) + (wall < quiet.ends) + (quiet.begins > quiet.ends) == 2
+        end = quiet.end_after(moment, zurich)
+
+        assert end is not None or not is_quiet
+        assert end is None or quiet.end_after(end, zurich) is None
 
 
 @given(some.integers(0, 1000), some.floats(0, 1))

@@ -1,12 +1,19 @@
 """Goal: hostile words stay words. Method: what attackers write into a title, through every template."""
 
 import unicodedata
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from ecosystem.contracts.recovery import FaultKind, FaultObserved
+from ecosystem.kernel.errors import Severity
+from ecosystem.kernel.testing.clock import NOON
 from ecosystem.services.monitoring.errors import TemplateUnknown
+from ecosystem.services.monitoring.incidents.model import Responding, begun
+from ecosystem.services.monitoring.notifying.model import Text
 from ecosystem.services.monitoring.notifying.wording import BODY_CHARACTERS_MAX, TITLE_CHARACTERS_MAX, plain, written
 
 HOSTILE = (
@@ -48,6 +55,40 @@ def test_a_line_without_its_value_is_left_out() -> None:
     assert "Runbook" not in message.body
     assert "Incident" not in message.body
     assert "$" not in message.body
+
+
+def test_a_title_that_is_too_long_ends_at_a_word_and_stands_whole_in_the_text() -> None:
+    title = "The nightly export has not reached the archive in Geneva, and " + "the one before it too, and " * 4
+    title = title.strip()
+    message = written("message", {"title": title, "text": "Look at it."})
+
+    assert message.title.endswith("and the one before it too, and the…")
+    assert len(message.title) <= TITLE_CHARACTERS_MAX
+    assert message.body == f"{title}\nLook at it."
+
+
+def test_a_title_that_fits_stands_once() -> None:
+    assert written("message", {"title": "Disk is full", "text": "Look."}) == Text("Disk is full", "Look.")
+
+
+def test_what_a_message_is_about_is_not_cut_like_a_value() -> None:
+    text = "Step by step. " * 150
+
+    assert written("message", {"title": "Look", "text": text}).body == text.strip()
+    assert written("message", {"title": "Look", "text": text * 2}).body.endswith(" by step. Step…")
+
+
+@pytest.mark.parametrize("fault", FaultKind)
+def test_component_and_fault_are_in_the_title_of_every_page(fault: FaultKind) -> None:
+    seen = FaultObserved(
+        episode_id=UUID(int=1), fault=fault, component="route:" + "a-long-name-of-an-agent " * 20, cause="it is wrong",
+        severity=Severity.HIGH, observed_at=NOON,
+    )  # fmt: skip
+    incident = begun(seen, (), UUID(int=2), NOON, Responding(ZoneInfo("UTC")))
+    title = written("page", {"priority": incident.priority, "title": incident.title}).title
+
+    assert title.startswith("P2 route:a-long-name-of-an-agent")
+    assert title.endswith(f": {fault.replace('_', ' ')}")
 
 
 def test_a_template_that_there_is_not_is_refused() -> None:

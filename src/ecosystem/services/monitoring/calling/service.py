@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from ecosystem.services.monitoring.calling.form import Problem, RotaForm, parse, refused
 from ecosystem.services.monitoring.calling.model import AHEAD_MAX, OVERRIDE_MAX, Level, Override, Person, Rota
@@ -179,8 +180,7 @@ class RotaService:
         if not found or not 0 <= level < len(standing.rota.levels):
             raise PersonUnknown
         zone = standing.rota.zone
-        begins = (from_at if from_at.tzinfo else from_at.replace(tzinfo=zone)) if from_at else now
-        ends = to_at if to_at.tzinfo else to_at.replace(tzinfo=zone)
+        begins, ends = _utc(from_at, zone) if from_at else now, _utc(to_at, zone)
         if not begins < ends or ends <= now or ends - begins > OVERRIDE_MAX or begins > now + AHEAD_MAX:
             raise OverrideRefused
         override = Override(parts.ids.uuid(), level, found[0].person_id, begins, ends, now)
@@ -195,6 +195,15 @@ class RotaService:
 
         await self._parts.fenced.run(company_id, add)
         return override
+
+
+def _utc(moment: datetime, zone: ZoneInfo) -> datetime:
+    """By the clock on the wall of the zone where it has no offset. Moments of one zone are compared by their walls, and
+    an hour that is left out or comes twice would turn them round. Raises OverrideRefused."""
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    except OverflowError:
+        raise OverrideRefused from None
 
 
 def _rota_of(form: RotaForm, ids: Mapping[str, UUID]) -> Rota:

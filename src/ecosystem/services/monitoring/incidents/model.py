@@ -20,6 +20,7 @@ _OF_SEVERITY = {
 }  # fmt: skip
 _SATURDAY = 5
 _DIGITS_MAX = 18
+_COMPONENT_TOLD_MAX = 80
 LINKED_MAX = 20
 """Traces and processes that one incident names; further ones are only counted with its faults."""
 SAID_LENGTH_MAX = 500
@@ -119,7 +120,8 @@ class Incident:
 
     @property
     def title(self) -> str:
-        return f"{self.component}: {self.fault.replace('_', ' ')}"
+        """Short enough for the title of a message, so that its fault, which stands last, is always read."""
+        return f"{tidy(self.component, _COMPONENT_TOLD_MAX)}: {self.fault.replace('_', ' ')}"
 
     @property
     def is_open(self) -> bool:

@@ -38,7 +38,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class QuietHours:
-    """From `begins` until before `ends`, by the clock on the wall; over midnight where it ends before it begins."""
+    """From `begins` until before `ends`, by the clock on the wall; over midnight where it ends before it begins.
+
+    Where a change of the clocks repeats one of them or leaves it out, the longer quiet counts.
+    """
 
     begins: time
     ends: time
@@ -58,16 +61,18 @@ class QuietHours:
         """When the quiet that `moment` falls into is over (UTC), or None where it falls into none."""
         local = moment.astimezone(zone)
         for day in (local.date() - timedelta(days=1), local.date()):
-            begins = _at(day, self.begins, zone)
-            ends = _at(day if self.begins < self.ends else day + timedelta(days=1), self.ends, zone)
+            begins = min(_at(day, self.begins, zone))
+            ends = max(_at(day if self.begins < self.ends else day + timedelta(days=1), self.ends, zone))
             if begins <= moment < ends:
-                return ends
+                # A change of the clocks may leave out all that lay between one quiet and the next.
+                return self.end_after(ends, zone) or ends
         return None
 
 
-def _at(day: date, clock: time, zone: ZoneInfo) -> datetime:
-    """In UTC. A time that a change of the clocks leaves out is as much later as they were moved."""
-    return datetime.combine(day, clock, zone).astimezone(UTC)
+def _at(day: date, clock: time, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """In UTC, by the clocks before and after a change of them, which differ in what it repeats or leaves out."""
+    local = datetime.combine(day, clock, zone)
+    return local.astimezone(UTC), local.replace(fold=1).astimezone(UTC)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from string import Template
 from ecosystem.services.monitoring.errors import TemplateUnknown
 from ecosystem.services.monitoring.notifying.model import Text
 
-TITLE_CHARACTERS_MAX, BODY_CHARACTERS_MAX, VALUE_CHARACTERS_MAX = 120, 3000, 500
+TITLE_CHARACTERS_MAX, BODY_CHARACTERS_MAX, VALUE_CHARACTERS_MAX, TEXT_CHARACTERS_MAX = 120, 3000, 500, 2400
+"""`TEXT` is of the value `text`, which is what a message is about."""
 _FOLDER = resources.files("ecosystem.services.monitoring.notifying").joinpath("templates")
 # Read at import: a service that gave up its privileges may not reach its own files any more.
 _TEMPLATES = {
@@ -38,13 +39,23 @@ def plain(value: object, characters_max: int = VALUE_CHARACTERS_MAX) -> str:
     text = unicodedata.normalize("NFC", str(value)[: characters_max * 4])
     text = "".join(" " if unicodedata.category(sign) in _HIDDEN else sign for sign in text)
     text = _LINK.sub(lambda found: f"{found[1] or found[2]}(:)", " ".join(text.split())).translate(_DEFANGED)
-    return text if len(text) <= characters_max else text[: characters_max - 1].rstrip() + "…"
+    return cut(text, characters_max)
+
+
+def cut(text: str, characters_max: int) -> str:
+    """`text`, or as many of its words as there is room for; a word that takes more than half of it is cut itself."""
+    if len(text) <= characters_max:
+        return text
+    kept = text[: characters_max - 1]
+    words = kept if text[len(kept)].isspace() else kept.rpartition(" ")[0]
+    return (words if len(words) > characters_max // 2 else kept).rstrip() + "…"
 
 
 def written(
     template: str, values: Mapping[str, object], *, links: Mapping[str, str] | None = None, reference: str = ""
 ) -> Text:
-    """The message: the template's first line is its title. A line is left out where one of its names has no value.
+    """The message: the template's first line is its title. A line is left out where one of its names has no value;
+    `whole` is the title where that is too long to stand there.
 
     `values` may come from anybody; `links` come from us and stay as they are. `reference` is the message's own id,
     so that whoever gets it twice sees that it is the same.
@@ -54,12 +65,17 @@ def written(
     source = _TEMPLATES.get(template)
     if source is None:
         raise TemplateUnknown(template=plain(template, 60))
-    known = {name: plain(value) for name, value in values.items() if value is not None and plain(value)}
-    known |= links or {}
-    lines = [_filled(line, known) for line in source.splitlines()]
-    title, *rest = [line for line in lines if line is not None]
-    body = re.sub(r"\n{3,}", "\n\n", "\n".join(rest)).strip()[:BODY_CHARACTERS_MAX]
-    return Text(title.strip()[:TITLE_CHARACTERS_MAX], f"{body}\n\nMessage {reference}" if reference else body)
+    limits = {"text": TEXT_CHARACTERS_MAX}
+    texts = {name: plain(value, limits.get(name, VALUE_CHARACTERS_MAX)) for name, value in values.items()
+             if value is not None}  # fmt: skip
+    known = {name: text for name, text in texts.items() if text} | dict(links or {})
+    first, *others = source.splitlines()
+    title = (_filled(first, known) or "").strip()
+    if len(title) > TITLE_CHARACTERS_MAX:
+        known["whole"] = title
+    rest = [line for line in (_filled(other, known) for other in others) if line is not None]
+    body = cut(re.sub(r"\n{3,}", "\n\n", "\n".join(rest)).strip(), BODY_CHARACTERS_MAX)
+    return Text(cut(title, TITLE_CHARACTERS_MAX), f"{body}\n\nMessage {reference}" if reference else body)
 
 
 def _filled(line: str, known: Mapping[str, str]) -> str | None:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from ecosystem.kernel import context
 from ecosystem.kernel.agent.redelivery import failure_as_json
 from ecosystem.kernel.audit.audit import Audit
 from ecosystem.kernel.db.database import Database
@@ -27,7 +28,9 @@ class QueueService:
                 raise CallUnknown
             await self._audit.record("waiting_call_retried", str(call_id), before=None, after=None)
 
-        await self._database.run(work)
+        # Whose token it is: the queue is the platform's.
+        with context.scope(company_id=None):
+            await self._database.run(work)
 
     async def hurry_all(self, agent: str) -> int:
         """In the caller's unit of work: the same for all calls to an agent; how many there are."""
@@ -42,4 +45,6 @@ class QueueService:
             after = {"given_up": True, "reason": reason}
             await self._audit.record("waiting_call_given_up", str(call_id), before=None, after=after)
 
-        await self._database.run(work)
+        # Whose token it is: the queue is the platform's.
+        with context.scope(company_id=None):
+            await self._database.run(work)

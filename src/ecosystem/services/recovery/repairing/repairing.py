@@ -28,6 +28,7 @@ from ecosystem.services.recovery.watching.episodes import Episodes
 
 ALL = "all"
 _ATTEMPTS_OF_EPISODE_MAX = 3
+_DECIDES = "a person decides about it"
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Repairing:
 
     async def _tend(self, episode: Episode, sighting: Sighting | None) -> None:
         now = self._parts.clock.now()
-        if sighting is not None and episode.policy.repair is not None:
+        if sighting is not None and sighting.target and episode.policy.repair is not None:
             await self._act_or_propose(episode, sighting)
         lasts_seconds = self._parts.clock.monotonic() - self._since[episode.episode_id]
         if episode.needs_help(lasts_seconds, self._parts.settings.help_after_seconds):
@@ -82,8 +83,11 @@ class Repairing:
         before = [one for one in await self._recovery.actions_of(episode.episode_id) if one.action == repair]
         attempt, now = len(before) + 1, self._parts.clock.now()
         if state.mode is Mode.PROPOSE or not self._is_allowed(episode.fault):
-            if not before:  # what was decided about once is not asked again
-                reason = f"{sighting.cause}: a person decides about it"
+            last = before[-1].outcome if before else None
+            # What was refused is not asked again; what was approved and did not help is.
+            if last not in (RepairOutcome.PROPOSED, RepairOutcome.REFUSED):
+                helped = f"approved before, and it came again; {episode.policy.again}" if before else _DECIDES
+                reason = f"{sighting.cause}: {helped}"
                 await self._keep(episode, repair, attempt, RepairOutcome.PROPOSED, reason, sighting, state.budget_left)
             return
         if any(one.outcome is RepairOutcome.PROPOSED for one in before):

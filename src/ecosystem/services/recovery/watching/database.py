@@ -10,15 +10,14 @@ from ecosystem.contracts.recovery import QUEUE_OF, FaultKind
 from ecosystem.kernel.agent.waiting import Line
 from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.db.database import Database
-from ecosystem.kernel.messaging.log import ConsumerState, EventLog
 from ecosystem.kernel.registry.registry import STALE_SECONDS
 from ecosystem.kernel.words import counted
 from ecosystem.services.recovery.model import Sighting
 from ecosystem.services.recovery.queueing.repository import Queues
+from ecosystem.services.recovery.watching.well import Well
 
 DATABASE, RUNS = "postgresql", "orchestrator-agent"
 _QUEUE = "orchestrator"
-_LETTERS_TOLD_MAX = 20
 _HOLDERS = text("select pid, began_at, role, application, seconds, state from kernel.horizon_holders(:seconds)")
 _STUCK = text("select run_id, task_id, company_id, state, seconds from kernel.stuck_tasks(:queue, :seconds)")
 _UNREACHABLE = text(
@@ -58,43 +57,6 @@ class Horizon:
             FaultKind.HORIZON_HELD, DATABASE, cause, now, detail=detail, target=target,
             since=now - timedelta(seconds=oldest.seconds),
         )]  # fmt: skip
-
-
-class Consumers:
-    """A consumer that is far behind, and one that gave up on events."""
-
-    faults = frozenset({FaultKind.CONSUMER_BEHIND, FaultKind.POISONED_EVENT})
-
-    def __init__(self, log: EventLog, clock: Clock, lag_seconds_max: float) -> None:
-        self._log, self._clock, self._lag_seconds_max = log, clock, lag_seconds_max
-
-    async def look(self) -> list[Sighting]:
-        found = []
-        for state in await self._log.consumers():
-            if state.lag_seconds > self._lag_seconds_max:
-                cause = f"{counted(state.lag_events, 'event')} behind, the oldest for {state.lag_seconds:.0f} s"
-                found.append(self._sighting(FaultKind.CONSUMER_BEHIND, state, cause, parked=state.parked))
-            if state.dead_letters:
-                found.append(await self._poisoned(state))
-        return found
-
-    async def _poisoned(self, state: ConsumerState) -> Sighting:
-        letters = await self._log.dead_letters(everywhere=True, consumer=state.name, limit=_LETTERS_TOLD_MAX)
-        codes = sorted({letter.code for letter in letters})
-        ids = [str(letter.dead_letter_id) for letter in letters]
-        companies = tuple(sorted({letter.company_id for letter in letters if letter.company_id is not None}))
-        cause = f"{counted(state.dead_letters, 'dead letter')}: {', '.join(codes)}"
-        return Sighting(
-            FaultKind.POISONED_EVENT, f"consumer:{state.name}", cause, self._clock.now(), companies=companies,
-            detail={"dead_letters": state.dead_letters, "codes": codes, "newest": ids},
-            target={"consumer": state.name},
-        )  # fmt: skip
-
-    def _sighting(self, fault: FaultKind, state: ConsumerState, cause: str, **detail: Any) -> Sighting:
-        detail |= {"lag_events": state.lag_events, "lag_seconds": round(state.lag_seconds, 1)}
-        now = self._clock.now()
-        since = now - timedelta(seconds=state.lag_seconds)
-        return Sighting(fault, f"consumer:{state.name}", cause, now, detail=detail, since=since)
 
 
 class Runs:
@@ -161,6 +123,7 @@ class Server:
     def __init__(self, database: Database, clock: Clock, share_max: float) -> None:
         self._database, self._clock, self._share_max = database, clock, share_max
         self._started_at: datetime | None = None
+        self._answered, self._had_room = Well(clock), Well(clock)
 
     async def look(self) -> list[Sighting]:
         async def work() -> Any:
@@ -169,12 +132,18 @@ class Server:
         found = await self._database.read(work)
         seen, now = [], self._clock.now()
         if found.used > found.allowed * self._share_max:
-            cause = f"connections in use: {found.used} of {found.allowed}"
-            seen.append(Sighting(FaultKind.POOL_EXHAUSTED, DATABASE, cause, now, detail={"used": found.used}))
+            cause, detail = f"connections in use: {found.used} of {found.allowed}", {"used": found.used}
+            since = self._had_room.at
+            seen.append(Sighting(FaultKind.POOL_EXHAUSTED, DATABASE, cause, now, detail=detail, since=since))
+        else:
+            self._had_room.note()
         if self._started_at not in (None, found.started_at):
             cause = f"the server started anew at {found.started_at:%Y-%m-%dT%H:%M:%SZ}"
-            seen.append(Sighting(FaultKind.DATABASE_RESTARTED, DATABASE, cause, now))
+            # Nobody tells when the former one ended: between its last answer and this start.
+            since = self._answered.at or found.started_at
+            seen.append(Sighting(FaultKind.DATABASE_RESTARTED, DATABASE, cause, now, since=since))
         self._started_at = found.started_at
+        self._answered.note()
         return seen
 
 

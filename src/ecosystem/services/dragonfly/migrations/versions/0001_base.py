@@ -14,6 +14,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("drop function dragonfly.companies_with_older_keys, dragonfly.forget_answers")
     op.execute(
         "drop table dragonfly.data_keys, dragonfly.answers, dragonfly.cursors, dragonfly.inbox, dragonfly.parked"
     )

@@ -35,5 +35,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("drop function objects.companies_with_older_keys, objects.forget_answers")
     op.execute("drop table objects.findings, objects.sweeps")
     op.execute("drop table objects.data_keys, objects.answers, objects.cursors, objects.inbox, objects.parked")

@@ -45,5 +45,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("drop function postgres.companies_with_older_keys, postgres.forget_answers")
     op.execute("drop function postgres.measures")
     op.execute("drop table postgres.data_keys, postgres.answers, postgres.cursors, postgres.inbox, postgres.parked")

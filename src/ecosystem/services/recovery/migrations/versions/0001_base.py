@@ -70,5 +70,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("drop function recovery.companies_with_older_keys, recovery.forget_answers")
     op.execute("drop table recovery.journal_position, recovery.modes, recovery.actions, recovery.episodes")
     op.execute("drop table recovery.data_keys, recovery.answers, recovery.cursors, recovery.inbox, recovery.parked")

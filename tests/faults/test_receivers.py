@@ -17,9 +17,10 @@ import pytest
 
 from faults.journal import Arrival, Journal
 from faults.receivers import Receivers
+from tests.support.poll import PATIENCE_SECONDS
 
 ABOUT, ID = f"campaign-{'a' * 36}", "b" * 36
-PATIENCE_SECONDS, LITTLE_PATIENCE_SECONDS = 30.0, 0.5
+LITTLE_PATIENCE_SECONDS = 0.5
 
 
 class Sender:

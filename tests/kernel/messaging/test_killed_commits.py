@@ -116,6 +116,6 @@ def test_postgres_killed_in_a_commit_left_nothing_of_it(own_engine: engines.Post
         except psycopg.OperationalError:
             return None
 
-    assert eventually_now(answers, within_seconds=30) == NONE
+    assert eventually_now(answers) == NONE
     assert Victim(work, url=url).wait() == 0
     assert kept(admin_url) == ALL

@@ -19,6 +19,7 @@ from ecosystem.services.events.service import EventsService
 from ecosystem.services.events.settings import ServiceSettings
 from tests.kernel.db.fixtures import Platform
 from tests.services.events.conftest import GENEVA, ZURICH, publish
+from tests.support.poll import PATIENCE_SECONDS
 
 READER = Principal("amy", ZURICH, frozenset({"events:read"}))
 STRANGER = Principal("zoe", GENEVA, frozenset({"events:read"}))
@@ -95,7 +96,7 @@ class TestStream:
         await asyncio.wait({waiting}, timeout=0.1)
         await publish(events, "theirs", company=GENEVA)
         await publish(events, "ours")
-        message = await asyncio.wait_for(waiting, 5)
+        message = await asyncio.wait_for(waiting, PATIENCE_SECONDS)
         await stream.aclose()
 
         fields = dict(line.split(b": ", 1) for line in message.strip().split(b"\n"))

@@ -119,10 +119,11 @@ def test_a_session_that_holds_the_horizon_is_named_and_ended_when_a_person_says_
 def test_every_runbook_can_be_walked_where_nothing_is_wrong_any_more(fleet: Fleet) -> None:
     """What died above is back: each look of each page succeeds, and nothing is left to decide."""
     eventually_now(lambda: "Nothing is wrong." in fleet.eco("recovery", "status").stdout)
-    for name in pages():
-        walk = Walk(fleet, name)
+    with ThreadPoolExecutor(len(pages())) as pool:
+        walks = list(pool.map(lambda name: Walk(fleet, name), pages()))
 
-        assert walk.failing() == [], (name, walk.commands)
+    for walk in walks:
+        assert walk.failing() == [], walk.commands
         assert walk.found["ACTION"] is None
         assert "Nothing is wrong." in walk.output("eco recovery status")
 

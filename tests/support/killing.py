@@ -29,6 +29,8 @@ ROOT = Path(__file__).parents[2]
 GATE = "select pg_advisory_xact_lock(4711)"
 """What to hold so that work stands still at what `wait_at_commit` and `stand_still_at` name."""
 
+HOLD_SECONDS = 60
+"""How long a victim's unit of work may stand still: a service's own would be ended by the database after two."""
 Work = Callable[..., Awaitable[None]]
 
 

@@ -24,7 +24,7 @@ from ecosystem.kernel.messaging.event import Event
 from ecosystem.kernel.messaging.outbox import Outbox
 from tests.kernel.db.fixtures import SETS, Platform
 from tests.support import engines
-from tests.support.killing import GATE, Victim, held, killed_while_it_waits, wait_at_commit
+from tests.support.killing import GATE, HOLD_SECONDS, Victim, held, killed_while_it_waits, wait_at_commit
 from tests.support.poll import eventually_now
 
 COMPANY = UUID(int=0xA1)
@@ -44,7 +44,7 @@ class MarkMade(Event, event_type="mark_made", subject="mark"):
 
 async def work(url: str) -> None:
     """One unit of work with a row, an event and a task."""
-    database = Database(DatabaseSettings(url=SecretStr(url)), "orchestrator")
+    database = Database(DatabaseSettings(url=SecretStr(url), transaction_timeout_seconds=HOLD_SECONDS), "orchestrator")
     outbox, durable = Outbox(database, source="orchestrator-agent"), Durable(database)
 
     async def unit() -> None:

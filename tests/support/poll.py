@@ -1,8 +1,10 @@
 """Waiting for a condition, never for a time."""
 
 import asyncio
+import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -29,3 +31,19 @@ def eventually_now(look: Callable[[], T], until: Callable[[T], object] = bool, *
         assert time.monotonic() < end, f"did not come true within {PATIENCE_SECONDS} s; last answer: {answer!r}"
         time.sleep(every_seconds)
     return answer
+
+
+@contextmanager
+def ends() -> Iterator[None]:
+    """What computes in here comes to an end; an AssertionError, in the midst of it, when it hangs."""
+
+    def hangs(*_: object) -> None:
+        raise AssertionError(f"did not end within {PATIENCE_SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, hangs)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

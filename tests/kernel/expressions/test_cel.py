@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from ecosystem.kernel.expressions import cel
+from tests.support.poll import ends
 
 
 @pytest.mark.parametrize(
@@ -58,4 +59,5 @@ def test_an_expression_that_would_go_on_for_too_long_is_broken_off() -> None:
 
 
 def test_a_pattern_that_would_go_back_and_forth_is_answered() -> None:
-    assert not cel.compile("s.matches('(x+x+)+y')", ["s"]).truth({"s": "x" * 50_000})
+    with ends():
+        assert not cel.compile("s.matches('(x+x+)+y')", ["s"]).truth({"s": "x" * 50_000})

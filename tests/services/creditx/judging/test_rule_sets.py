@@ -5,6 +5,7 @@ import pytest
 from ecosystem.services.creditx.errors import RuleSetInvalid
 from ecosystem.services.creditx.judging.rule_set import publish, shipped
 from ecosystem.services.creditx.judging.trials import check, try_all
+from tests.support.poll import ends
 
 SOUND = """format: 2
 name: small
@@ -139,7 +140,8 @@ class TestHostile:
         text = SOUND.replace(
             CHECK, f"    check: {expression!r}" if "'" not in expression else f'    check: "{expression}"'
         )
-        found = problems_of(text)
+        with ends():
+            found = problems_of(text)
 
         assert {line for line, _ in found} == {CHECK_LINE}
 
@@ -163,7 +165,7 @@ class TestHostile:
         ],
     )  # fmt: skip
     def test_a_file_that_is_a_bomb_or_nothing_is_refused(self, text: str) -> None:
-        with pytest.raises(RuleSetInvalid) as refused:
+        with ends(), pytest.raises(RuleSetInvalid) as refused:
             publish(text)
 
         assert refused.value.details["problems"][0]["line"] >= 1

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from faults.wire import Way, Wire, without_notifications
+from tests.faults.under_way import FOR_EVER_SECONDS, under_way
 from tests.support.engines import short_folder
 from tests.support.poll import PATIENCE_SECONDS
 
@@ -36,18 +37,6 @@ async def an_echo_behind_a_wire() -> AsyncIterator[tuple[Wire, int]]:
         server.close()
 
 
-@asynccontextmanager
-async def failing(wire: Wire, way: Way, **more: float) -> AsyncIterator[None]:
-    """The wire fails for as long as the test is in here."""
-    fault = asyncio.create_task(wire.fail(way, 3600, **more))
-    await asyncio.sleep(0)
-    try:
-        yield
-    finally:
-        fault.cancel()
-        await asyncio.gather(fault, return_exceptions=True)
-
-
 async def said_back(streams: Streams, text: bytes, patience_seconds: float = PATIENCE_SECONDS) -> bytes:
     """What comes back; empty where the connection ended or nothing came."""
     reader, writer = streams
@@ -67,7 +56,7 @@ class TestWays:
     async def test_delayed_answers_come_late_and_whole(self) -> None:
         async with an_echo_behind_a_wire() as (wire, port):
             streams = await asyncio.open_connection("127.0.0.1", port)
-            async with failing(wire, Way.DELAY, delay_seconds=0.1):
+            async with under_way(wire.fail(Way.DELAY, FOR_EVER_SECONDS, delay_seconds=0.1)):
                 began = asyncio.get_running_loop().time()
                 answer = await said_back(streams, b"hello")
                 took = asyncio.get_running_loop().time() - began
@@ -80,7 +69,7 @@ class TestWays:
         async with an_echo_behind_a_wire() as (wire, port):
             streams = await asyncio.open_connection("127.0.0.1", port)
             assert await said_back(streams, b"one") == b"one"
-            async with failing(wire, way):
+            async with under_way(wire.fail(way, FOR_EVER_SECONDS)):
                 lost = await said_back(streams, b"two", LITTLE_PATIENCE_SECONDS)
             after = await said_back(streams, b"three")
             fresh = await said_back(await asyncio.open_connection("127.0.0.1", port), b"four")
@@ -91,7 +80,7 @@ class TestWays:
         async with an_echo_behind_a_wire() as (wire, port):
             streams = await asyncio.open_connection("127.0.0.1", port)
             assert await said_back(streams, b"one") == b"one"
-            async with failing(wire, Way.RESET):
+            async with under_way(wire.fail(Way.RESET, FOR_EVER_SECONDS)):
                 cut = await said_back(streams, b"two")
                 refused = await said_back(await asyncio.open_connection("127.0.0.1", port), b"three")
             fresh = await said_back(await asyncio.open_connection("127.0.0.1", port), b"four")

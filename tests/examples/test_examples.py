@@ -9,6 +9,7 @@ import certifi
 import pytest
 
 from tests.client.twin import CLIENT, SECRET, Twin, served, twin_app
+from tests.support.poll import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,7 +19,7 @@ def run(program: str, url: str, *arguments: str) -> subprocess.CompletedProcess[
     return subprocess.run(
         [sys.executable, str(ROOT / "examples" / program), *arguments],
         env={**os.environ, **environment, "PYTHONPATH": str(ROOT / "client" / "src")},
-        capture_output=True, text=True, timeout=20, check=False,
+        capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
     )  # fmt: skip
 
 

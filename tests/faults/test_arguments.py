@@ -69,8 +69,8 @@ def test_a_schedule_of_a_file_is_named_again() -> None:
 
 
 def test_a_reader_may_have_seen_enough() -> None:
-    """`eco chaos run --plan --json | head -1`"""
-    command = [sys.executable, "-m", "faults", *SERVICES, "--plan", "--json", "--minutes", "1440"]
+    """`eco chaos run --plan --json | head -1`, of a plan that no pipe holds."""
+    command = [sys.executable, "-m", "faults", *SERVICES, "--plan", "--json", "--minutes", "180"]
     with subprocess.Popen(
         command, env=tool_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -8,7 +8,6 @@ import json
 import smtplib
 import urllib.request
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from email.message import EmailMessage
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,9 +16,11 @@ import pytest
 
 from faults.journal import Arrival, Journal
 from faults.receivers import Receivers
+from tests.faults.under_way import FOR_EVER_SECONDS, under_way
+from tests.support.poll import PATIENCE_SECONDS
 
 ABOUT, ID = f"campaign-{'a' * 36}", "b" * 36
-PATIENCE_SECONDS, LITTLE_PATIENCE_SECONDS = 30.0, 0.5
+LITTLE_PATIENCE_SECONDS = 0.5
 
 
 class Sender:
@@ -69,17 +70,6 @@ async def sender(tmp_path: Path) -> AsyncIterator[Sender]:
     journal.close()
 
 
-@asynccontextmanager
-async def failing(sender: Sender, how: str, which: str = "") -> AsyncIterator[None]:
-    fault = asyncio.create_task(sender.receivers.fail(how, which, 600))
-    await asyncio.sleep(0)
-    try:
-        yield
-    finally:
-        fault.cancel()
-        await asyncio.gather(fault, return_exceptions=True)
-
-
 def arrived(channel: str, *, taken: bool = True) -> Arrival:
     return Arrival("company-1", channel, ABOUT, [ID], taken, ABOUT)
 
@@ -95,7 +85,7 @@ async def test_a_message_is_taken_and_written_down(sender: Sender) -> None:
     ("reset", []), ("half-open", []), ("stop", []),
 ])  # fmt: skip
 async def test_they_fail_and_are_well_again(sender: Sender, how: str, read: list[Arrival]) -> None:
-    async with failing(sender, how):
+    async with under_way(sender.receivers.fail(how, "", FOR_EVER_SECONDS)):
         sender.patience_seconds = LITTLE_PATIENCE_SECONDS if how == "half-open" else PATIENCE_SECONDS
         assert await sender.send() == {"hook": False, "mail": False}
         assert sender.arrivals() == read
@@ -105,7 +95,7 @@ async def test_they_fail_and_are_well_again(sender: Sender, how: str, read: list
 
 
 async def test_one_may_fail_alone(sender: Sender) -> None:
-    async with failing(sender, "refuse", "mail"):
+    async with under_way(sender.receivers.fail("refuse", "mail", FOR_EVER_SECONDS)):
         assert await sender.send() == {"hook": True, "mail": False}
 
 

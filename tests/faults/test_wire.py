@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from faults.wire import Way, Wire, without_notifications
+from tests.faults.under_way import FOR_EVER_SECONDS, under_way
 from tests.support.engines import short_folder
+from tests.support.poll import PATIENCE_SECONDS
+
+LITTLE_PATIENCE_SECONDS = 0.3
+"""Where nothing is to come: a slow machine makes that no less true."""
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -32,12 +37,12 @@ async def an_echo_behind_a_wire() -> AsyncIterator[tuple[Wire, int]]:
         server.close()
 
 
-async def said_back(streams: Streams, text: bytes) -> bytes:
-    """What comes back within a moment; empty where the connection ended or nothing came."""
+async def said_back(streams: Streams, text: bytes, patience_seconds: float = PATIENCE_SECONDS) -> bytes:
+    """What comes back; empty where the connection ended or nothing came."""
     reader, writer = streams
     try:
         writer.write(text)
-        async with asyncio.timeout(0.3):
+        async with asyncio.timeout(patience_seconds):
             return await reader.read(len(text))
     except (OSError, TimeoutError):
         return b""
@@ -51,12 +56,10 @@ class TestWays:
     async def test_delayed_answers_come_late_and_whole(self) -> None:
         async with an_echo_behind_a_wire() as (wire, port):
             streams = await asyncio.open_connection("127.0.0.1", port)
-            failing = asyncio.create_task(wire.fail(Way.DELAY, 0.5, delay_seconds=0.1))
-            await asyncio.sleep(0)
-            began = asyncio.get_running_loop().time()
-            answer = await said_back(streams, b"hello")
-            took = asyncio.get_running_loop().time() - began
-            await failing
+            async with under_way(wire.fail(Way.DELAY, FOR_EVER_SECONDS, delay_seconds=0.1)):
+                began = asyncio.get_running_loop().time()
+                answer = await said_back(streams, b"hello")
+                took = asyncio.get_running_loop().time() - began
 
         assert answer == b"hello"
         assert took >= 0.1
@@ -66,10 +69,8 @@ class TestWays:
         async with an_echo_behind_a_wire() as (wire, port):
             streams = await asyncio.open_connection("127.0.0.1", port)
             assert await said_back(streams, b"one") == b"one"
-            failing = asyncio.create_task(wire.fail(way, 0.4))
-            await asyncio.sleep(0)
-            lost = await said_back(streams, b"two")
-            await failing
+            async with under_way(wire.fail(way, FOR_EVER_SECONDS)):
+                lost = await said_back(streams, b"two", LITTLE_PATIENCE_SECONDS)
             after = await said_back(streams, b"three")
             fresh = await said_back(await asyncio.open_connection("127.0.0.1", port), b"four")
 
@@ -79,11 +80,9 @@ class TestWays:
         async with an_echo_behind_a_wire() as (wire, port):
             streams = await asyncio.open_connection("127.0.0.1", port)
             assert await said_back(streams, b"one") == b"one"
-            failing = asyncio.create_task(wire.fail(Way.RESET, 0.3))
-            await asyncio.sleep(0)
-            cut = await said_back(streams, b"two")
-            refused = await said_back(await asyncio.open_connection("127.0.0.1", port), b"three")
-            await failing
+            async with under_way(wire.fail(Way.RESET, FOR_EVER_SECONDS)):
+                cut = await said_back(streams, b"two")
+                refused = await said_back(await asyncio.open_connection("127.0.0.1", port), b"three")
             fresh = await said_back(await asyncio.open_connection("127.0.0.1", port), b"four")
 
         assert (cut, refused, fresh) == (b"", b"", b"four")

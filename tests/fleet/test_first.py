@@ -17,7 +17,7 @@ from ecosystem.fleet.process import Process, Seen
 from ecosystem.fleet.starters import ZygoteStarter
 from ecosystem.fleet.watching import exited
 from tests.support.engines import short_folder
-from tests.support.poll import eventually
+from tests.support.poll import PATIENCE_SECONDS, eventually
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ async def kept(home: Home, first: Begun) -> AsyncIterator[Process]:
     try:
         yield process
     finally:
-        await process.stop(5)
+        await process.stop(PATIENCE_SECONDS)
 
 
 async def test_it_is_the_one_that_serves(home: Home) -> None:
@@ -42,7 +42,7 @@ async def test_it_is_the_one_that_serves(home: Home) -> None:
     first = begin_first_zygote(home.path)
 
     async with kept(home, first) as zygote:
-        await zygote.until_ready(30)
+        await zygote.until_ready(PATIENCE_SECONDS)
 
         assert (zygote.seen.pid, zygote.seen.restarts) == (first.pid, 0)
 
@@ -53,7 +53,7 @@ async def test_one_that_dies_is_followed_by_another(home: Home) -> None:
     os.kill(first.pid, signal.SIGKILL)
 
     async with kept(home, first) as zygote:
-        await zygote.until_ready(30)
+        await zygote.until_ready(PATIENCE_SECONDS)
 
         assert zygote.seen.pid != first.pid
         assert zygote.seen.restarts == 1
@@ -71,7 +71,7 @@ async def test_one_that_cannot_import_is_told_with_its_words(home: Home, monkeyp
         async def is_told() -> bool:
             return "grpc is broken here" in zygote.seen.reason
 
-        assert await eventually(is_told, within_seconds=30)
+        assert await eventually(is_told)
 
 
 async def test_a_home_that_is_not_there_is_not_made(home: Home) -> None:

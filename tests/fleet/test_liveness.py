@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from ecosystem.fleet.liveness import Watch
 from ecosystem.fleet.process import Process, Seen
 from ecosystem.fleet.processes import STOPPED, descendants, is_alive, run_state
-from tests.support.poll import eventually
+from tests.support.poll import PATIENCE_SECONDS, eventually
 
 FROZEN_AFTER_SECONDS = 10
 LOOKS = 6  # one every 2 s, and the first says nothing of the time before
@@ -39,11 +39,11 @@ class Sleeper:
 async def a_watched(**ports: int) -> AsyncIterator[tuple[Process, Watch]]:
     process = Process(Seen(name="thing", kind="service", ports=ports), Sleeper(), lambda: None)
     process.begin()
-    await process.until_ready(5)
+    await process.until_ready(PATIENCE_SECONDS)
     try:
         yield process, Watch(lambda: [process], FROZEN_AFTER_SECONDS)
     finally:
-        await process.stop(5)
+        await process.stop(PATIENCE_SECONDS)
 
 
 async def holds(condition: Callable[[], bool]) -> None:
@@ -77,7 +77,7 @@ async def test_one_that_is_stopped_is_replaced_and_says_why() -> None:
 
 async def test_the_last_sign_of_life_is_before_it_stood_still() -> None:
     async with a_watched() as (process, watch):
-        frozen = pid_of(process)
+        frozen, earlier = pid_of(process), datetime.now(UTC)
         watch.look()
         before = datetime.now(UTC)
         await freeze(frozen)
@@ -86,7 +86,7 @@ async def test_the_last_sign_of_life_is_before_it_stood_still() -> None:
         await holds(lambda: process.is_ready and process.seen.pid not in (None, frozen))
 
         assert process.seen.well_until is not None
-        assert before - timedelta(seconds=5) < datetime.fromisoformat(process.seen.well_until) <= before
+        assert earlier - timedelta(milliseconds=1) <= datetime.fromisoformat(process.seen.well_until) <= before
 
 
 async def test_what_stands_still_below_it_ends_too() -> None:

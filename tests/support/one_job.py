@@ -7,11 +7,19 @@ from typing import Any, cast
 from ecosystem.catalog import find
 from ecosystem.contracts.index import AGENTS, EVENTS
 from ecosystem.entrypoints import resolve
+from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.runtime.contracts import ContractIndex
 from ecosystem.kernel.testing.harness import KernelHarness
 from tests.kernel.db.fixtures import Platform, PlatformCluster
 from tests.support.engines import PostgresEngine
-from tests.support.killing import killed_while_it_waits
+from tests.support.killing import HOLD_SECONDS, killed_while_it_waits
+
+
+class Patient(Platform):
+    """Its units of work stand still for as long as the test holds them."""
+
+    def database(self, schema: str, **changes: Any) -> Database:
+        return super().database(schema, transaction_timeout_seconds=HOLD_SECONDS, **changes)
 
 
 def killed_job(
@@ -31,7 +39,7 @@ async def one_job(
     entry = find(service)
     assert entry
     cluster = SimpleNamespace(engine=PostgresEngine(engine_url, Path(folder), 0))
-    platform = Platform(cast(PlatformCluster, cluster), database)
+    platform = Patient(cast(PlatformCluster, cluster), database)
     contracts = ContractIndex(AGENTS, EVENTS)
     async with KernelHarness(platform, Path(folder), contracts, overrides=overrides) as harness:
         running = await harness.service(resolve(entry.build), entry.name, entry.schema, workers=False)

@@ -73,7 +73,7 @@ def test_a_campaign_that_is_interrupted_ends_its_platform() -> None:
     ) as process:  # fmt: skip
         assert process.stderr is not None
         home = home_in(process.stderr.readline())
-        eventually_now((home.parent / "up.log").exists, within_seconds=60)
+        eventually_now((home.parent / "up.log").exists)
         # All of them hear it, some twice, as with `timeout` or a service manager.
         os.killpg(process.pid, signal.SIGTERM)
         process.stderr.read()

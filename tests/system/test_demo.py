@@ -40,7 +40,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 def assert_nothing_left(folder: Path) -> None:
     """No file of the demonstration but its report, and no process that was started in its home."""
-    eventually_now(lambda: not _processes_of(folder), within_seconds=5)
+    eventually_now(lambda: not _processes_of(folder))
     assert [path.name for path in folder.iterdir() if path.name != REPORT] == []
 
 

@@ -73,16 +73,14 @@ def test_documents_wait_for_an_agent_that_is_away_and_are_published_in_their_ord
 ) -> None:
     with away(fleet, "events-1"):
         documents = [upload(ecosystem, seed) for seed in range(1, 5)]
-        waiting = eventually_now(
-            lambda: found if len(found := queue(fleet)) == 4 else [], within_seconds=90, every_seconds=0.5
-        )
+        waiting = eventually_now(lambda: found if len(found := queue(fleet)) == 4 else [], every_seconds=0.5)
         assert {one["agent_id"] for one in waiting} == {"event-bus-agent"}
         run = json.loads(fleet.eco("runs", "show", waiting[0]["run_id"], "--json").stdout)
         assert (run["status"], run["waiting"][0]["step"]) == ("running", "publish")
         # Whoever would bring the calls dies: they wait in the database.
         os.kill(fleet.process("orchestrator-1")["pid"], signal.SIGKILL)
 
-    assert eventually_now(lambda: [one for one in [published(ecosystem)] if len(one) == 4], within_seconds=60)
+    assert eventually_now(lambda: [one for one in [published(ecosystem)] if len(one) == 4])
     assert published(ecosystem) == documents
     assert queue(fleet) == []
     assert {ecosystem.documents.follow(one).outcome for one in documents} == {"approved"}
@@ -96,7 +94,7 @@ def test_a_backup_answers_while_the_first_deployment_is_away(fleet: Fleet, ecosy
         creditx = away(fleet, "creditx-1")
         creditx.__enter__()
     try:
-        assert eventually_now(lambda: document_id in published(ecosystem), within_seconds=120, every_seconds=0.5)
+        assert eventually_now(lambda: document_id in published(ecosystem), every_seconds=0.5)
         assert told(fleet, document_id, "was answered by creditx-backup, the backup of validation-agent")
     finally:
         creditx.__exit__(None, None, None)

@@ -20,11 +20,10 @@ from ecosystem_client import Ecosystem, EcosystemFailure
 from specimens.maker import make
 from specimens.model import Kind
 from tests.support.fleets import Fleet, a_fleet, an_integrator
-from tests.support.poll import eventually_now
+from tests.support.poll import PATIENCE_SECONDS, eventually_now
 
 pytestmark = pytest.mark.system
 
-FINISH_SECONDS = 40.0
 DOCUMENTS = 3
 SLOTS = [f"{entry.short_name}-1" for entry in CATALOG]
 SEEDS = count(1)
@@ -50,10 +49,10 @@ def send(ecosystem: Ecosystem) -> str:
 
 def outcome(ecosystem: Ecosystem, document_id: str) -> str | None:
     """As a patient client sees it: a platform that does not answer for a moment is asked again."""
-    end = time.monotonic() + FINISH_SECONDS
+    end = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            return ecosystem.documents.follow(document_id, timeout_seconds=FINISH_SECONDS).outcome
+            return ecosystem.documents.follow(document_id, timeout_seconds=PATIENCE_SECONDS).outcome
         except EcosystemFailure:
             if time.monotonic() > end:
                 raise
@@ -85,23 +84,22 @@ def assert_outcome_once(fleet: Fleet, ecosystem: Ecosystem, documents: list[str]
 
 @pytest.mark.parametrize("slot", [*SLOTS, "postgresql", "cache", "edge", "zygote"])
 def test_any_process_killed_during_an_ingestion(fleet: Fleet, ecosystem: Ecosystem, slot: str) -> None:
+    pid = fleet.process(slot)["pid"]
     with ThreadPoolExecutor(DOCUMENTS) as pool:
         documents = list(pool.map(lambda _: send(ecosystem), range(DOCUMENTS)))
 
-    os.kill(fleet.process(slot)["pid"], signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
 
     assert_outcome_once(fleet, ecosystem, documents)
-    eventually_now(lambda: is_healed(fleet), within_seconds=20)
+    eventually_now(lambda: is_healed(fleet))
 
 
 def test_the_supervisor_killed_and_started_again(fleet: Fleet, ecosystem: Ecosystem) -> None:
-    documents = [send(ecosystem) for _ in range(DOCUMENTS)]
     state = fleet.status()
+    documents = [send(ecosystem) for _ in range(DOCUMENTS)]
 
     os.kill(state["pid"], signal.SIGKILL)
     port = state["edge_url"].rpartition(":")[2]
-    eventually_now(
-        lambda: fleet.eco("up", ECO_FLEET_EDGE_PORT=port).returncode == 0, within_seconds=60, every_seconds=0.2
-    )
+    eventually_now(lambda: fleet.eco("up", ECO_FLEET_EDGE_PORT=port).returncode == 0, every_seconds=0.2)
 
     assert_outcome_once(fleet, ecosystem, documents)

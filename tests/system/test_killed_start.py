@@ -82,7 +82,7 @@ def test_the_next_start_finishes_the_migration(fleet: Fleet, victim: str) -> Non
     with running(engine, fleet.home.parent / "postgres.log"), psycopg.connect(engine.admin_url) as connection:
         connection.execute(SLEEP.format(lever=lever))
     starting = fleet.begin("up")
-    eventually_now(lambda: stands_still(engine), within_seconds=30)
+    eventually_now(lambda: stands_still(engine))
     state = fleet.status()
     pids = [state["pid"], *(one["pid"] for one in state["processes"] if one["pid"])]
 
@@ -90,7 +90,7 @@ def test_the_next_start_finishes_the_migration(fleet: Fleet, victim: str) -> Non
     starting.communicate(timeout=60)
 
     assert starting.returncode != 0
-    eventually_now(lambda: not any(is_alive(pid) for pid in pids), within_seconds=30)
+    eventually_now(lambda: not any(is_alive(pid) for pid in pids))
     lever.unlink()
     again = fleet.eco("up")
     assert again.returncode == 0, again.stderr

@@ -62,7 +62,7 @@ def paged(fleet: Fleet, runbook: str, hook: WebHook) -> None:
     before = len(hook.received)
     done = fleet.eco("oncall", "page", "something is wrong", "--priority", "P1", "--runbook", runbook)
     assert done.returncode == 0, done.stderr
-    eventually_now(lambda: len(hook.received) > before, within_seconds=60)
+    eventually_now(lambda: len(hook.received) > before)
     assert f"eco runbook {runbook}" in hook.received[-1].body.decode()
 
 
@@ -91,7 +91,7 @@ def test_service_unavailable(fleet: Fleet, hook: WebHook) -> None:
         pid = fleet.process("orchestrator-1")["pid"]
         if pid:
             os.kill(pid, signal.SIGKILL)
-        eventually_now(lambda pid=pid: fleet.process("orchestrator-1")["pid"] != pid, within_seconds=60)  # type: ignore[misc]
+        eventually_now(lambda pid=pid: fleet.process("orchestrator-1")["pid"] != pid)  # type: ignore[misc]
 
     walk = Walk(fleet, "service_unavailable")
     done = walk.do()

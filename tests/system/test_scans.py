@@ -21,7 +21,7 @@ from ecosystem_client.models import Run
 from specimens.maker import make
 from specimens.model import Kind, Quality, Specimen
 from tests.support.fleets import Fleet, a_fleet, an_integrator
-from tests.support.poll import eventually_now
+from tests.support.poll import PATIENCE_SECONDS, eventually_now
 
 pytestmark = pytest.mark.system
 
@@ -29,7 +29,6 @@ PAGES = 10
 LONG_PAGES, LONG_SPECIMENS, LONG_SECONDS = 200, 20, 1200.0
 NORMAL_SECONDS, ONE_SCAN_SECONDS = 5.0, 60.0
 """A text document beside two cores full of OCR, of which it is told first; a scan of one page behind two batches."""
-FINISH_SECONDS = 120.0
 AS_OF = date(2026, 11, 25)
 
 
@@ -103,12 +102,13 @@ def is_half_read(fleet: Fleet, document_id: str) -> bool:
 
 @pytest.mark.parametrize("slot", ["creditx-1", "orchestrator-1"])
 def test_a_process_killed_while_pages_are_read(fleet: Fleet, ecosystem: Ecosystem, slot: str) -> None:
+    pid = fleet.process(slot)["pid"]
     document_id = ecosystem.documents.upload(a_scan(PAGES), name=f"{slot}.pdf").document_id
-    eventually_now(lambda: is_half_read(fleet, document_id), within_seconds=60, every_seconds=0.02)
+    eventually_now(lambda: is_half_read(fleet, document_id), every_seconds=0.02)
 
-    os.kill(fleet.process(slot)["pid"], signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
 
-    document = ecosystem.documents.follow(document_id, timeout_seconds=FINISH_SECONDS)
+    document = ecosystem.documents.follow(document_id, timeout_seconds=PATIENCE_SECONDS)
     events = "select type from kernel.log where subject = %s and type like 'compliance%%processed'"
     eventually_now(lambda: rows(fleet, events, document_id))
     run = run_of(fleet, ecosystem, document_id)
@@ -137,7 +137,7 @@ def test_two_hundred_pages_neither_time_out_nor_stand_in_the_way_of_others(fleet
     content = a_long_scan(LONG_PAGES)
     pages = len(PdfReader(io.BytesIO(content)).pages)
     document_id = ecosystem.documents.upload(content, name="long.pdf").document_id
-    eventually_now(lambda: is_half_read(fleet, document_id), within_seconds=90, every_seconds=0.1)
+    eventually_now(lambda: is_half_read(fleet, document_id), every_seconds=0.1)
 
     texts = [make(Kind.INVOICE, seed=seed, as_of=AS_OF) for seed in range(3)]
     meanwhile = [seconds_to_outcome(ecosystem, text) for text in texts]

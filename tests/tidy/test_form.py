@@ -93,6 +93,23 @@ def test_tests_do_not_sleep() -> None:
     assert sleeping == []
 
 
+def test_no_assertion_is_an_upper_limit_on_time() -> None:
+    """A slow machine breaks no promise: a test waits for a state with `eventually`, and benchmarks measure."""
+    gates = [
+        f"{name}:{node.lineno}"
+        for name in python_files("tests/")
+        if not name.startswith("tests/support/")
+        for node in ast.walk(tree(name))
+        if isinstance(node, ast.Assert)
+        for part in ast.walk(node.test)
+        if isinstance(part, ast.Compare)
+        and any(isinstance(op, ast.Lt | ast.LtE) for op in part.ops)
+        and re.search(r"attr='(time|monotonic|perf_counter|process_time)'", ast.dump(part))
+    ]
+
+    assert gates == []
+
+
 def test_every_test_asserts() -> None:
     mute = [
         f"{name}:{node.lineno} {node.name}"

@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -131,12 +132,23 @@ class Finder:
         return self.found[blank]
 
     def incident(self) -> str | None:
-        ours = self._incidents()
-        return str(ours[0]["number"]) if ours else None
+        return str(self._incidents[0]["number"]) if self._incidents else None
 
+    @cached_property
     def _incidents(self) -> list[dict[str, Any]]:
         listed = _items(_answer("incidents", "list", "--unfinished", "--json"))
         return [one for one in listed if one.get("runbook") == self._runbook]
+
+    @cached_property
+    def _errors(self) -> list[dict[str, Any]]:
+        """Lines of errors, and of requests that were answered with 5xx."""
+        found = []
+        for line in _run_json("logs", "--level", "warning", "--since", "15m", "--json").splitlines():
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                continue
+        return [one for one in found if isinstance(one, dict) and _is_failure(one)]
 
     def page(self) -> str | None:
         pages = (_answer("oncall", "show", "--json") or {}).get("pages", [])
@@ -149,9 +161,9 @@ class Finder:
             one for one in (_answer("status", "--json") or {}).get("processes", []) if one.get("kind") == "service"
         ]
         down = [_short(one) for one in processes if one.get("state") != "ready"]
-        counted = Counter(line.get("service", "") for line in _errors())
+        counted = Counter(line.get("service", "") for line in self._errors)
         names = {_short(one) for one in processes}
-        named = [name for one in self._incidents() if (name := _base(str(one.get("component")))) in names]
+        named = [name for one in self._incidents if (name := _base(str(one.get("component")))) in names]
         loud = [_base(name) for name, _ in counted.most_common() if _base(name) in names]
         ended = [_short(one) for one in processes if one.get("restarts")]
         return next(iter([*down, *named, *loud, *ended]), None)
@@ -165,7 +177,7 @@ class Finder:
 
     def trace(self) -> str | None:
         service = self.value("SERVICE")
-        lines = [line for line in _errors() if line.get("trace_id")]
+        lines = [line for line in self._errors if line.get("trace_id")]
         ours = [line for line in lines if _base(str(line.get("service"))) == service] or lines
         return str(ours[-1]["trace_id"]) if ours else None
 
@@ -183,17 +195,6 @@ _FINDERS = {
     "ACTION": _Blank(Finder.action, "nothing is proposed for a fault of this page"),
     "TRACE": _Blank(Finder.trace, "no error within 15 minutes has a trace"),
 }
-
-
-def _errors() -> list[dict[str, Any]]:
-    """Lines of errors, and of requests that were answered with 5xx."""
-    found = []
-    for line in _run_json("logs", "--level", "warning", "--since", "15m", "--json").splitlines():
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            continue
-    return [one for one in found if isinstance(one, dict) and _is_failure(one)]
 
 
 def _is_failure(line: dict[str, Any]) -> bool:

@@ -28,7 +28,7 @@ from ecosystem.kernel.agent.message import (
 )
 from ecosystem.kernel.agent.settings import AgentSettings
 from ecosystem.kernel.agent.wire import agent_pb2
-from ecosystem.kernel.errors import DeadlineExceeded, Kind, Unavailable
+from ecosystem.kernel.errors import DeadlineExceeded, EcosystemError, Kind, Unavailable
 from ecosystem.kernel.resilience.policies import Policies
 from ecosystem.kernel.telemetry import log as logging
 from ecosystem.kernel.testing.clock import FrozenClock
@@ -340,7 +340,8 @@ class TestClient:
         assert transport.services == [NAME]
 
     async def test_nothing_outlives_the_deadline(self) -> None:
-        with pytest.raises(AgentFailed) as late:
+        """Whether the one who asked or the one who was asked says so first."""
+        with pytest.raises(EcosystemError) as late:
             await self.ask(LocalTransport("postgres-service", {NAME: a_handling()}), ask="sleep", timeout_seconds=0.05)
 
         assert late.value.code == "deadline_exceeded"

@@ -183,11 +183,11 @@ class TestChain:
             client = await a_chain(broken, dead)
             assert await requests(client, 10) == 10
             first = broken.calls()
-            assert await requests(client, 990) == 990
+            assert await requests(client, 490) == 490
 
             calls_each = healthy.calls() / 10
             assert calls_each == 3
-            assert broken.calls() - first <= 1.2 * 990 * calls_each
+            assert broken.calls() - first <= 1.2 * 490 * calls_each
         finally:
             await healthy.close()
             await broken.close()

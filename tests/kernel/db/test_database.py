@@ -25,7 +25,7 @@ from ecosystem.kernel.db.settings import DatabaseSettings
 from ecosystem.kernel.errors import DeadlineExceeded, Kind, Unavailable
 from tests.kernel.db.fixtures import Platform
 from tests.kernel.db.things import AMY, SCHEMA, add, all_names, names
-from tests.support.poll import eventually
+from tests.support.poll import PATIENCE_SECONDS, eventually
 
 LOSE_ONCE = "do $$ begin raise exception 'later' using errcode = '40001'; end $$"
 
@@ -358,7 +358,7 @@ class TestConnections:
         async with await database.connection() as connection:
             await connection.execute("listen eco_test")
             platform.rows("select pg_notify('eco_test', 'hello')")
-            async for notice in connection.notifies(timeout=5, stop_after=1):
+            async for notice in connection.notifies(timeout=PATIENCE_SECONDS, stop_after=1):
                 assert notice.payload == "hello"
                 break
             else:

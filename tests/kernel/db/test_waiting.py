@@ -11,7 +11,7 @@ from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.db.waiting import Waiting
 from tests.kernel.db.fixtures import Platform
 from tests.kernel.db.things import SCHEMA
-from tests.support.poll import eventually
+from tests.support.poll import PATIENCE_SECONDS, eventually
 
 CHANNEL = "eco_test_things"
 
@@ -38,11 +38,11 @@ async def elsewhere(platform: Platform) -> Database:
 
 
 def a_wait(database: Database, **more: float) -> Waiting:
-    limits = {"waiters_max": 10, "look_again_seconds": 60.0} | more
+    limits = {"waiters_max": 10, "look_again_seconds": 3600.0} | more
     return Waiting(database.wakeups, CHANNEL, **limits)  # type: ignore[arg-type]
 
 
-def until(waiting: Waiting, thing: Thing, key: str = "7", seconds: float = 30) -> "asyncio.Task[bool]":
+def until(waiting: Waiting, thing: Thing, key: str = "7", seconds: float = 3600) -> "asyncio.Task[bool]":
     return asyncio.create_task(waiting.until(key, seconds, thing.look, bool))
 
 
@@ -55,7 +55,7 @@ async def begun(waiting: Waiting, number: int = 1) -> None:
 
 class TestWaiting:
     async def test_another_process_wakes_whom_it_concerns(self, here: Database, elsewhere: Database) -> None:
-        ours, theirs, thing = a_wait(here, look_again_seconds=3600), a_wait(elsewhere), Thing()
+        ours, theirs, thing = a_wait(here), a_wait(elsewhere), Thing()
         waiter, bystander = until(ours, thing), until(ours, Thing(), key="8")
         await begun(ours, 2)
         thing.is_over = True
@@ -85,14 +85,14 @@ class TestWaiting:
         await begun(waiting)
         thing.is_over = True
 
-        assert await asyncio.wait_for(waiter, 5) is True
+        assert await asyncio.wait_for(waiter, PATIENCE_SECONDS) is True
 
     async def test_one_too_many_is_answered_at_once(self, here: Database) -> None:
         waiting, thing = a_wait(here, waiters_max=1), Thing()
         waiter = until(waiting, thing)
         await begun(waiting)
 
-        assert await asyncio.wait_for(waiting.until("8", 30, Thing().look, bool), 5) is False
+        assert await asyncio.wait_for(waiting.until("8", 3600, Thing().look, bool), PATIENCE_SECONDS) is False
         waiter.cancel()
 
     async def test_stop_lets_everybody_go(self, here: Database) -> None:
@@ -102,6 +102,6 @@ class TestWaiting:
         await begun(waiting, 3)
         stop.set()
 
-        assert await asyncio.wait_for(asyncio.gather(*waiters), 5) == [False] * 3
-        assert await waiting.until("7", 30, Thing().look, bool) is False
+        assert await asyncio.wait_for(asyncio.gather(*waiters), PATIENCE_SECONDS) == [False] * 3
+        assert await waiting.until("7", 3600, Thing().look, bool) is False
         await running

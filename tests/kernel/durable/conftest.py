@@ -21,7 +21,7 @@ from ecosystem.kernel.durable.durable import Durable, TaskState
 from ecosystem.kernel.durable.settings import DurableSettings
 from ecosystem.kernel.durable.worker import DurableWorker, Handler
 from tests.kernel.db.fixtures import Platform, PlatformCluster, a_platform, a_variant, execute
-from tests.support.poll import eventually
+from tests.support.poll import PATIENCE_SECONDS, eventually
 
 ZURICH, GENEVA = UUID(int=0xA1), UUID(int=0xB2)
 QUEUE = "orchestrator"
@@ -64,17 +64,18 @@ class Tasks:
         with context.scope(company_id=company):
             return await self.durable.state(task_id)
 
-    async def ended(self, task_id: UUID, within_seconds: float = 15) -> TaskState:
+    async def ended(self, task_id: UUID) -> TaskState:
         async def look() -> TaskState | None:
             state = await self.state(task_id)
             return state if state.state in ENDED else None
 
-        found = await eventually(look, within_seconds=within_seconds)
+        found = await eventually(look)
         assert found is not None
         return found
 
     def worker(self, handlers: dict[str, Handler], **options: Any) -> DurableWorker:
-        settings = DurableSettings(
+        # Past its bounds too: what a poll must not save has one in an hour.
+        settings = DurableSettings.model_construct(
             watch_seconds=options.pop("watch_seconds", 0.2), drain_seconds=options.pop("drain_seconds", 0.3),
             poll_seconds=options.pop("poll_seconds", 1.0),
         )  # fmt: skip
@@ -91,7 +92,7 @@ class Tasks:
             yield worker
         finally:
             stop.set()
-            await asyncio.wait_for(task, 5)
+            await asyncio.wait_for(task, PATIENCE_SECONDS)
 
     def process(self, program: str, **values: Any) -> subprocess.Popen[bytes]:
         """A worker in a process of its own; `program` names a function of `workers.py`."""
@@ -99,7 +100,7 @@ class Tasks:
         root = Path(__file__).parents[3]
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.kernel.durable.workers", program, json.dumps(values)], cwd=root,
-            env=os.environ | {"DATABASE_URL": url, "PYTHONPATH": f"{root / 'src'}:{root}"},
+            env=os.environ | {"DATABASE_URL": url, "PYTHONPATH": f"{root / 'src'}:{root}"}, stdin=subprocess.PIPE,
         )  # fmt: skip
         self.processes.append(process)
         return process
@@ -112,7 +113,7 @@ class Tasks:
         async def look() -> bool:
             return mark in self.marks()
 
-        await eventually(look, within_seconds=15)
+        await eventually(look)
 
 
 RETRY = {"kind": "exponential", "base_seconds": 0.05, "factor": 2, "max_seconds": 1}

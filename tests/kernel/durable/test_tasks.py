@@ -78,7 +78,7 @@ class TestSteps:
         assert tasks.marks() == ["done"]
 
     async def test_neither_a_start_nor_a_step_waits_for_a_poll(self, tasks: Tasks) -> None:
-        async with tasks.working({"work": three_steps(tasks.database, "a", 0)}, poll_seconds=60):
+        async with tasks.working({"work": three_steps(tasks.database, "a")}, poll_seconds=3600):
             for _ in range(3):
                 state = await tasks.ended(await tasks.start("work"))
                 assert state.state == "completed"
@@ -194,16 +194,16 @@ class TestWaiting:
             await task.sleep("nap", 0.3)
             return "rested"
 
-        async with tasks.working({"work": handler}, concurrency=1):
+        async with tasks.working({"work": handler}, concurrency=1, poll_seconds=3600):
             began = loop.time()
             state = await tasks.ended(await tasks.start("work"))
 
         assert (state.result, state.attempts) == ("rested", 1)
-        assert 0.3 <= loop.time() - began < 2
+        assert loop.time() - began >= 0.3
 
     async def test_event_reaches_who_waits_before_and_after(self, tasks: Tasks) -> None:
         async def handler(task: TaskContext) -> Any:
-            return await task.wait_for(f"decided/{task.params['case']}", 30)
+            return await task.wait_for(f"decided/{task.params['case']}", 3600)
 
         async with tasks.working({"work": handler}):
             late = await tasks.start("work", {"case": "1"})

@@ -1,12 +1,11 @@
 """Goal: a user's expression is a value or a clear error, in bounded time. Method: real CEL, good, odd and hostile."""
 
-import contextlib
-import time
 from typing import Any
 
 import pytest
 
 from ecosystem.kernel.expressions import cel
+from tests.support.poll import ends
 
 
 @pytest.mark.parametrize(
@@ -53,13 +52,12 @@ def test_what_is_no_expression_is_refused_when_compiled(text: str) -> None:
         cel.compile(text, ["a"])
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["a.all(p, a.all(q, a.all(r, a.all(s, a.all(t, p + q + r + s + t >= 0)))))", "s.matches('(x+x+)+y')"],
-)
-def test_an_expensive_expression_ends_soon(text: str) -> None:
-    started = time.perf_counter()
-    with contextlib.suppress(cel.ExpressionFailed):
-        cel.compile(text, ["a", "s"]).truth({"a": list(range(20)), "s": "x" * 50_000})
+def test_an_expression_that_would_go_on_for_too_long_is_broken_off() -> None:
+    nested = "a.all(p, a.all(q, a.all(r, a.all(s, a.all(t, p + q + r + s + t >= 0)))))"
+    with pytest.raises(cel.ExpressionFailed, match="Iteration budget exceeded"):
+        cel.compile(nested, ["a"]).truth({"a": list(range(20))})
 
-    assert time.perf_counter() - started < 1
+
+def test_a_pattern_that_would_go_back_and_forth_is_answered() -> None:
+    with ends():
+        assert not cel.compile("s.matches('(x+x+)+y')", ["s"]).truth({"s": "x" * 50_000})

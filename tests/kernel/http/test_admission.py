@@ -28,6 +28,7 @@ from ecosystem.kernel.http.health import Health
 from ecosystem.kernel.http.settings import HttpSettings
 from ecosystem.kernel.telemetry.metrics import Metrics
 from ecosystem.kernel.testing.twins import NamedPrincipals
+from tests.support.poll import PATIENCE_SECONDS
 
 A, B, C = UUID(int=1), UUID(int=2), UUID(int=3)
 URGENT, ORDINARY, BULK, ELSEWHERE = Priority
@@ -98,14 +99,14 @@ class TestOrder:
         await asyncio.sleep(0)
         assert queue.order == []
         places[1].leave()
-        await asyncio.wait_for(queue.tasks["a third"], 1)
+        await asyncio.wait_for(queue.tasks["a third"], PATIENCE_SECONDS)
         assert queue.order == ["a third"]
 
     async def test_bulk_leaves_half_of_the_places_and_the_ordinary_an_eighth(self) -> None:
         gate = a_gate(at_once=8, waiting=10)
         for level, count in ((BULK, 4), (ORDINARY, 3), (URGENT, 1)):
             for _ in range(count):
-                await asyncio.wait_for(gate.enter(A, level), 1)
+                await asyncio.wait_for(gate.enter(A, level), PATIENCE_SECONDS)
         assert (gate.at_work, gate.waiting) == (8, 0)
 
         queue = Queue(a_gate(at_once=8, waiting=10))
@@ -290,7 +291,7 @@ class TestDoor:
             await rest.wait()
 
         sender = slow.begin("POST", "/work", content=body())
-        await asyncio.wait([sender], timeout=0.01)
+        await sent.wait()
         assert slow.door.admission.at_work == 0
         rest.set()
         await slow.begun.acquire()

@@ -23,7 +23,7 @@ from ecosystem.kernel.identity.identity import Identity, IdentityUnreadable, wri
 from ecosystem.kernel.identity.names import peer_service
 from ecosystem.kernel.identity.settings import IdentitySettings
 from ecosystem.kernel.testing.twins import NamedPrincipals, an_identity
-from tests.support.poll import eventually
+from tests.support.poll import PATIENCE_SECONDS, eventually
 
 ECHO = "/test/Echo"
 STREAM = "/test/Stream"
@@ -46,7 +46,7 @@ class Served:
     async def echo(self, channel: grpc.aio.Channel) -> bytes:
         async with channel:
             method: Any = channel.unary_unary(ECHO)
-            answer: bytes = await method(b"hello", timeout=2)
+            answer: bytes = await method(b"hello", timeout=PATIENCE_SECONDS)
         return answer
 
     def renew(self, *, hours: float = 1) -> None:

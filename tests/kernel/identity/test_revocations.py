@@ -101,7 +101,7 @@ async def test_grpc_refuses_at_the_next_call_of_an_open_channel(platform: Platfo
     async def refused() -> bool:
         return await platform.asked_code() == "call_refused"
 
-    assert await eventually(refused, within_seconds=5)
+    assert await eventually(refused)
     with pytest.raises(CallRefused):
         await platform.ask()
 
@@ -115,7 +115,7 @@ async def test_http_refuses_at_the_next_request_of_a_kept_connection(platform: P
         answer = await platform.http.get("/health/live")
         return answer if answer.status_code != 200 else None
 
-    answer = await eventually(refused, within_seconds=5)
+    answer = await eventually(refused)
     assert answer
     assert (answer.status_code, answer.json()["code"], answer.headers["connection"]) == (403, "forbidden", "close")
     with pytest.raises(httpx.TransportError):

@@ -16,7 +16,7 @@ from ecosystem.kernel.keys.keyring import Keyring
 from ecosystem.kernel.keys.settings import KeysSettings
 from tests.kernel.db.fixtures import Platform
 from tests.kernel.keys.memory import master_file
-from tests.support.killing import GATE, killed_while_it_waits, wait_at_commit
+from tests.support.killing import GATE, HOLD_SECONDS, killed_while_it_waits, wait_at_commit
 
 COMPANIES = [UUID(int=number) for number in (0xA1, 0xB2, 0xC3)]
 SUBJECT, SECRET = "document/1", b"a secret"
@@ -31,13 +31,13 @@ def a_keyring(database: Database, file: str) -> Keyring:
 
 
 async def rewrap(url: str, file: str) -> None:
-    database = Database(DatabaseSettings(url=SecretStr(url)), "objects")
+    database = Database(DatabaseSettings(url=SecretStr(url), transaction_timeout_seconds=HOLD_SECONDS), "objects")
     await a_keyring(database, file).rewrap()
     await database.close()
 
 
 async def renew(url: str, file: str) -> None:
-    database = Database(DatabaseSettings(url=SecretStr(url)), "objects")
+    database = Database(DatabaseSettings(url=SecretStr(url), transaction_timeout_seconds=HOLD_SECONDS), "objects")
     await a_keyring(database, file).renew(COMPANIES[0], SUBJECT)
     await database.close()
 

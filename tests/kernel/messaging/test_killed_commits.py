@@ -24,7 +24,7 @@ from ecosystem.kernel.messaging.event import Event
 from ecosystem.kernel.messaging.outbox import Outbox
 from tests.kernel.db.fixtures import SETS, Platform
 from tests.support import engines
-from tests.support.killing import GATE, Victim, held, killed_while_it_waits, wait_at_commit
+from tests.support.killing import GATE, HOLD_SECONDS, Victim, held, killed_while_it_waits, wait_at_commit
 from tests.support.poll import eventually_now
 
 COMPANY = UUID(int=0xA1)
@@ -44,7 +44,7 @@ class MarkMade(Event, event_type="mark_made", subject="mark"):
 
 async def work(url: str) -> None:
     """One unit of work with a row, an event and a task."""
-    database = Database(DatabaseSettings(url=SecretStr(url)), "orchestrator")
+    database = Database(DatabaseSettings(url=SecretStr(url), transaction_timeout_seconds=HOLD_SECONDS), "orchestrator")
     outbox, durable = Outbox(database, source="orchestrator-agent"), Durable(database)
 
     async def unit() -> None:
@@ -116,6 +116,6 @@ def test_postgres_killed_in_a_commit_left_nothing_of_it(own_engine: engines.Post
         except psycopg.OperationalError:
             return None
 
-    assert eventually_now(answers, within_seconds=30) == NONE
+    assert eventually_now(answers) == NONE
     assert Victim(work, url=url).wait() == 0
     assert kept(admin_url) == ALL

@@ -13,7 +13,7 @@ from ecosystem.kernel.messaging.errors import PositionRefused
 from ecosystem.kernel.messaging.log import EventLog
 from ecosystem.kernel.messaging.position import Position
 from tests.kernel.messaging.conftest import GENEVA, ZURICH, Log
-from tests.support.poll import eventually
+from tests.support.poll import PATIENCE_SECONDS, eventually
 
 
 async def _listed(care: EventLog, count: int) -> bool:
@@ -108,7 +108,7 @@ class TestWakeups:
         log.platform.rows("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()"
                           " and query like 'listen %%'")  # fmt: skip
         heard.clear()
-        await asyncio.wait_for(heard.wait(), 5)  # told to look, since it was deaf for a moment
+        await asyncio.wait_for(heard.wait(), PATIENCE_SECONDS)  # told to look, since it was deaf for a moment
         heard.clear()
         await eventually(reached)
         assert heard.is_set()

@@ -77,7 +77,8 @@ class TestPoison:
     async def test_event_that_arrives_later_queues_up_behind_its_parked_subject(self, log: Log) -> None:
         log.failing[("bad", 1)] = 1000
         await log.publish("bad", 1)
-        async with log.running(log.runner(log.consumer(attempts_max=1000), retry_base_seconds=5, retry_max_seconds=5)):
+        patient = log.runner(log.consumer(attempts_max=1000), retry_base_seconds=3600, retry_max_seconds=3600)
+        async with log.running(patient):
 
             async def is_parked() -> bool:
                 return len(parked(log)) == 1
@@ -166,13 +167,13 @@ class TestReplicas:
             for count in range(each):
                 await asyncio.gather(*(log.publish(f"s{number}", count) for number in range(subjects)))
                 if count == each // 2:
-                    await log.until(1, within_seconds=30)
+                    await log.until(1)
                     replicas[0].send_signal(signal.SIGKILL)
-            effects = await log.until(subjects * each, within_seconds=30)
+            effects = await log.until(subjects * each)
         finally:
             for replica in replicas:
                 replica.kill()
-                replica.wait(10)
+                replica.wait()
 
         assert len(effects) == subjects * each
         for number in range(subjects):

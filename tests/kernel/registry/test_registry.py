@@ -14,7 +14,7 @@ from ecosystem.kernel.ids import SystemIds
 from ecosystem.kernel.registry.instance import Instance
 from ecosystem.kernel.registry.registry import Registry
 from tests.kernel.db.fixtures import Platform
-from tests.support.poll import eventually
+from tests.support.poll import PATIENCE_SECONDS, eventually
 
 CREDITX = "creditx-service"
 
@@ -81,7 +81,7 @@ class TestAnnouncing:
     async def test_draining_is_told_at_once_and_withdrawal_too(
         self, registry_of: Callable[[str], Registry], platform: Platform
     ) -> None:
-        creditx, gateway = registry_of("creditx"), Registry(platform.database("gateway"), poll_seconds=60)
+        creditx, gateway = registry_of("creditx"), Registry(platform.database("gateway"), poll_seconds=3600)
         try:
             await gateway.open()
             await creditx.announce(an_instance(state="ready"))
@@ -103,14 +103,14 @@ class TestAnnouncing:
 
         await creditx.announce(an_instance(state="ready"))
         await until(gateway, ["ready"])
-        await asyncio.wait_for(anext(changes), 5)
+        await asyncio.wait_for(anext(changes), PATIENCE_SECONDS)
 
         assert states(gateway) == ["ready"]
 
     async def test_change_that_is_told_with_the_answer_of_a_look_is_seen(
         self, registry_of: Callable[[str], Registry], platform: Platform
     ) -> None:
-        creditx, gateway = registry_of("creditx"), InterruptedLook(platform.database("gateway"), poll_seconds=60)
+        creditx, gateway = registry_of("creditx"), InterruptedLook(platform.database("gateway"), poll_seconds=3600)
         try:
             await creditx.announce(an_instance(state="ready"))
             await gateway.open()
@@ -146,7 +146,7 @@ class TestAnnouncing:
         await asyncio.sleep(0)
 
         await creditx.announce(an_instance(state="ready"))
-        await asyncio.wait_for(first, 5)
+        await asyncio.wait_for(first, PATIENCE_SECONDS)
         second = asyncio.ensure_future(anext(changes))
         for _ in range(3):
             await creditx.beat("ready")
@@ -154,7 +154,7 @@ class TestAnnouncing:
 
         assert not second.done()
         await creditx.beat("unready", "cache")
-        await asyncio.wait_for(second, 5)
+        await asyncio.wait_for(second, PATIENCE_SECONDS)
         await changes.aclose()
 
 

@@ -26,7 +26,7 @@ from ecosystem.kernel.registry.registry import Registry
 from ecosystem.kernel.testing.twins import an_identity
 from tests.kernel.db.fixtures import Platform
 from tests.kernel.runtime.small import AGENTS, COMPANY, NAME, SCHEMA, Measure, Measured, Note, Noted
-from tests.support.poll import eventually
+from tests.support.poll import PATIENCE_SECONDS, eventually
 
 ROOT = Path(__file__).parents[3]
 
@@ -50,7 +50,7 @@ class Child:
                 self.said += [json.loads(line) for line in os.read(self.pipe, 65536).splitlines()]
             return next((line for line in self.said if line["state"] == state), None)
 
-        found = await eventually(look, within_seconds=15)
+        found = await eventually(look)
         assert found is not None
         return found
 
@@ -58,7 +58,7 @@ class Child:
         async def look() -> bool:
             return self.process.poll() is not None
 
-        await eventually(look, within_seconds=15)
+        await eventually(look)
         return self.process.returncode
 
     def log(self) -> list[dict[str, Any]]:
@@ -94,7 +94,7 @@ def child(platform: Platform, tmp_path: Path) -> Iterator[Child]:
     yield Child(process, reading, tmp_path, authority)
     if process.poll() is None:
         process.kill()
-        process.wait(10)
+        process.wait()
     os.close(reading)
 
 
@@ -192,12 +192,12 @@ def _retire(child: Child) -> Any:
 async def test_wrong_settings_are_refused_for_good(child: Child) -> None:
     """Its certificate is another service's."""
     child.process.kill()
-    child.process.wait(10)
+    child.process.wait()
     write_atomically(child.folder / f"{NAME}.pem", child.authority.issue("creditx-service"))
     command = [sys.executable, "-m", "tests.kernel.runtime.child", str(child.folder / "settings.json"), "2"]
     environment = {"PYTHONPATH": f"{ROOT}/src:{ROOT}"}
     again = await asyncio.to_thread(
-        subprocess.run, command, cwd=ROOT, env=environment, capture_output=True, timeout=20, check=False
+        subprocess.run, command, cwd=ROOT, env=environment, capture_output=True, timeout=PATIENCE_SECONDS, check=False
     )
 
     assert again.returncode == 78

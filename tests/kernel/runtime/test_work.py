@@ -19,7 +19,7 @@ from ecosystem.kernel.runtime.watching import ParentLine, Watch
 from ecosystem.kernel.runtime.work import keep
 from ecosystem.kernel.telemetry.metrics import METRICS
 from tests.kernel.db.fixtures import Platform
-from tests.support.poll import eventually
+from tests.support.poll import PATIENCE_SECONDS, eventually
 
 
 class Counter:
@@ -41,7 +41,7 @@ async def test_work_that_failed_is_begun_again_until_the_stop() -> None:
             raise OSError("no space left on device")
         stop.set()
 
-    await asyncio.wait_for(keep("watch", run, stop), 10)
+    await asyncio.wait_for(keep("watch", run, stop), PATIENCE_SECONDS)
 
     assert begun == ["again", "again"]
 

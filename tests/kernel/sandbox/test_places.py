@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from ecosystem.kernel.sandbox.places import Places
+from tests.support.poll import PATIENCE_SECONDS
 
 A, B, C = UUID(int=1), UUID(int=2), None
 
@@ -49,6 +50,6 @@ async def test_who_goes_away_leaves_its_place_to_the_next(granted: bool) -> None
         await waiting.tasks["gone"]
     if not granted:
         waiting.places.give_back(A)
-    await asyncio.wait_for(waiting.tasks["next"], 1)
+    await asyncio.wait_for(waiting.tasks["next"], PATIENCE_SECONDS)
 
     assert waiting.order == ["first", "next"]

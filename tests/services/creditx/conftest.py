@@ -28,6 +28,7 @@ from ecosystem.kernel.http.principal import Principal
 from ecosystem.kernel.runtime.contracts import ContractIndex
 from ecosystem.kernel.runtime.service import Kernel, Service
 from ecosystem.kernel.sandbox.sandbox import Sandbox
+from ecosystem.kernel.sandbox.settings import SandboxSettings
 from ecosystem.kernel.testing.clock import FrozenClock
 from ecosystem.kernel.testing.harness import KernelHarness, ServiceHarness
 from ecosystem.services.creditx.app import build
@@ -178,7 +179,7 @@ class Creditx:
 @pytest.fixture(scope="session")
 async def sandbox() -> AsyncIterator[Sandbox]:
     """One for all tests: its workers are forked anew for each job anyway, its parsers are loaded once."""
-    sandbox = Sandbox()
+    sandbox = Sandbox(SandboxSettings(start_timeout_seconds=60))
     await sandbox.warm(ARRIVAL)
     yield sandbox
     await sandbox.close()

@@ -291,10 +291,11 @@ class TestRefused:
         assert creditx.stored() == (0, 0)
 
     async def test_by_a_room_that_is_full(self, creditx: Creditx) -> None:
-        """Two uploads that say 100 MiB each fill half of the room; five do not fit."""
-        held = asyncio.Event()
+        """Five uploads that say 100 MiB each fill it."""
+        begun, held = asyncio.Semaphore(0), asyncio.Event()
 
         async def slow() -> AsyncIterator[bytes]:
+            begun.release()
             yield b"--b\r\n"
             await held.wait()
 
@@ -302,9 +303,8 @@ class TestRefused:
         tasks = [
             asyncio.ensure_future(creditx.client.post("/v1/documents", content=slow(), headers=head)) for _ in range(5)
         ]
-        answer = None
-        for _ in range(500):
-            await asyncio.sleep(0)
+        for _ in tasks:
+            await begun.acquire()
         answer = await creditx.client.post("/v1/documents", content=slow(), headers=head)
         held.set()
         rest = await asyncio.gather(*tasks)

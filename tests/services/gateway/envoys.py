@@ -205,7 +205,7 @@ async def an_edge(root: Path) -> AsyncIterator[RunningEdge]:
         yield edge
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait()
         for upstream in edge.upstreams.values():
             if upstream.server is not None:
                 upstream.server.close()

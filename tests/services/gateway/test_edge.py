@@ -15,7 +15,7 @@ from ecosystem.kernel.http.problems import NOT_NOW
 from ecosystem.kernel.identity.identity import write_atomically
 from ecosystem.services.gateway.model import file, rejected_now, render
 from tests.services.gateway.envoys import RunningEdge, Upstream, answers, jwks_of
-from tests.support.poll import eventually
+from tests.support.poll import PATIENCE_SECONDS, eventually
 
 
 def problem(response: httpx.Response) -> tuple[int, str, str]:
@@ -156,7 +156,7 @@ class TestRequests:
         head = f"POST {path} HTTP/1.1\r\nhost: edge\r\nauthorization: Bearer {edge.token()}\r\n"
         writer.write(f"{head}content-length: {size}\r\n\r\nfirst".encode())
         try:
-            async with asyncio.timeout(3 if status else 0.3):
+            async with asyncio.timeout(PATIENCE_SECONDS if status else 0.3):
                 answer: bytes | None = await reader.readuntil(b"\r\n")
         except TimeoutError:
             answer = None
@@ -296,7 +296,7 @@ class TestInstances:
         # Both must be taking requests: an instance that an earlier case had declared unhealthy needs a check to return.
         served = len(edge.upstreams["a"].seen)
         both = [load(lambda: len(victim.seen) > 20 and len(edge.upstreams["a"].seen) > served + 20) for _ in range(4)]
-        await asyncio.wait_for(asyncio.gather(*both), 30)
+        await asyncio.wait_for(asyncio.gather(*both), PATIENCE_SECONDS)
         victim.die()
         served = len(edge.upstreams["a"].seen)
         await asyncio.gather(*(load(lambda: len(edge.upstreams["a"].seen) > served + 60) for _ in range(4)))

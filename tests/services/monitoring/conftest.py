@@ -1,6 +1,7 @@
 """monitoring-service on a database of its own, and the facts that it lives from."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,13 @@ from ecosystem.kernel import context
 from ecosystem.kernel.errors import Severity
 from ecosystem.kernel.http.principal import Principal
 from ecosystem.kernel.messaging.event import Event
+from ecosystem.kernel.messaging.runner import ConsumerRunner
 from ecosystem.kernel.runtime.contracts import ContractIndex
 from ecosystem.kernel.testing.clock import FrozenClock
 from ecosystem.kernel.testing.harness import KernelHarness, ServiceHarness
 from ecosystem.services.monitoring.app import build
 from tests.kernel.db.fixtures import Platform
+from tests.support.poll import eventually
 
 ZURICH, GENEVA = UUID(int=0xA1), UUID(int=0xB2)
 EVERYTHING = frozenset({"audit:read", "incidents:read", "incidents:write"})
@@ -48,6 +51,19 @@ async def harness(platform: Platform, tmp_path: Path, clock: FrozenClock) -> Asy
 @pytest.fixture
 async def monitoring(harness: KernelHarness) -> ServiceHarness:
     return await harness.service(build, "monitoring-service", "monitoring")
+
+
+async def at_work(replicas: Sequence[ConsumerRunner], is_done: Callable[[], bool]) -> None:
+    """Replicas of a consumer side by side, as processes run them, until all is done."""
+    stop = asyncio.Event()
+    works = [asyncio.create_task(replica.run(stop)) for replica in replicas]
+
+    async def look() -> bool:
+        return is_done()
+
+    await eventually(look)
+    stop.set()
+    await asyncio.gather(*works)
 
 
 async def tell(service: ServiceHarness, *events: Event, company: UUID | None = None) -> None:

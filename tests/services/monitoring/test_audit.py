@@ -3,7 +3,6 @@
 Method: deeds on a real log; then somebody with all rights to the database changes the trail.
 """
 
-import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +17,7 @@ from ecosystem.kernel.messaging.runner import ConsumerRunner
 from ecosystem.kernel.messaging.settings import MessagingSettings
 from ecosystem.kernel.testing.harness import KernelHarness, ServiceHarness
 from tests.kernel.db.fixtures import Platform
-from tests.services.monitoring.conftest import GENEVA, GENEVAN, OPERATOR, ZURICH, ZURICHER
+from tests.services.monitoring.conftest import GENEVA, GENEVAN, OPERATOR, ZURICH, ZURICHER, at_work
 
 TARGETS = tuple(f"target-{number}" for number in range(8))
 
@@ -130,10 +129,7 @@ class TestTrail:
             ConsumerRunner(monitoring.kernel.database, consumer, MessagingSettings(), shuffle=lambda slots: None)
             for _ in range(3)
         ]
-        for runner in runners:
-            await runner.register()
-        while platform.rows("select count(*) from monitoring.audit_entries") != [(400,)]:
-            await asyncio.gather(*(runner.round() for runner in runners))
+        await at_work(runners, lambda: platform.rows("select count(*) from monitoring.audit_entries") == [(400,)])
 
         proofs = [await prove(monitoring), await prove(monitoring, GENEVAN)]
         assert [(one["whole"], one["walked"], one["compared"]) for one in proofs] == [(True, 200, 200)] * 2

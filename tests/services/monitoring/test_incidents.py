@@ -1,6 +1,5 @@
 """Goal: one episode is one incident, told in full, and pages once if at all. Method: facts on a real log."""
 
-import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,6 +21,7 @@ from tests.services.monitoring.conftest import (
     OPERATOR,
     ZURICH,
     ZURICHER,
+    at_work,
     cleared,
     fault,
     help_needed,
@@ -94,7 +94,7 @@ class TestEpisodes:
         episodes = [uuid4()] * half + [uuid4() for _ in range(half)]
         for start in range(0, storm, 100):
             await tell(monitoring, *(fault(clock.now(), one) for one in episodes[start : start + 100]))
-        await harness.settle(within_seconds=120)
+        await harness.settle()
         shown = await the_one(monitoring)
 
         assert (shown["faults"], shown["episodes"]) == (storm, half + 1)
@@ -159,10 +159,7 @@ class TestEpisodes:
             await tell(monitoring, *(fault(clock.now(), companies=(ZURICH, GENEVA)) for _ in range(8)))
         consumer = next(one for one in monitoring.service.consumers if one.name == "monitoring-incidents")
         replicas = [ConsumerRunner(monitoring.kernel.database, consumer, MessagingSettings()) for _ in range(3)]
-        for replica in replicas:
-            await replica.register()
-        while harness.platform.rows("select count(*) from monitoring.episodes") != [(64,)]:
-            await asyncio.gather(*(replica.round() for replica in replicas))
+        await at_work(replicas, lambda: harness.platform.rows("select count(*) from monitoring.episodes") == [(64,)])
         shown = await the_one(monitoring)
 
         assert (shown["faults"], shown["episodes"], published(harness)) == (64, 64, ["incident_opened"])

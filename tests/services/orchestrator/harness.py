@@ -31,7 +31,7 @@ from ecosystem.services.orchestrator.service import QUEUE, TASK, Parts, Workflow
 from ecosystem.workflow.model import Definition
 from ecosystem.workflow.passes import TASK as PASS
 from tests.kernel.db.fixtures import Platform
-from tests.support.poll import eventually
+from tests.support.poll import PATIENCE_SECONDS, eventually
 from tests.tidy.tree import ROOT
 
 Behaviour = Callable[[dict[str, Any]], Awaitable[Any]]
@@ -132,7 +132,7 @@ class Harness:
         pace = DurableSettings(poll_seconds=0.1, watch_seconds=0.1, drain_seconds=0.05)
         worker = DurableWorker(
             self.database, QUEUE, {TASK: self.service.carry, PASS: self.service.carry_pass}, concurrency=8,
-            rooms={PASS: 2}, lease_seconds=3, on_failure=self.service.failed, settings=pace,
+            rooms={PASS: 2}, lease_seconds=60, on_failure=self.service.failed, settings=pace,
         )  # fmt: skip
         stop = asyncio.Event()
         pair = (stop, asyncio.create_task(worker.run(stop)))
@@ -206,7 +206,7 @@ async def killed_at(
     )  # fmt: skip
     try:
         assert child.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while (line := await child.stdout.readline()) != b"reached\n":
                 assert line, "the child ended before it came there"
         if when is not None:

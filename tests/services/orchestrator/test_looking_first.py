@@ -27,7 +27,7 @@ from specimens.maker import make
 from specimens.model import Kind
 from tests.kernel.db.fixtures import Platform
 from tests.services.orchestrator.harness import COMPANY
-from tests.support.poll import eventually
+from tests.support.poll import PATIENCE_SECONDS, eventually
 from tests.tidy.tree import ROOT
 
 READER = Principal("c", COMPANY, frozenset({"documents:read", "documents:write", "runs:read"}))
@@ -58,7 +58,7 @@ async def killed_after(platform: Platform, folder: Path, request_type: str) -> N
     )  # fmt: skip
     try:
         assert child.stdout is not None
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while (line := await child.stdout.readline()) != b"reached\n":
                 assert line, "the child ended before it came there"
     finally:
@@ -121,6 +121,6 @@ async def completed(orchestrator: ServiceHarness, document_id: str) -> list[dict
         told: list[dict[str, Any]] = story["moments"]
         return told if any("announced as completed" in one["sentence"] for one in told) else None
 
-    found = await eventually(look, within_seconds=30)
+    found = await eventually(look)
     assert found is not None
     return found

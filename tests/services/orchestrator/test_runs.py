@@ -24,6 +24,7 @@ from ecosystem.services.orchestrator.model import ALLOWED, sources, unfit
 from tests.kernel.db.fixtures import Platform
 from tests.services.orchestrator.definitions import ENDLESS, FORK, PAIR, SHORT, a_definition, call
 from tests.services.orchestrator.harness import ANSWERS, BROKEN, COMPANY, FIVE, OTHER, Harness, a_harness, failing
+from tests.support.poll import PATIENCE_SECONDS
 
 
 class TestHistory:
@@ -82,8 +83,7 @@ class TestCancel:
         await reached.wait()
         with context.scope(company_id=COMPANY):
             cancelled = await flow.service.cancel(run_id)
-        async with asyncio.timeout(5):
-            await given_up.wait()
+        await asyncio.wait_for(given_up.wait(), PATIENCE_SECONDS)
 
         assert (cancelled.status, cancelled.state, cancelled.outcome) == ("cancelled", "IDLE", "cancelled")
         with context.scope(company_id=COMPANY):

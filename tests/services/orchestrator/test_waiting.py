@@ -40,7 +40,7 @@ from tests.services.orchestrator.harness import (
     failing,
 )
 from tests.support.engines import CacheEngine
-from tests.support.poll import eventually
+from tests.support.poll import PATIENCE_SECONDS, eventually
 from tests.tidy.tree import ROOT
 
 KEY = "calls:-:waiting"
@@ -237,7 +237,7 @@ class TestOnce:
             stdout=asyncio.subprocess.PIPE, cwd=ROOT, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )  # fmt: skip
         assert child.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             assert await child.stdout.readline() == b"reached\n"
         before = agent.back()
         flow.bring()

@@ -18,7 +18,7 @@ from ecosystem.services.recovery.adapters import CacheWatch, Disk, Leaves
 from ecosystem.services.recovery.settings import ServiceSettings
 from ecosystem.services.recovery.watching.database import named
 from tests.services.recovery.conftest import Watched
-from tests.support.poll import eventually
+from tests.support.poll import eventually, eventually_now
 
 COMPANY = UUID(int=0xA1)
 
@@ -30,14 +30,16 @@ def settings(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 @contextmanager
 def writing(watched: Watched, role: str = "eco_events", application: str = "night report") -> Iterator[Any]:
-    """A session that writes and does not end; `None` as role: the administrator's."""
+    """A session that writes and does not end; none as role: the administrator's. At the end the server knows."""
     url = watched.platform.url(role) if role else watched.platform.admin_url
     session = psycopg.connect(url, application_name=application)
+    pid, still_there = session.info.backend_pid, "select 1 from pg_stat_activity where pid = %s"
     try:
         session.execute("select pg_current_xact_id()")
         yield session
     finally:
         session.close()
+        eventually_now(lambda: not watched.platform.rows(still_there, pid))
 
 
 def is_ended(session: Any) -> bool:

@@ -1,12 +1,11 @@
 """Goal: a rule set that is wrong, hostile or untested is refused by line. Method: one thing wrong at a time."""
 
-import time
-
 import pytest
 
 from ecosystem.services.creditx.errors import RuleSetInvalid
 from ecosystem.services.creditx.judging.rule_set import publish, shipped
 from ecosystem.services.creditx.judging.trials import check, try_all
+from tests.support.poll import ends
 
 SOUND = """format: 2
 name: small
@@ -137,15 +136,14 @@ HOSTILE = {
 
 class TestHostile:
     @pytest.mark.parametrize("expression", HOSTILE.values(), ids=HOSTILE.keys())
-    def test_is_refused_by_line_in_a_moment(self, expression: str) -> None:
+    def test_is_refused_by_line(self, expression: str) -> None:
         text = SOUND.replace(
             CHECK, f"    check: {expression!r}" if "'" not in expression else f'    check: "{expression}"'
         )
-        started = time.perf_counter()
-        found = problems_of(text)
+        with ends():
+            found = problems_of(text)
 
         assert {line for line, _ in found} == {CHECK_LINE}
-        assert time.perf_counter() - started < 5
 
     def test_an_expression_to_show_is_looked_at_too(self) -> None:
         found = problems_of(SOUND.replace("    passed:", "    show: {sum: 1 / 0}\n    passed:", 1))
@@ -167,13 +165,11 @@ class TestHostile:
         ],
     )  # fmt: skip
     def test_a_file_that_is_a_bomb_or_nothing_is_refused(self, text: str) -> None:
-        started = time.perf_counter()
-        with pytest.raises(RuleSetInvalid) as refused:
+        with ends(), pytest.raises(RuleSetInvalid) as refused:
             publish(text)
 
         assert refused.value.details["problems"][0]["line"] >= 1
         assert len(refused.value.message) < 20_000
-        assert time.perf_counter() - started < 5
 
     def test_a_hundred_rules_are_enough(self) -> None:
         rule = SOUND[SOUND.index("  - id:") : SOUND.index("tests:")]

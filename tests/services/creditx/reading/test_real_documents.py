@@ -1,5 +1,5 @@
 """Goal: real documents are read as a person reads them. Method: `../shared/data/docs` (see its SOURCES.md), through OCR
-and extraction as in a sandbox; beside each file stands what a person reads on it.
+in the real sandbox, and extraction; beside each file stands what a person reads on it.
 """
 
 import os
@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ecosystem.services.creditx.reading import ocr
+from ecosystem.kernel.sandbox.sandbox import Sandbox
+from ecosystem.services.creditx.paging.pages import OCR
 from ecosystem.services.creditx.reading.extraction import extract
 
 FOLDER = Path(__file__).resolve().parents[5] / "shared" / "data" / "docs"
@@ -23,19 +24,27 @@ def content(name: str) -> bytes:
     return (FOLDER / name).read_bytes()
 
 
-def reading_of(name: str, media_type: str) -> dict[str, Any]:
-    payload = content(name)
-    texts = ocr.read_pages(payload, media_type=media_type, pages=[1])
-    return extract(payload, media_type=media_type, date_order="DMY", page_texts=texts)
+async def text_of(sandbox: Sandbox, name: str, media_type: str) -> dict[str, Any]:
+    """What stands on its first page."""
+    arguments = {"media_type": media_type, "pages": [1]}
+    (text,) = await sandbox.run(
+        f"{OCR}:read_pages", content(name), arguments, timeout_seconds=60, memory_bytes_max=1 << 30
+    )
+    return dict(text)
+
+
+async def reading_of(sandbox: Sandbox, name: str, media_type: str) -> dict[str, Any]:
+    texts = [await text_of(sandbox, name, media_type)]
+    return extract(content(name), media_type=media_type, date_order="DMY", page_texts=texts)
 
 
 def values_of(reading: dict[str, Any]) -> dict[str, str]:
     return {value["name"]: value["value"] for value in reading["values"]}
 
 
-def test_a_swiss_bill_gives_what_is_to_be_paid_to_whom() -> None:
+async def test_a_swiss_bill_gives_what_is_to_be_paid_to_whom(sandbox: Sandbox) -> None:
     """A letter of a gardener, without the word invoice, and a payment part with its QR code."""
-    reading = reading_of("docling_qr_bill_example.jpg", "image/jpeg")
+    reading = await reading_of(sandbox, "docling_qr_bill_example.jpg", "image/jpeg")
     code = reading["barcodes"][0]
 
     assert (reading["kind"], reading["language"], reading["country"]) == ("invoice", "en", "CHE")
@@ -47,8 +56,8 @@ def test_a_swiss_bill_gives_what_is_to_be_paid_to_whom() -> None:
     assert reading["conflicts"] == []
 
 
-def test_an_identity_card_gives_what_its_zone_proves_and_its_print_repeats() -> None:
-    reading = reading_of("passporteye_passport-td2.jpg", "image/jpeg")
+async def test_an_identity_card_gives_what_its_zone_proves_and_its_print_repeats(sandbox: Sandbox) -> None:
+    reading = await reading_of(sandbox, "passporteye_passport-td2.jpg", "image/jpeg")
     zone = reading["mrz"][0]
 
     assert reading["kind"] == "identity_card"
@@ -62,10 +71,9 @@ def test_an_identity_card_gives_what_its_zone_proves_and_its_print_repeats() -> 
 
 
 @pytest.mark.parametrize("name", ["docling_ocr_test.pdf", "docling_ocr_test_rotated_90.pdf"])
-def test_a_page_of_prose_is_read_and_is_no_document_of_ours(name: str) -> None:
-    payload = content(name)
-    (text,) = ocr.read_pages(payload, media_type="application/pdf", pages=[1])
-    reading = extract(payload, media_type="application/pdf", date_order="DMY", page_texts=[text])
+async def test_a_page_of_prose_is_read_and_is_no_document_of_ours(sandbox: Sandbox, name: str) -> None:
+    text = await text_of(sandbox, name, "application/pdf")
+    reading = extract(content(name), media_type="application/pdf", date_order="DMY", page_texts=[text])
 
     assert " ".join(line["text"] for line in text["lines"]) == (
         "Docling bundles PDF document conversion to JSON and Markdown in an easy self contained package"

@@ -58,7 +58,7 @@ async def heard(hook: WebHook) -> str:
     async def look() -> bool:
         return bool(hook.received)
 
-    await eventually(look, within_seconds=20)
+    await eventually(look)
     return token_in(str(json.loads(hook.received[0].body)["message"]))
 
 

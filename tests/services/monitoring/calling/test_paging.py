@@ -61,7 +61,7 @@ async def mail(box: MailBox, number: int = 1) -> str:
     async def look() -> bool:
         return len(box.mails) >= number
 
-    await eventually(look, within_seconds=20)
+    await eventually(look)
     body = box.mails[number - 1].get_body(("plain",))
     assert body is not None
     return str(body.get_content())
@@ -116,7 +116,7 @@ class TestRota:
         wrong = ROTA.format(amy=hook.url("wrong"), ben=f'"{hook.url("ben")}"')
         await monitoring.client().put("/v1/oncall", json={"text": wrong})
         page = await paged(monitoring)
-        await eventually(was_refused, within_seconds=20)
+        await eventually(was_refused)
         await set_rota(monitoring, box, hook)
         said = await mail(box)
         ended = await monitoring.ended(page["calls"][0]["notifications"][0])
@@ -227,7 +227,7 @@ class TestClimbing:
         async def told() -> bool:
             return bool(hook.received)
 
-        await eventually(told, within_seconds=20)
+        await eventually(told)
         monitoring.clock.advance(301)
         await monitoring.climb()
         await monitoring.climb()
@@ -301,7 +301,7 @@ class TestClimbing:
         async def told() -> bool:
             return bool(hook.received)
 
-        await eventually(told, within_seconds=20)
+        await eventually(told)
 
         assert page["calls"][0]["person_id"] is None
         assert b"Whoever reads this" in hook.received[0].body
@@ -464,7 +464,7 @@ class TestIncidents:
         async def told() -> bool:
             return bool(hook.received)
 
-        await eventually(told, within_seconds=20)
+        await eventually(told)
         assert (page["title"], page["summary"]) == (title, summary)
         assert title in hook.received[0].body.decode()
         assert summary in hook.received[0].body.decode()

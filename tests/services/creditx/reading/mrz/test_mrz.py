@@ -2,7 +2,6 @@
 the book and by ICAO, confused one by one and by chance."""
 
 import random
-import time
 from datetime import date
 
 import pytest
@@ -15,6 +14,7 @@ from ecosystem.services.creditx.reading.mrz.values import values_of
 from ecosystem.services.creditx.reading.mrz.zones import find_mrz
 from tests.services.creditx.reading.mrz.noise import NOISES, forged, in_pieces
 from tests.services.creditx.reading.mrz.writer import FORMATS, Paper, a_paper, as_lines, papers, some_paper, written
+from tests.support.poll import ends
 
 TODAY = date(2026, 11, 25)
 ICAO = {
@@ -218,12 +218,10 @@ class TestHostile:
         ],
         ids=["one_line_again", "pairs", "digits", "long", "other_scripts"],
     )
-    def test_hostile_lines_cost_seconds_at_most(self, texts: list[str]) -> None:
-        start = time.process_time()
+    def test_hostile_lines_come_to_an_end(self, texts: list[str]) -> None:
+        with ends():
+            zones = find_mrz(as_lines(texts))
 
-        zones = find_mrz(as_lines(texts))
-
-        assert time.process_time() - start < 5
         assert len(zones) <= 50
 
     @given(st.lists(st.text(max_size=100), max_size=8))

@@ -2,7 +2,6 @@
 tampered with one way at a time; rows of statements with one figure changed; honest ones of every make beside them."""
 
 import io
-import time
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -27,6 +26,7 @@ from specimens.model import Quality
 from specimens.selections import everything
 from tests.services.creditx.conftest import AS_OF
 from tests.services.creditx.reading.mrz.writer import a_paper, as_lines, written
+from tests.support.poll import ends
 
 PDF = "application/pdf"
 
@@ -302,11 +302,10 @@ class TestBounds:
                 canvas.showPage()
 
         payload = drawn(draw)
-        start = time.process_time()
 
-        found = signs(payload)
+        with ends():
+            found = signs(payload)
 
-        assert time.process_time() - start < 5
         assert set(found) == {"number_set_in_two_ways"}
         assert len(found) <= 60
 
@@ -314,7 +313,6 @@ class TestBounds:
         payload = drawn(an_invoice)
         start = payload.rindex(b"startxref")
         endless = payload + payload[start:] * 20_000
-        began = time.process_time()
 
-        assert signs(endless) == []
-        assert time.process_time() - began < 5
+        with ends():
+            assert signs(endless) == []

@@ -167,6 +167,7 @@ def supervise(config: Path | None, status_fd: int | None, zygote: Begun | None =
         try:
             return asyncio.run(supervisor.run())
         finally:
+            home.leave()
             os.close(held)
     except EcosystemError as error:
         failure = describe(error)

@@ -82,8 +82,27 @@ def test_sockets_of_a_deep_home_are_elsewhere_and_found_again(home: Home) -> Non
     run = deep.run
 
     assert len(str(run)) < 60
+    deep.prepare()
     assert deep.run == run
-    run.rmdir() if not any(run.iterdir()) else subprocess.run(["rm", "-r", str(run)], check=True)
+
+    deep.leave()
+    assert not run.exists()
+    assert not deep.control.exists(), "whoever only looks makes no folder"
+    deep.prepare()
+    assert deep.run.is_dir()
+    deep.leave()
+
+
+@pytest.mark.parametrize("name", ["outside", "eco-run-outside"])
+def test_what_else_a_home_names_as_its_run_folder_is_not_removed(home: Home, name: str) -> None:
+    outside = home.path.parent / name
+    outside.mkdir(parents=True)
+    home.prepare()
+    (home.path / "run-folder").write_text(str(outside))
+    home.leave()
+
+    assert home.run == home.path / "run"
+    assert outside.is_dir()
 
 
 def test_a_home_that_the_account_cannot_enter_is_refused_by_name(home: Home) -> None:

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import shutil
 import signal
 import tempfile
 import time
@@ -22,6 +23,7 @@ from ecosystem.fleet.processes import Account, is_alive, started_ticks
 FORMAT = 1
 _SOCKET_PATH_BYTES_MAX = 107
 _LONGEST_SOCKET = "/postgres/.s.PGSQL.5432.lock"
+_SHORT, _RUN = Path("/tmp"), "eco-run-"  # noqa: S108 mkdtemp makes a folder of ours alone in it
 _OUR_NAMES = {
     "edge", "engines", "fleet", "format", "journal.jsonl", "journal.jsonl.1", "kept", "lock", "logs", "objects", "pki",
     "postgres", "postgres.new", "run", "run-folder", "secrets", "state.json", "traces",
@@ -104,19 +106,28 @@ class Home:
 
     @property
     def run(self) -> Path:
-        """Folder of sockets. Where the home's path is too long for one, a short folder beside it, kept in `run`."""
-        inside = self.path / "run"
-        if len(os.fsencode(inside)) + len(_LONGEST_SOCKET) <= _SOCKET_PATH_BYTES_MAX:
-            return inside
-        pointer = self.path / "run-folder"
+        """Folder of sockets. Where the home's path is too long for one, a short folder that `run-folder` names."""
+        return self._run_outside() or self.path / "run"
+
+    def _run_outside(self) -> Path | None:
         with suppress(OSError):
-            kept = Path(pointer.read_text())
-            if kept.is_dir() and kept.stat().st_uid == os.geteuid():
+            kept = Path((self.path / "run-folder").read_text())
+            # What else stands in that file is not ours to use, and not ours to remove.
+            if kept.parent == _SHORT and kept.name.startswith(_RUN) and kept.stat().st_uid == os.geteuid():
                 return kept
-        made = Path(tempfile.mkdtemp(prefix="eco-run-", dir="/tmp"))
-        made.chmod(0o711)
-        pointer.write_text(str(made))
-        return made
+        return None
+
+    def _make_run(self) -> Path:
+        inside = self.path / "run"
+        if len(os.fsencode(inside)) + len(_LONGEST_SOCKET) > _SOCKET_PATH_BYTES_MAX and not self._run_outside():
+            (self.path / "run-folder").write_text(tempfile.mkdtemp(prefix=_RUN, dir=_SHORT))
+        return self.run
+
+    def leave(self) -> None:
+        """Remove what lies outside of the home; for whoever has stopped all that ran in it."""
+        if (outside := self._run_outside()) is not None:
+            shutil.rmtree(outside, ignore_errors=True)
+            (self.path / "run-folder").unlink(missing_ok=True)
 
     @property
     def control(self) -> Path:
@@ -135,7 +146,7 @@ class Home:
                 self.check_reachable(self.account, self.path)
             _own(self.path / "fleet", None)
             _own(self.logs, None)
-            _own(self.run, None, 0o711)
+            _own(self._make_run(), None, 0o711)
             shared = (self.leaves, self.secrets, self.objects, self.traces, self.kept, self.edge)
             for folder in (*shared, self.run / "postgres", self.run / "cache", self.run / "edge"):
                 _own(folder, self.account)

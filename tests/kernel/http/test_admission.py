@@ -88,7 +88,7 @@ class TestOrder:
 
     async def test_each_agent_call_at_work_takes_a_place_of_bulk_but_for_the_last(self) -> None:
         calls = 2
-        gate = Admission(HttpSettings(requests_at_once_max=8, requests_waiting_max=10), Metrics(), lambda: calls)
+        gate = Admission(HttpSettings(requests_at_once_max=16, requests_waiting_max=10), Metrics(), lambda: calls)
         queue = Queue(gate)
         places = [await gate.enter(A, BULK) for _ in range(2)]
         await queue.join("a third", A, BULK)
@@ -102,21 +102,21 @@ class TestOrder:
         await asyncio.wait_for(queue.tasks["a third"], PATIENCE_SECONDS)
         assert queue.order == ["a third"]
 
-    async def test_bulk_leaves_half_of_the_places_and_the_ordinary_an_eighth(self) -> None:
+    async def test_bulk_takes_a_quarter_of_the_places_and_the_ordinary_leaves_an_eighth(self) -> None:
         gate = a_gate(at_once=8, waiting=10)
-        for level, count in ((BULK, 4), (ORDINARY, 3), (URGENT, 1)):
+        for level, count in ((BULK, 2), (ORDINARY, 5), (URGENT, 1)):
             for _ in range(count):
                 await asyncio.wait_for(gate.enter(A, level), PATIENCE_SECONDS)
         assert (gate.at_work, gate.waiting) == (8, 0)
 
         queue = Queue(a_gate(at_once=8, waiting=10))
-        for _ in range(4):
+        for _ in range(2):
             await queue.gate.enter(A, BULK)
-        await queue.join("a fifth", B, BULK)
+        await queue.join("a third", B, BULK)
         assert queue.order == []
 
     async def test_a_company_with_much_at_work_gives_way(self) -> None:
-        queue = Queue(a_gate(at_once=16, waiting=10))
+        queue = Queue(a_gate(at_once=32, waiting=10))
         places = [await queue.gate.enter(A, BULK) for _ in range(8)]
         for name, company in (("a1", A), ("a2", A), ("b1", B), ("a3", A), ("c1", C), ("b2", B)):
             await queue.join(name, company, BULK)

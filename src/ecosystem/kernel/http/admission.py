@@ -112,7 +112,7 @@ class Admission:
         self._ceilings = {
             Priority.URGENT: at_once,
             Priority.ORDINARY: at_once - max(1, at_once // 8),
-            Priority.BULK: at_once // 2,
+            Priority.BULK: at_once // 4,
         }
         self._waiting_max, self._wait_seconds = settings.requests_waiting_max, settings.request_wait_seconds
         self._queues: dict[Priority, Turns[_Waiter]] = {level: Turns() for level in self._ceilings}

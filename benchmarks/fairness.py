@@ -153,13 +153,19 @@ async def requests() -> AsyncIterator[Work]:
     server = HttpServer(door, settings, context=None)
     limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
     port = await server.start()
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", limits=limits) as client:
+    address = f"http://127.0.0.1:{port}"
+    # A client for each, as companies have: in one pool the quiet one waits for a connection behind the loud one.
+    async with (
+        httpx.AsyncClient(base_url=address) as quiet,
+        httpx.AsyncClient(base_url=address, limits=limits) as loud,
+    ):
 
         async def work(company: UUID) -> None:
-            answer = await client.get("/work", headers={"authorization": f"Bearer {company.hex}"})
+            client, headers = quiet if company == QUIET else loud, {"authorization": f"Bearer {company.hex}"}
+            answer = await client.get("/work", headers=headers)
             while answer.status_code in (429, 503):
                 await asyncio.sleep(float(answer.headers["retry-after"]))
-                answer = await client.get("/work", headers={"authorization": f"Bearer {company.hex}"})
+                answer = await client.get("/work", headers=headers)
 
         yield work
     await server.stop(1)

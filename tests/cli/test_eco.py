@@ -8,6 +8,7 @@ import re
 import subprocess
 from pathlib import Path
 
+from ecosystem.fleet.place import our_command
 from tests.tidy.tree import ROOT
 
 
@@ -55,12 +56,19 @@ def test_what_lies_in_the_present_folder_is_not_imported(tmp_path: Path) -> None
     assert "Next: eco up" in answer.stderr
 
 
-def test_our_own_processes_do_not_import_from_there_either() -> None:
-    begun = [
+def test_our_own_processes_do_not_import_from_there_either(tmp_path: Path) -> None:
+    (tmp_path / "orjson.py").write_text("print('planted')")
+    words = ("ecosystem", "logs", "nosuch")
+    answer = subprocess.run(
+        our_command(*words), cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={"PATH": "/usr/bin:/bin", "ECO_HOME": str(tmp_path / "home")},
+    )  # fmt: skip
+    begun_otherwise = {
         (file.name, options)
         for file in (ROOT / "src").rglob("*.py")
         for options in re.findall(r'sys\.executable, (.*)"-m", "(?:ecosystem|faults)', file.read_text())
-    ]
+    }
 
-    assert len(begun) >= 6
-    assert {options for _, options in begun} == {'"-P", '}, begun
+    assert ("planted" in answer.stdout, "eco logs: " in answer.stderr) == (False, True)
+    # The sandbox, below what knows of commands, says so itself.
+    assert begun_otherwise == {("spawning.py", '"-P", ')}

@@ -62,13 +62,15 @@ def test_a_program_gets_all_kinds_and_a_reader_the_most_frequent(
     [
         ("2026-11-26 13:57:51.006 UTC [21586] ERROR:  permission denied for table documents",
          "2026-11-26 13:57:52.910 UTC [7] ERROR:  permission denied for table documents"),
+        ("25572:M 26 Nov 2026 00:51:30.279 # WARNING Memory overcommit must be enabled!",
+         "7:M 27 Nov 2026 10:01:00.001 # WARNING Memory overcommit must be enabled!"),
         ("GET /v1/documents/01a21818-2659-7525-8af5-7f07e1f83e56",
          "GET /v1/documents/01a21818-ffff-7525-8af5-7f07e1f83e56"),
     ],
 )  # fmt: skip
 def test_what_is_of_the_case_alone_makes_no_kind(one: str, other: str) -> None:
     assert says(one, None) == says(other, None)
-    assert says(one, None).startswith(("ERROR:  permission denied", "GET /v1/documents/#"))
+    assert says(one, None).startswith(("ERROR:  permission denied", "WARNING Memory", "GET /v1/documents/#"))
 
 
 def test_nothing_is_said_in_words(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

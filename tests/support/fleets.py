@@ -43,7 +43,7 @@ class Fleet:
     def process(self, slot: str) -> dict[str, Any]:
         """A process by its slot (`creditx-1`) or engine (`cache`), as the supervisor keeps it."""
         kept = json.loads((self.home / "state.json").read_text())["processes"]
-        return next(one for one in kept if Path(one["log"]).stem == slot)
+        return next(one for one in kept if one["process"] == slot)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import sys
 
 from ecosystem.catalog import CATALOG
 from ecosystem.cli.project import tool_environment
+from ecosystem.fleet.place import our_command
 from ecosystem.fleet.processes import die_with_parent
 
 SUMMARY = "Kill, freeze, starve and disconnect parts of a platform of its own, and check that nothing was lost."
@@ -26,7 +27,7 @@ def main(arguments: list[str]) -> int:
         print(f"eco chaos: there is no verb {arguments[0]!r}.\nNext: eco chaos run --help", file=sys.stderr)  # noqa: T201
         return 2
     services = ",".join(entry.short_name for entry in CATALOG)
-    command = [sys.executable, "-P", "-m", "faults", "--services", services, *arguments[1:]]
+    command = our_command("faults", "--services", services, *arguments[1:])
     process = subprocess.Popen(  # noqa: S603 our own words
         command,
         env=tool_environment(),

@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from ecosystem.cli.demonstration import LOCALE, Case, Report, folder_cases, send
 from ecosystem.cli.login import first_administrator
 from ecosystem.cli.noun import guarded
 from ecosystem.cli.operator import Platform, platform
+from ecosystem.fleet.place import our_command
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity
 from ecosystem.kernel.words import counted
 from ecosystem_client import Ecosystem
@@ -142,7 +142,7 @@ def _running(home: Path, *, keep: bool) -> Iterator[Platform]:
 
 def _eco(verb: str, environment: dict[str, str], output: object, seconds: float) -> int:
     """One command of ours in a session of its own, so that Ctrl-C reaches us alone and we end it in order."""
-    command = [sys.executable, "-P", "-m", "ecosystem", verb]
+    command = our_command("ecosystem", verb)
     with subprocess.Popen(  # noqa: S603 our own words
         command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
     ) as process:  # type: ignore[call-overload]

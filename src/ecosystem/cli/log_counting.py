@@ -4,9 +4,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ecosystem.cli import screen
+
+if TYPE_CHECKING:
+    from ecosystem.cli.logs import Line
 
 KINDS_MAX = 50
 """Of which each has a row; of the others only how many they are."""
@@ -14,7 +17,7 @@ _SAYS = ("method", "route", "status", "code", "reason", "job", "consumer", "agen
 """What tells two lines of one message apart. Everything else is of the single case: ids, times, measures."""
 _TEXT_LENGTH_MAX = 240
 _OF_THE_CASE = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|0x[0-9a-fA-F]+|\b[0-9a-f]{16,}\b|(?<![A-Za-z])\d+")
-_BEFORE = re.compile(r"^[\W_]*(?:UTC)?[\W_]*")
+_BEFORE = re.compile(r"^[\W_]*(?:UTC|[A-Z] # \w{3} )?[\W_]*")
 """An engine's time and process, without their numbers."""
 
 
@@ -36,22 +39,11 @@ class Counted:
         self.trace_id = trace_id or self.trace_id
 
 
-@dataclass(frozen=True)
-class Told:
-    """A line as `eco logs` read it."""
-
-    process: str
-    level: str
-    at: datetime
-    text: str
-    entry: Mapping[str, Any] | None
-
-
-def counted(lines: Iterable[Told]) -> list[Counted]:
+def counted(lines: "Iterable[Line]") -> list[Counted]:
     """The kinds of lines, the most frequent first."""
     kinds: dict[tuple[str, str, str], Counted] = {}
     for line in lines:
-        key = line.level, line.process, says(line.text, line.entry)
+        key = line.level, line.source, says(line.text, line.entry)
         trace_id = (line.entry or {}).get("trace_id")
         if key in kinds:
             kinds[key].again(line.at, trace_id)
@@ -78,7 +70,6 @@ def show(kinds: list[Counted], *, as_json: bool) -> None:
         screen.as_json({"items": [vars(kind) for kind in kinds], "next_cursor": None})
         return
     if not kinds:
-        screen.note("No line fits.")
         return
     screen.table(
         ("times", "level", "process", "first", "last", "says", "trace of the last"),

@@ -14,7 +14,7 @@ from typing import Any
 
 from ecosystem.catalog import find
 from ecosystem.cli import screen
-from ecosystem.cli.log_counting import Told, counted, show
+from ecosystem.cli.log_counting import counted, show
 from ecosystem.cli.noun import guarded
 from ecosystem.cli.running import this_home
 from ecosystem.kernel.errors import NotFound
@@ -90,14 +90,13 @@ def _logs(parsed: argparse.Namespace) -> int:
     lines = [line for file in files for line in _read(file.with_suffix(".log.1"), {})]
     lines += [line for file in files for line in _read(file, places)]
     fitting = sorted(filter(wanted.wants, lines), key=lambda line: line.at)
+    if not fitting and not parsed.follow:
+        screen.note("No line fits.")
     if parsed.counted:
-        told = (Told(one.source, one.level, one.at, one.text, one.entry) for one in fitting)
-        show(counted(told), as_json=parsed.json)
+        show(counted(fitting), as_json=parsed.json)
         return 0
     for line in fitting:
         _print(line, as_json=parsed.json)
-    if not fitting and not parsed.follow:
-        screen.note("No line fits.")
     sys.stdout.flush()
     while parsed.follow:
         time.sleep(_POLL_SECONDS)

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
-from ecosystem.fleet.place import config_file
+from ecosystem.fleet.place import config_file, our_command
 from ecosystem.fleet.processes import die_with_parent
 
 SUMMARY = "Start the platform of this home and wait until all of it is ready."
@@ -57,7 +57,7 @@ def _up(parsed: argparse.Namespace, errors: IO[bytes]) -> int:
 def _supervise(parsed: argparse.Namespace, status: int, errors: IO[bytes] | None) -> "subprocess.Popen[bytes]":
     """The supervisor as a process: in a session of its own, or in the foreground ended when we end."""
     config = config_file(parsed.config)
-    command = [sys.executable, "-P", "-m", "ecosystem", "supervise", "--status-fd", str(status)]
+    command = our_command("ecosystem", "supervise", "--status-fd", str(status))
     command += ["--config", str(config)] if config else []
     return subprocess.Popen(  # noqa: S603 our own words
         command, pass_fds=[status], stdin=subprocess.DEVNULL, stdout=errors or subprocess.DEVNULL,

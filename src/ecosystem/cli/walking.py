@@ -7,7 +7,6 @@ import json
 import re
 import shlex
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ecosystem.cli.project import ROOT
+from ecosystem.fleet.place import our_command
 from ecosystem.kernel.words import counted
 
 FOLDER = ROOT / "docs" / "runbooks"
@@ -96,7 +96,7 @@ def run(words: Sequence[str], *, patient: bool = True) -> Ran:
         words = (*words, _IMPATIENT_SECONDS)
     try:
         done = subprocess.run(  # noqa: S603 our own words, and ids that the platform gave us
-            [sys.executable, "-P", "-m", "ecosystem", *words[1:]], cwd=Path.cwd(), capture_output=True, text=True,
+            our_command("ecosystem", *words[1:]), cwd=Path.cwd(), capture_output=True, text=True,
             timeout=_SECONDS_MAX, stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
@@ -212,7 +212,7 @@ def _answer(*words: str) -> Any:
 def _run_json(*words: str) -> str:
     try:
         return subprocess.run(  # noqa: S603 our own words
-            [sys.executable, "-P", "-m", "ecosystem", *words], capture_output=True, text=True, timeout=_SECONDS_MAX,
+            our_command("ecosystem", *words), capture_output=True, text=True, timeout=_SECONDS_MAX,
             stdin=subprocess.DEVNULL, check=False,
         ).stdout  # fmt: skip
     except subprocess.TimeoutExpired:

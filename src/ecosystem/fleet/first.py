@@ -7,10 +7,10 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 
+from ecosystem.fleet.place import our_command
 from ecosystem.fleet.processes import die_with_parent
 
 
@@ -32,7 +32,7 @@ def begin_zygote(log: int) -> Begun:
     # The child's descriptor is its own: the parent's copy must close, or an end would never be seen.
     with theirs:
         started = subprocess.Popen(  # noqa: S603 our own words
-            [sys.executable, "-P", "-m", "ecosystem", "zygote", "--control-fd", str(theirs.fileno())],
+            our_command("ecosystem", "zygote", "--control-fd", str(theirs.fileno())),
             pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             preexec_fn=lambda: die_with_parent(signal.SIGKILL),  # noqa: PLW1509 the parent has one thread
         )  # fmt: skip

@@ -1,6 +1,7 @@
 """Where a platform is and where its settings are. Light: a start must know it before its first heavy import."""
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,12 @@ def default_home(environ: Mapping[str, str]) -> Path:
     if named := environ.get("ECO_HOME"):
         return Path(named).expanduser().absolute()
     return Path("/var/lib/ecosystem") if os.geteuid() == 0 else Path.home() / ".ecosystem"
+
+
+def our_command(module: str, *words: str) -> list[str]:
+    """A program of ours as a process. It imports nothing from the folder in which it is called (`-P`): what lies there
+    may be anybody's."""
+    return [sys.executable, "-P", "-m", module, *words]
 
 
 def config_file(given: Path | None) -> Path | None:

@@ -110,13 +110,14 @@ def apply_again(url: str, cluster: PlatformCluster) -> None:
     migrate(url, SETS, password_of=cluster.engine.password_of)
 
 
-@pytest.mark.parametrize("entry", [KERNEL, *SETS], ids=lambda entry: entry.schema)
+@pytest.mark.parametrize(
+    "entry", [entry for entry in (KERNEL, *SETS) if entry.versions()], ids=lambda entry: entry.schema
+)
 def test_what_can_be_taken_back_can_be_applied_again(
     url: str, platform_cluster: PlatformCluster, entry: MigrationSet
 ) -> None:
     versions = entry.versions()
-    if versions is None:
-        pytest.skip("it has no revisions")
+    assert versions is not None
     for statement in ROWS.get(entry.schema, ()):
         execute(url, statement)
     before = shape(url, entry.schema)

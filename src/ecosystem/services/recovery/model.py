@@ -24,6 +24,9 @@ class Mode(StrEnum):
     PAUSED = "paused"
 
 
+DECIDES = "a person decides about it"
+
+
 @dataclass(frozen=True)
 class Policy:
     """`repaired_by` and `remedy` say in words who repairs and what happens then: together a sentence.
@@ -43,7 +46,7 @@ class Policy:
     only_proposed: bool = False
     help_after_seconds: float | None = None
     advice: str = ""
-    again: str = "a person decides about it"
+    again: str = DECIDES
 
 
 _DOWN, _ERRORS, _DATABASE = "service_unavailable", "high_error_rate", "database_connection_failures"

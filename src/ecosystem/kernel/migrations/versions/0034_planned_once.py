@@ -15,13 +15,15 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 #variable_conflict use_column"""
 
+ROWS = """table (
+  run_id uuid, task_id uuid, attempt integer, task_name text, params jsonb, max_attempts integer, headers jsonb,
+  checkpoints jsonb, stale boolean, due_seconds double precision
+)"""
+
 # As `claim_tasks` was, with Absurd's statement of a claim in it. It cancels by age too: `start_task` asks for none.
 CLAIM = """
 create function kernel.{queue}_claim(p_worker text, p_lease integer, p_quantity integer)
-returns table (
-  run_id uuid, task_id uuid, attempt integer, task_name text, params jsonb, max_attempts integer, headers jsonb,
-  checkpoints jsonb, stale boolean, due_seconds double precision
-)
+returns {rows}
 {planned}
 declare
   v_now timestamptz := absurd.current_time();
@@ -99,7 +101,7 @@ begin
        and t.task_id = r.task_id and t.task_id = p_task and t.state <> 'cancelled' and t.last_attempt_run = p_run
     returning r.run_id
   )
-  insert into absurd.c_{queue} as k (task_id, checkpoint_name, state, status, owner_run_id, updated_at)
+  insert into absurd.c_{queue} (task_id, checkpoint_name, state, status, owner_run_id, updated_at)
   select p_task, s.name, s.state::jsonb, 'committed', ours.run_id, v_now
     from ours, unnest(p_names, p_states) s (name, state)
   on conflict on constraint c_{queue}_pkey do update set state = excluded.state, status = excluded.status,
@@ -118,10 +120,7 @@ grant execute on function kernel.{queue}_keep to eco_service;
 # Processes of the version before ask by these names until they are replaced.
 BEFORE = """
 create or replace function kernel.claim_tasks(p_queue text, p_worker text, p_lease integer, p_quantity integer)
-returns table (
-  run_id uuid, task_id uuid, attempt integer, task_name text, params jsonb, max_attempts integer, headers jsonb,
-  checkpoints jsonb, stale boolean, due_seconds double precision
-)
+returns {rows}
 language plpgsql security definer set search_path = kernel, pg_temp as $$
 begin
   perform kernel.check_queue(p_queue);
@@ -147,8 +146,8 @@ QUEUES = ("orchestrator",)
 def upgrade() -> None:
     for queue in QUEUES:
         for statement in (CLAIM, KEEP):
-            op.execute(statement.format(queue=queue, planned=PLANNED))
-    op.execute(BEFORE)
+            op.execute(statement.format(queue=queue, planned=PLANNED, rows=ROWS))
+    op.execute(BEFORE.format(rows=ROWS))
 
 
 def downgrade() -> None:

@@ -1,5 +1,6 @@
 """The use cases: what waits, ask again now, give up."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from uuid import UUID
 
@@ -28,9 +29,7 @@ class QueueService:
                 raise CallUnknown
             await self._audit.record("waiting_call_retried", str(call_id), before=None, after=None)
 
-        # Whose token it is: the queue is the platform's.
-        with context.scope(company_id=None):
-            await self._database.run(work)
+        await self._decide(work)
 
     async def hurry_all(self, agent: str) -> int:
         """In the caller's unit of work: the same for all calls to an agent; how many there are."""
@@ -45,6 +44,9 @@ class QueueService:
             after = {"given_up": True, "reason": reason}
             await self._audit.record("waiting_call_given_up", str(call_id), before=None, after=after)
 
-        # Whose token it is: the queue is the platform's.
+        await self._decide(work)
+
+    async def _decide(self, work: Callable[[], Awaitable[None]]) -> None:
+        """The queue is the platform's, whoever's token decides about it."""
         with context.scope(company_id=None):
             await self._database.run(work)

@@ -11,6 +11,7 @@ from ecosystem.kernel.words import counted
 from ecosystem.services.recovery.errors import ActionNotOpen, ActionUnknown, EpisodeOver, FaultPaused
 from ecosystem.services.recovery.model import (
     BY_US,
+    DECIDES,
     END_SESSION,
     HOUR,
     POLICIES,
@@ -28,7 +29,6 @@ from ecosystem.services.recovery.watching.episodes import Episodes
 
 ALL = "all"
 _ATTEMPTS_OF_EPISODE_MAX = 3
-_DECIDES = "a person decides about it"
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Repairing:
             last = before[-1].outcome if before else None
             # What was refused is not asked again; what was approved and did not help is.
             if last not in (RepairOutcome.PROPOSED, RepairOutcome.REFUSED):
-                helped = f"approved before, and it came again; {episode.policy.again}" if before else _DECIDES
+                helped = f"approved before, and it came again; {episode.policy.again}" if before else DECIDES
                 reason = f"{sighting.cause}: {helped}"
                 await self._keep(episode, repair, attempt, RepairOutcome.PROPOSED, reason, sighting, state.budget_left)
             return

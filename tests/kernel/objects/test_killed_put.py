@@ -3,6 +3,7 @@
 Method: the kernel ends a process by its limit of file size, in the middle of the write.
 """
 
+import asyncio
 import os
 import resource
 import signal
@@ -17,6 +18,7 @@ from ecosystem.kernel.objects.objects import Objects
 from ecosystem.kernel.objects.settings import ObjectsSettings
 from tests.kernel.keys.memory import a_keyring
 from tests.support.killing import Victim
+from tests.support.poll import eventually_now
 
 AMY = UUID(int=0xA1)
 MIB = 2**20
@@ -35,6 +37,11 @@ async def put(folder: str) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (MIB, MIB))
     await objects.put(AMY, CONTENT, retain_until=objects.retain_until())
+
+
+async def put_and_wait(folder: str) -> None:
+    objects = an_objects(Path(folder))
+    await objects.put(AMY, CONTENT, retain_until=objects.retain_until(), accepted=asyncio.Event().wait)
 
 
 @pytest.fixture
@@ -57,6 +64,21 @@ async def test_it_is_not_there_and_can_be_put_again(left: Path) -> None:
 
     assert [name async for name in objects.list()] == [ref.name]
     assert await objects.read(ref) == CONTENT
+
+
+async def test_what_waits_for_its_acceptance_is_not_there_and_goes_as_well(tmp_path: Path) -> None:
+    victim = Victim(put_and_wait, folder=str(tmp_path))
+    eventually_now(lambda: sizes(tmp_path))
+    victim.kill()
+    objects = an_objects(tmp_path)
+    assert [name async for name in objects.list()] == []
+    assert await objects.remove_unfinished() == 0
+
+    yesterday = (SystemClock().now() - timedelta(days=1, seconds=1)).timestamp()
+    for path in (tmp_path / "objects").rglob("*"):
+        os.utime(path, (yesterday, yesterday))
+
+    assert (await objects.remove_unfinished(), sizes(tmp_path)) == (1, [])
 
 
 async def test_what_was_left_is_removed_a_day_later_and_nothing_else(left: Path) -> None:

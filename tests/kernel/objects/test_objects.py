@@ -47,6 +47,10 @@ class Calendar:
         return
 
 
+async def refuse_at_once() -> None:
+    raise LookupError
+
+
 @pytest.fixture
 def calendar() -> Calendar:
     return Calendar()
@@ -123,6 +127,35 @@ class TestPut:
         with pytest.raises(ConnectionResetError):
             await objects.put(AMY, break_off(), retain_until=KEPT)
         assert [name async for name in objects.list()] == []
+
+    async def test_it_has_no_name_before_it_is_accepted_and_is_gone_where_it_is_not(self, objects: Objects) -> None:
+        lying: list[list[str]] = []
+
+        def on_the_disk() -> list[str]:
+            folder = objects.settings.folder
+            assert folder
+            return [file.name for file in folder.rglob("*") if file.is_file()]
+
+        async def look() -> None:
+            assert [name async for name in objects.list(AMY)] == []
+            lying.append(on_the_disk())
+
+        async def refuse() -> None:
+            await look()
+            raise LookupError
+
+        with pytest.raises(LookupError):
+            await objects.put(AMY, LARGE, retain_until=KEPT, accepted=refuse)
+        assert (len(lying[0]), on_the_disk()) == (1, [])
+
+        ref = await objects.put(AMY, LARGE, retain_until=KEPT, accepted=look)
+        assert await objects.read(ref) == LARGE
+        assert len(lying[1]) == len(on_the_disk()) == 1
+
+        # What is there already is asked about as well.
+        with pytest.raises(LookupError):
+            await objects.put(AMY, LARGE, retain_until=KEPT, accepted=refuse_at_once)
+        assert await objects.read(ref) == LARGE
 
     async def test_default_retention_is_seven_years(self, objects: Objects) -> None:
         assert objects.retain_until() == date(2033, 11, 22)

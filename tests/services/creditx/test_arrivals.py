@@ -33,8 +33,9 @@ async def read(sandbox: Sandbox, content: bytes, habits: Habits) -> dict[str, An
 async def test_it_is_what_the_reading_itself_would_be(arrivals: Arrivals, sandbox: Sandbox) -> None:
     document_id = uuid4()
     with SharedBytes(STATEMENT) as content:
-        async with arrivals.arrived(document_id, content, "statement.pdf", SWISS) as facts:
-            assert facts["pages"] == 1
+        async with arrivals.arrived(document_id, content, "statement.pdf", SWISS) as inspection:
+            facts = await inspection
+        assert facts["pages"] == 1
         assert facts == await arrivals.inspect(content, "statement.pdf")
 
     assert await arrivals.reading(document_id, reading_by(SWISS)) == await read(sandbox, STATEMENT, SWISS)

@@ -25,7 +25,7 @@ from ecosystem.kernel.objects.errors import (
     StorageUnavailable,
 )
 from ecosystem.kernel.objects.settings import ObjectsSettings
-from ecosystem.kernel.objects.store import FolderStore, Stored
+from ecosystem.kernel.objects.store import Accepted, FolderStore, Stored
 
 _READ_CHUNKS = 16
 _UNFINISHED_FOR = timedelta(days=1)
@@ -76,16 +76,18 @@ class Objects:
         subject: str = "",
         fresh: FreshKey | None = None,
         replace: bool = False,
+        accepted: Accepted | None = None,
     ) -> ObjectRef:
         """Store a content; the same one again is the same object, kept until the later of the dates.
 
         With `subject`, the object can be read only as long as that subject's key lives: erasure destroys it. `fresh` is
         that key where it is not kept yet; until the caller keeps it, nobody can read the object. With `replace` it is
         written also where one is there that says of itself that it is the same: what is damaged may say so too.
+        `accepted` is asked when the content is on the disk and has no name yet, so that writing and judging overlap.
 
         Raises:
             ObjectTooLarge: nothing was stored.
-            StorageUnavailable, KeyDestroyed, and what `chunks` raises: nothing was stored.
+            StorageUnavailable, KeyDestroyed, and what `chunks` and `accepted` raise: nothing was stored.
         """
         self._enter(company_id)
         company = await self._keyring.company(company_id)
@@ -100,13 +102,15 @@ class Objects:
             # Under a fresh key nothing can be there: the name is made from its subject.
             present = await self._present(ref) if fresh is None and not replace else None
             if present is not None and present.retain_until >= retain_until:
+                if accepted is not None:
+                    await accepted()
                 return ref
             footer = form.Footer(ref.name, subject, size, retain_until, self._clock.now(), b"")
             sealed = key.encrypt(secret, aad=footer.bound)
             footer = form.Footer(ref.name, subject, size, retain_until, footer.created_at, sealed)
             spool.write(sealer.end(footer))
             spool.seek(0)
-            await self._store.put(_path(ref.name), _plain_file(spool))
+            await self._store.put(_path(ref.name), _plain_file(spool), accepted)
         return ref
 
     async def open(self, ref: ObjectRef) -> AsyncIterator[bytes]:

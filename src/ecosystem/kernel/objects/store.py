@@ -3,7 +3,8 @@
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Iterator
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
 
 _SETTLED_MAX = 20_000
-_UNFINISHED = re.compile(r"[0-9a-f]{64}#[0-9]+")
-"""obstore writes beside the object, under its name and a number, and never lists such a file."""
+_UNFINISHED = re.compile(r"[0-9a-f]{64}(\.[0-9a-f]{16}(#[0-9]+)?|#[0-9]+)")
+"""Beside the object, under its name: what is not accepted yet; with a number obstore's own, which it never lists."""
+
+Accepted = Callable[[], Awaitable[object]]
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,23 @@ class FolderStore:
         with _translated():
             self._store = LocalStore(folder, mkdir=True)
 
-    async def put(self, path: str, content: IO[bytes]) -> None:
-        """Replaces at once what is there."""
+    async def put(self, path: str, content: IO[bytes], accepted: Accepted | None = None) -> None:
+        """Replaces at once what is there. Where `accepted` raises nothing was put; the writing does not wait for it."""
+        beside = path if accepted is None else f"{path}.{secrets.token_hex(8)}"
         with _translated():
             # obstore writes beside and renames; it does not wait for the disk, so we do.
-            await obstore.put_async(self._store, path, content, use_multipart=False)
-            await asyncio.to_thread(self._settle, path)
+            await obstore.put_async(self._store, beside, content, use_multipart=False)
+        try:
+            with _translated():
+                await asyncio.to_thread(self._settle, beside)
+            if accepted is not None:
+                await accepted()
+                with _translated():
+                    await asyncio.to_thread(self._name, beside, path)
+        except BaseException:
+            if accepted is not None:
+                (self.folder / beside).unlink(missing_ok=True)
+            raise
 
     async def head(self, path: str) -> Stored:
         with _translated():
@@ -67,11 +81,12 @@ class FolderStore:
             await obstore.delete_async(self._store, path)
 
     async def list(self, prefix: str | None, after: str | None) -> AsyncIterator[Stored]:
-        """In the order of the paths, those behind `after`; one folder at a time is read and held in memory."""
+        """What has its name, in the order of the paths, behind `after`; one folder at a time is read and held."""
         with _translated():
             found = await obstore.list_with_delimiter_async(self._store, prefix)
         places: list[tuple[str, ObjectMeta | None]] = [(f"{folder}/", None) for folder in found["common_prefixes"]]
-        places += [(item["path"], item) for item in found["objects"]]
+        named = (item for item in found["objects"] if not _UNFINISHED.fullmatch(item["path"].rpartition("/")[2]))
+        places += [(item["path"], item) for item in named]
         for path, item in sorted(places, key=itemgetter(0)):
             if after is not None and path <= after and not (item is None and after.startswith(path)):
                 continue
@@ -88,7 +103,7 @@ class FolderStore:
 
     def _remove_unfinished(self, before: float) -> int:
         found = [
-            file for file in self.folder.rglob("*#*")
+            file for file in self.folder.rglob("*[.#]*")
             if _UNFINISHED.fullmatch(file.name) and file.stat().st_mtime < before
         ]  # fmt: skip
         for file in found:
@@ -100,6 +115,12 @@ class FolderStore:
         if not await asyncio.to_thread(os.access, self.folder, os.W_OK | os.X_OK):
             raise StorageUnavailable("The folder of the objects cannot be written.")
 
+    def _name(self, beside: str, path: str) -> None:
+        """Give what was settled beside its name, and wait for the disk to know it."""
+        place = self.folder / path
+        (self.folder / beside).replace(place)
+        _wait_for_disk(place.parent)
+
     def _settle(self, path: str) -> None:
         """Wait for the disk: the file, the folder that names it, and whatever folder above is not known to be there."""
         below = (self.folder / path).parent
@@ -109,14 +130,18 @@ class FolderStore:
             below = below.parent
             places.append(below)
         for place in places:
-            descriptor = os.open(place, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            _wait_for_disk(place)
         if len(self._settled) > _SETTLED_MAX:
             self._settled.clear()
         self._settled.update(new)
+
+
+def _wait_for_disk(place: Path) -> None:
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _stored(item: "ObjectMeta") -> Stored:

@@ -124,12 +124,13 @@ class DocumentService:
         if before is not None:
             return _replayed(before, fingerprint)
         document_id = self._parts.ids.uuid()
-        async with self._arrivals.arrived(document_id, content, file_name, habits) as facts:
-            now, retain_until = (
-                self._parts.clock.now(), self._parts.objects.retain_until(self._settings.retention_days),
-            )  # fmt: skip
-            data_key = await self._parts.keyring.fresh(company, subject_of(document_id))
-            stored = await self._parts.objects.put(company, content.chunks(), retain_until=retain_until, fresh=data_key)
+        now, retain_until = self._parts.clock.now(), self._parts.objects.retain_until(self._settings.retention_days)
+        data_key = await self._parts.keyring.fresh(company, subject_of(document_id))
+        async with self._arrivals.arrived(document_id, content, file_name, habits) as inspection:
+            stored = await self._parts.objects.put(
+                company, content.chunks(), retain_until=retain_until, fresh=data_key, accepted=lambda: inspection
+            )
+            facts = await inspection
             row = {
                 "document_id": document_id, "client_id": client_id, "key_digest": digest, "fingerprint": fingerprint,
                 "now": now, "file_name": data_key.encrypt(file_name.encode(), aad=aad("file_name", document_id)),

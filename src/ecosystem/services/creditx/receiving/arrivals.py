@@ -52,14 +52,27 @@ class Arrivals:
     @asynccontextmanager
     async def arrived(
         self, document_id: UUID, content: SharedBytes, file_name: str, habits: Habits | None
-    ) -> AsyncIterator[dict[str, Any]]:
-        """The same, while the reading by `habits` goes on; it is given up where the block raises.
+    ) -> AsyncIterator[asyncio.Task[dict[str, Any]]]:
+        """The same, under way while the block does what else there is to do; await it for the facts.
 
-        Raises:
-            DocumentRefused.
+        The reading by `habits` follows; it is given up where the block raises. The task raises DocumentRefused.
         """
         by = reading_by(habits) if habits is not None else None
-        stages = self._stages(content, file_name, by)
+        looking = asyncio.create_task(self._look(document_id, self._stages(content, file_name, by), by))
+        try:
+            # The worker is to have its job before this process is busy with the rest.
+            await asyncio.sleep(0)
+            yield looking
+            await looking
+        except BaseException:
+            looking.cancel()
+            await asyncio.wait([looking])
+            self._forget(document_id)
+            raise
+
+    async def _look(
+        self, document_id: UUID, stages: AsyncGenerator[dict[str, Any], None], by: dict[str, Any] | None
+    ) -> dict[str, Any]:
         try:
             facts = await _facts(stages)
         except BaseException:
@@ -69,11 +82,7 @@ class Arrivals:
             await stages.aclose()
         else:
             self._keep(document_id, Ahead(asyncio.create_task(_rest(stages)), by))
-        try:
-            yield facts
-        except BaseException:
-            self._forget(document_id)
-            raise
+        return facts
 
     async def reading(self, document_id: UUID, by: dict[str, Any]) -> _Reading:
         """What was read ahead by the same habits, once; None where nothing was."""

@@ -24,6 +24,9 @@ class MemoryKeyStore:
     async def add(self, key: WrappedKey) -> bool:
         return self.rows.setdefault((key.company_id, key.subject, key.version), key) is key
 
+    async def add_first(self, key: WrappedKey) -> None:
+        assert await self.add(key), "the subject has a key"
+
     async def replace(self, key: WrappedKey) -> None:
         self.rows[(key.company_id, key.subject, key.version)] = key
 

@@ -13,11 +13,8 @@ from ecosystem.kernel.db.raw import driver
 R = TypeVar("R", bound=Result)
 
 _FIND = "select fingerprint, result from answers where company_id = %s and agent_id = %s and request_id = %s"
-# The key makes a second transaction with the same request wait for the first, and then find it.
-_ADD = (
-    "insert into answers (company_id, agent_id, request_id, fingerprint, result) values (%s, %s, %s, %s, %s)"
-    " on conflict (company_id, agent_id, request_id) do nothing"
-)
+# The key makes a second transaction with the same request wait for the first, and then fail.
+_ADD = "insert into answers (company_id, agent_id, request_id, fingerprint, result) values (%s, %s, %s, %s, %s)"
 _FORGET = "select forget_answers(make_interval(secs => %s), %s)"
 FORGET_ROWS_MAX = 5000
 
@@ -33,10 +30,6 @@ class Question:
 
     def key(self) -> tuple[object, ...]:
         return self.company_id, self.agent_id, self.request_id
-
-
-class _AnsweredBefore(Exception):
-    """Leaves the unit of work, so that nothing of the second effect stays."""
 
 
 class Answers:
@@ -64,15 +57,13 @@ class Answers:
             # What an ORM still holds back belongs before the record.
             await self._database.flush()
             record = (*question.key(), question.fingerprint, result.model_dump_json())
-            added = await (await driver(self._database)).execute(_ADD, record)
-            if not added.rowcount:
-                raise _AnsweredBefore
+            await (await driver(self._database)).later(_ADD, record)
             return result
 
         try:
             return await self._database.run(once)
         except Exception:
-            # Also when `work` itself failed: the effect of the first one may be what it stumbled over.
+            # Whatever it was, and not only the key: the effect of the first one may be what `work` stumbled over.
             found = await self.find(question, task)
             if found is None:
                 raise

@@ -1,6 +1,7 @@
 """One short transaction, fenced by the company of the context, run again when the database asks for it.
 
-Begin and fence are one round trip on the driver's connection; a session is laid over it only for who asks for one.
+What is said on the driver's connection takes as few round trips as it can; a session is laid over it only for who asks
+for one.
 """
 
 import asyncio
@@ -16,13 +17,15 @@ import orjson
 import psycopg
 from psycopg.pq import TransactionStatus
 from sqlalchemy import event, text
-from sqlalchemy.engine import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.engine import Connection as EngineConnection
+from sqlalchemy.exc import MissingGreenlet, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.util import greenlet_spawn
 
 from ecosystem.kernel import context
 from ecosystem.kernel.clock import Clock, SystemClock
+from ecosystem.kernel.db.connection import Connection
 from ecosystem.kernel.db.errors import (
     RUN_AGAIN,
     CommitUncertain,
@@ -40,6 +43,7 @@ from ecosystem.kernel.db.pool import RestingPool
 from ecosystem.kernel.db.settings import DatabaseSettings
 from ecosystem.kernel.db.unit import FencedSession, Unit, close, roll_back
 from ecosystem.kernel.db.wakeups import Wakeups
+from ecosystem.kernel.db.wire import Wire
 from ecosystem.kernel.telemetry.metrics import METRICS, Metrics
 
 T = TypeVar("T")
@@ -161,7 +165,7 @@ class Database:
             self._open.reset(token)
             await self._let_go(unit)
 
-    async def driver(self) -> psycopg.AsyncConnection[Any]:
+    async def driver(self) -> Connection:
         """The connection of the open `run` or `read`, for hot paths: no compilation on the way. Raises NoUnitOfWork."""
         unit = self._present()
         if unit is None:
@@ -169,19 +173,34 @@ class Database:
         if unit.driver is None:
             async with unit.opening:
                 if unit.driver is None:
-                    unit.driver = await self._take(unit)
+                    unit.driver = Connection(await self._take(unit), unit)
         elif unit.session is not None and unit.session.in_nested_transaction():
             # A session sets its savepoint at the first use of the connection: what comes now belongs behind it.
             await unit.session.connection()
         return unit.driver
 
-    async def _take(self, unit: Unit) -> psycopg.AsyncConnection[Any]:
+    async def _take(self, unit: Unit) -> Wire:
         if unit.session is not None:
             return (await (await unit.session.connection()).get_raw_connection()).driver_connection  # type: ignore[return-value]
-        unit.connection = await self._engine.raw_connection()
-        held: psycopg.AsyncConnection[Any] = unit.connection.driver_connection  # type: ignore[assignment]
-        await unit.begin(held)
-        return held
+        unit.held = await self._hold()
+        wire: Wire = unit.held.driver_connection  # type: ignore[assignment]
+        if wire.ended_at_rest():
+            raise DeadAtRest
+        return wire
+
+    async def _hold(self) -> PoolProxiedConnection:
+        engine = self._engine
+        if self._pool.checkedin():
+            # What rests is taken at once, without a greenlet to wait in. Its connection may be gone: then as below.
+            with suppress(MissingGreenlet):
+                return engine.sync_engine.raw_connection()
+        return await engine.raw_connection()
+
+    @property
+    def _pool(self) -> RestingPool:
+        pool = self._engine.pool
+        assert isinstance(pool, RestingPool)
+        return pool
 
     async def flush(self) -> None:
         """Write what an ORM still holds back."""
@@ -193,7 +212,8 @@ class Database:
     async def _commit(self, unit: Unit) -> None:
         if unit.session is not None:
             await unit.session.commit()
-        if unit.driver is not None and unit.connection is not None:
+        if unit.driver is not None and unit.held is not None:
+            # A session that took a connection of its own has given it back by now.
             await unit.driver.commit()
 
     async def _let_go(self, unit: Unit) -> None:
@@ -202,12 +222,14 @@ class Database:
             if unit.session is not None:
                 await asyncio.shield(close(unit.session))
         finally:
-            if unit.connection is not None:
-                held: psycopg.AsyncConnection[Any] | None = unit.connection.driver_connection
-                if held is None or held.info.transaction_status is TransactionStatus.IDLE:
-                    await greenlet_spawn(unit.connection.close)
+            if unit.held is not None:
+                wire: Wire | None = unit.held.driver_connection
+                if wire is not None and wire.info.transaction_status is not TransactionStatus.IDLE:
+                    await asyncio.shield(roll_back(unit.held, wire))
+                elif self._pool.keeps_one_more():
+                    unit.held.close()
                 else:
-                    await asyncio.shield(roll_back(unit.connection, held))
+                    await greenlet_spawn(unit.held.close)
 
     @property
     def session(self) -> AsyncSession:
@@ -218,8 +240,8 @@ class Database:
         if unit.session is None:
             engine = self._engine
             bind: AsyncEngine | AsyncConnection = engine
-            if unit.connection is not None:
-                bind = AsyncConnection(engine, Connection(engine.sync_engine, connection=unit.connection))
+            if unit.held is not None:
+                bind = AsyncConnection(engine, EngineConnection(engine.sync_engine, connection=unit.held))
             unit.session = AsyncSession(
                 bind, sync_session_class=FencedSession, expire_on_commit=False, info={"unit": unit}
             )
@@ -268,9 +290,7 @@ class Database:
         assert unit is not None
         if unit.company_known and unit.company_id == company_id:
             return
-        company = "" if company_id is None else str(company_id)
-        await connection.execute("select set_config('eco.company_id', %s, true)", (company,))
-        unit.company_known, unit.company_id = True, company_id
+        await connection.move_fence(company_id)
 
     def doubt_company(self) -> None:
         """After a failure inside of an open unit: a savepoint's end may have moved the fence, so set it anew."""
@@ -300,7 +320,7 @@ class Database:
         unit = self._open.get()
         return None if unit is None or unit.closed else unit
 
-    async def _connect(self, *, limits: bool = True) -> psycopg.AsyncConnection[Any]:
+    async def _connect(self, *, limits: bool = True) -> Wire:
         settings = self.settings
         options = [f"-c search_path={self.schema},kernel,pg_temp", "-c timezone=UTC"]
         if limits:
@@ -309,7 +329,7 @@ class Database:
                 f"-c transaction_timeout={milliseconds}",
                 f"-c idle_in_transaction_session_timeout={milliseconds}",
             ]
-        return await psycopg.AsyncConnection.connect(
+        return await Wire.connect(
             settings.url.get_secret_value(),
             # Units of work say `begin` themselves, together with their fence.
             autocommit=True,
@@ -335,11 +355,11 @@ class Database:
         durations = metrics.database_query_duration_seconds
 
         @event.listens_for(engine.sync_engine, "before_cursor_execute")
-        def begin(connection: Connection, *_: Any) -> None:
+        def begin(connection: EngineConnection, *_: Any) -> None:
             connection.info["began"] = time.perf_counter()
 
         @event.listens_for(engine.sync_engine, "after_cursor_execute")
-        def end(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        def end(connection: EngineConnection, _cursor: Any, statement: str, *_: Any) -> None:
             word = statement.lstrip()[:6].lower()
             operation = word if word in _OPERATIONS else "other"
             durations.labels(operation).observe(time.perf_counter() - connection.info["began"])

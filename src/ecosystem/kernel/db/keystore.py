@@ -17,8 +17,9 @@ _LOAD = (
 )
 _ADD = (
     "insert into data_keys (company_id, subject, version, parent_version, wrapped)"
-    " values (%(company)s, %(subject)s, %(version)s, %(parent_version)s, %(wrapped)s) on conflict do nothing"
+    " values (%(company)s, %(subject)s, %(version)s, %(parent_version)s, %(wrapped)s)"
 )
+_ADD_ONCE = f"{_ADD} on conflict do nothing"
 _REPLACE = (
     "update data_keys set wrapped = %(wrapped)s, parent_version = %(parent_version)s where company_id = %(company)s"
     " and subject = %(subject)s and version = %(version)s and wrapped is not null"
@@ -44,7 +45,13 @@ class DatabaseKeyStore:
         return await self._as(company_id, work, self._db.read)
 
     async def add(self, key: WrappedKey) -> bool:
-        return await self._change(key, _ADD)
+        return await self._change(key, _ADD_ONCE)
+
+    async def add_first(self, key: WrappedKey) -> None:
+        async def work() -> None:
+            await (await driver(self._db)).later(_ADD, _values(key))
+
+        await self._as(key.company_id, work, self._db.run)
 
     async def replace(self, key: WrappedKey) -> None:
         await self._change(key, _REPLACE)
@@ -73,11 +80,7 @@ class DatabaseKeyStore:
 
     async def _change(self, key: WrappedKey, statement: str) -> bool:
         async def work() -> bool:
-            values = {
-                "company": key.company_id, "subject": key.subject, "version": key.version,
-                "parent_version": key.parent_version, "wrapped": key.wrapped,
-            }  # fmt: skip
-            return (await (await driver(self._db)).execute(statement, values)).rowcount == 1
+            return (await (await driver(self._db)).execute(statement, _values(key))).rowcount == 1
 
         return await self._as(key.company_id, work, self._db.run)
 
@@ -94,3 +97,10 @@ class DatabaseKeyStore:
                 return await within(work)
         async with self._db.as_company(company_id):
             return await within(work)
+
+
+def _values(key: WrappedKey) -> dict[str, object]:
+    return {
+        "company": key.company_id, "subject": key.subject, "version": key.version,
+        "parent_version": key.parent_version, "wrapped": key.wrapped,
+    }  # fmt: skip

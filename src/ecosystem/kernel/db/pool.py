@@ -24,11 +24,19 @@ class RestingPool(AsyncAdaptedQueuePool):
         self._peak = max(self._peak, self.checkedout())
         return entry
 
+    def keeps_one_more(self) -> bool:
+        """Whether a connection that is given back now stays."""
+        return self.checkedin() < max(self._peak, self._peak_before)
+
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
         now = self.monotonic()
         if now >= self._period_ends:
             self._peak_before, self._peak, self._period_ends = self._peak, 1, now + REST_AFTER_SECONDS
-        if self.checkedin() < max(self._peak, self._peak_before):
+        if record.dbapi_connection is None:
+            # A place whose connection is gone does not rest: what rests can be taken without waiting.
+            self._dec_overflow()
+            return
+        if self.keeps_one_more():
             super()._do_return_conn(record)
             return
         try:

@@ -129,11 +129,8 @@ class TaskContext:
         kept = {name: plain(result) for name, result in results.items()}
 
         async def both() -> None:
-            connection = await driver(self._database)
-            # One round trip for all of them; what the first of them refuses is raised at the end of the block.
-            async with connection.pipeline():
-                await self._keep_all(connection, kept)
-                await work()
+            await self._keep_all(await driver(self._database), kept)
+            await work()
 
         await self._run(both)
         self._claim.checkpoints.update(kept)
@@ -248,7 +245,7 @@ class TaskContext:
         raise Suspended
 
     async def _schedule(self, connection: Connection, seconds: float) -> None:
-        await connection.execute(
+        await connection.later(
             "select kernel.suspend_run(%s, %s, clock_timestamp() + make_interval(secs => %s::float8))",
             (self._claim.queue, self._claim.run_id, seconds),
         )
@@ -257,20 +254,20 @@ class TaskContext:
 
     async def _hold(self, connection: Connection) -> None:
         """First in each transaction of a step: lock the run and prove that it is still ours."""
-        await connection.execute(
+        await connection.later(
             "select kernel.hold_run(%s, %s, %s)", (self._claim.queue, self._claim.run_id, self._claim.lease_seconds)
         )
 
     async def _keep_all(self, connection: Connection, kept: Mapping[str, JSON]) -> None:
         """Lock the run, prove that it is still ours, and write its checkpoints."""
-        await connection.execute(
+        await connection.later(
             f"select kernel.{self._claim.queue}_keep(%s, %s, %s, %s::text[], %s::text[])",
             (self._claim.task_id, self._claim.run_id, self._claim.lease_seconds, list(kept),
              [dumps(state) for state in kept.values()]),
         )  # fmt: skip
 
     async def _set(self, connection: Connection, name: str, result: JSON) -> None:
-        await connection.execute(
+        await connection.later(
             "select kernel.keep_step(%s, %s, %s, %s, %s::text::jsonb)",
             (self._claim.queue, self._claim.task_id, self._claim.run_id, name, dumps(result)),
         )

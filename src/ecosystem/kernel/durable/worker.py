@@ -150,24 +150,24 @@ class DurableWorker:
         rows = await self._claimed(free) if self._context is not None and free > 0 else []
 
         def begin() -> None:
-            # Whatever is not begun here is found by a claim, here or in another process.
-            if self._begin(rows, asked_at) == 0.0:
-                self._wake.set()
+            if rows and rows[0].run_id is not None:
+                # Whatever is not begun here is found by a claim, here or in another process.
+                if self._begin(rows, asked_at) == 0.0:
+                    self._wake.set()
+            else:
+                self._stale = any(row.stale for row in rows)
+                self._database.wakeups.send(channel(self.queue))
 
-        if rows and rows[0].run_id is not None:
-            self._database.after_commit(begin)
-        else:
-            self._stale = any(row.stale for row in rows)
-            self._database.after_commit(lambda: self._database.wakeups.send(channel(self.queue)))
+        self._database.after_commit(begin)
 
     async def _claimed(self, quantity: int) -> list[Any]:
-        connection = await driver(self._database)
-        async with connection.cursor(row_factory=namedtuple_row) as cursor:
-            await cursor.execute(
-                f"select * from kernel.{self.queue}_claim(%s, %s, %s)",  # noqa: S608 named by our code
-                (self.name, self._lease_seconds, quantity),
-            )
-            return await cursor.fetchall()
+        """What was claimed, as soon as the unit of work that is open is committed."""
+        rows: list[Any] = []
+        await (await driver(self._database)).later(
+            f"select * from kernel.{self.queue}_claim(%s, %s, %s)",  # noqa: S608 named by our code
+            (self.name, self._lease_seconds, quantity), namedtuple_row, rows.extend,
+        )  # fmt: skip
+        return rows
 
     def _begin(self, rows: list[Any], asked_at: float) -> float:
         """Start what was claimed; seconds until something else may be due."""
@@ -253,14 +253,13 @@ class DurableWorker:
     async def _complete(self, claim: Claim, result: Any) -> str:
         async def work() -> None:
             connection = await driver(self._database)
-            # One round trip; the completion comes first and proves that the run is ours.
-            async with connection.pipeline():
-                await connection.execute(
-                    "select kernel.complete_run(%s, %s, %s, %s::text::jsonb)",
-                    (self.queue, claim.task_id, claim.run_id, dumps(result)),
-                )
-                if claim.at_end is not None:
-                    await claim.at_end()
+            # The completion comes first and proves that the run is ours.
+            await connection.later(
+                "select kernel.complete_run(%s, %s, %s, %s::text::jsonb)",
+                (self.queue, claim.task_id, claim.run_id, dumps(result)),
+            )
+            if claim.at_end is not None:
+                await claim.at_end()
             if claim.headers.get("parent"):
                 self._database.after_commit(lambda: self._database.wakeups.send(channel(self.queue)))
 

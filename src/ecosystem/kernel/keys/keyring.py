@@ -144,9 +144,8 @@ class Keyring:
         return FreshKey(WrappedKey(company_id, subject, 1, 1, wrapped), secret, self._random)
 
     async def keep(self, key: FreshKey) -> None:
-        """Inside of a unit of work. Raises ValueError for a subject that had a key already, which stays."""
-        if not await self._store.add(key.row):
-            raise ValueError("a fresh key is for a subject that has none")
+        """Inside of a unit of work, which fails where the subject has a key already: that one stays."""
+        await self._store.add_first(key.row)
         self._remember(key)
 
     async def renew(self, company_id: UUID, subject: str) -> DataKey:

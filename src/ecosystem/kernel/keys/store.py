@@ -28,6 +28,11 @@ class KeyStore(Protocol):
     async def add(self, key: WrappedKey) -> bool:
         """Keep a new version; False where it exists already: the one that is there stays."""
 
+    async def add_first(self, key: WrappedKey) -> None:
+        """Keep the key of a new subject, inside an open unit of work: it fails, at the latest with its commit, where
+        the subject has one.
+        """
+
     async def replace(self, key: WrappedKey) -> None:
         """The same key wrapped anew; a destroyed one stays destroyed."""
 

@@ -12,7 +12,8 @@ import orjson
 from ecosystem.kernel import context
 from ecosystem.kernel.clock import Clock, SystemClock
 from ecosystem.kernel.db.database import Database
-from ecosystem.kernel.db.raw import Connection, driver
+from ecosystem.kernel.db.raw import driver
+from ecosystem.kernel.db.wire import Wire
 from ecosystem.kernel.ids import Ids, SystemIds
 from ecosystem.kernel.messaging.errors import EventTooLarge, PublishedOutside
 from ecosystem.kernel.messaging.event import Event
@@ -49,7 +50,7 @@ class Outbox:
     ) -> None:  # fmt: skip
         self._database, self._source, self._committed = database, source, committed
         self._clock, self._ids = clock or SystemClock(), ids or SystemIds()
-        self._opened: WeakSet[Connection] = WeakSet()
+        self._opened: WeakSet[Wire] = WeakSet()
 
     async def add(self, event: Event, *, event_id: UUID | None = None) -> UUID:
         """Append `event` for the company of the unit of work; consumers are woken after its commit.
@@ -73,12 +74,12 @@ class Outbox:
         event_id = event_id or self._ids.uuid()
         now, subject = context.current(), event.subject
         connection = await driver(self._database)
-        if connection not in self._opened:
+        if connection.wire not in self._opened:
             # After a restore into another cluster, which ends all connections, the numbers of transactions begin anew:
             # a new epoch.
-            await connection.execute("select kernel.open_log()")
-            self._opened.add(connection)
-        await connection.execute(
+            await connection.later("select kernel.open_log()")
+            self._opened.add(connection.wire)
+        await connection.later(
             _APPEND,
             (event_id, event.event_type, source, subject, slot_of(subject), self._clock.now(), now.trace_id,
              now.user_id, data.decode()),

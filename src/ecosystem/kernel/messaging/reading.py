@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import psycopg
 from psycopg.rows import namedtuple_row
 
+from ecosystem.kernel.db.connection import Connection
 from ecosystem.kernel.messaging.event import Envelope
 from ecosystem.kernel.messaging.position import Position
-
-Connection = psycopg.AsyncConnection[Any]
 
 _LOCK = """
 select s, (select min(p.next_at) <= clock_timestamp() from parked p where p.consumer = %(consumer)s) as due

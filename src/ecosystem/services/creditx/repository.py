@@ -212,14 +212,14 @@ class Documents:
     async def keep_reading(
         self, document_id: UUID, *, kind: str, confidence: float, reading: bytes, now: datetime
     ) -> None:
-        await self._execute(
+        await self._say(
             _KEEP_READING, document_id, kind=kind, confidence=Decimal(str(confidence)), reading=reading, now=now
         )
 
     async def keep_decision(self, document_id: UUID, **values: Any) -> None:
         """`now`, `as_of`, `outcome`, `score`, `rule_set`, `version`, `sha256`, `decision`, `inputs`, and names:
         `failing`, `open_rules`, `reasons`."""
-        await self._execute(_KEEP_DECISION, document_id, **values)
+        await self._say(_KEEP_DECISION, document_id, **values)
 
     async def complete(self, document_id: UUID, terms: Sequence[bytes], now: datetime, *, review: bool) -> bool:
         """Fix the outcome, replace the terms, queue it for a person or not; False where it was completed before."""
@@ -315,6 +315,11 @@ class Documents:
         )
         row = await cursor.fetchone()
         return str(row[0]) if row else sha256
+
+    async def _say(self, statement: str, document_id: UUID, **values: Any) -> None:
+        """Without an answer: with what comes next."""
+        connection = await driver(self._database)
+        await connection.later(statement, {**values, "company_id": _company(), "document_id": document_id})
 
     async def _execute(self, statement: str, document_id: UUID, **values: Any) -> int:
         connection = await driver(self._database)

@@ -255,7 +255,7 @@ class Runs:
     async def _execute(self, statement: str, run_id: UUID, now: datetime, **values: Any) -> None:
         connection = await driver(self._database)
         fixed = {"company": context.current().company_id, "run": run_id, "now": now}
-        await connection.execute(statement, fixed | values)
+        await connection.later(statement, fixed | values)
 
 
 def _steps(done: Sequence[Done]) -> str:

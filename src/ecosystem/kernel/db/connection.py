@@ -1,0 +1,145 @@
+"""A unit of work as the hot paths say it: what needs no answer of its own goes with what comes next.
+
+Begin and fence go with the first statement, statements said `later` with the next one or with the commit. A reading
+is no transaction for more than one statement: at the isolation of this platform (read committed) each statement sees
+what is committed anyway, so each goes alone with the fence before it, and begin and commit are left out.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Generic
+from uuid import UUID
+
+import psycopg
+from psycopg import abc
+from psycopg.pq import TransactionStatus
+from psycopg.rows import RowFactory, tuple_row
+
+from ecosystem.kernel import context
+from ecosystem.kernel.db.errors import DeadAtRest
+from ecosystem.kernel.db.wire import Row, Rows, Statement, Values, Wire
+
+if TYPE_CHECKING:
+    from ecosystem.kernel.db.unit import Unit
+
+_FENCE = "select set_config('eco.company_id', %s, true)"
+_FENCED_READING = "select set_config('eco.company_id', %s, true), set_config('transaction_read_only', 'on', true)"
+
+
+class Connection:
+    """The connection of one open unit of work, below any session: same transaction, same fence, no compilation."""
+
+    def __init__(self, wire: Wire, unit: "Unit") -> None:
+        self.wire, self._unit = wire, unit
+        self._waiting: list[Statement] = []
+
+    async def execute(
+        self, statement: abc.QueryNoTemplate, values: Values = None, row_factory: RowFactory[Any] = tuple_row
+    ) -> Rows[Any]:
+        """The answer to `statement`; what waits goes before it, in the same round trip.
+
+        Raises:
+            DeadAtRest: the connection had ended before it was used; nothing was done.
+            psycopg.Error: of this statement or of one that waited.
+        """
+        first = not self._unit.used
+        try:
+            return await self.wire.together([*self._before(), Statement(statement, values, row_factory)])
+        except psycopg.Error as error:
+            if first and self.wire.closed:
+                raise DeadAtRest from error
+            raise
+
+    async def later(
+        self, statement: abc.QueryNoTemplate, values: Values = None, row_factory: RowFactory[Any] = tuple_row,
+        then: Callable[[list[Any]], object] | None = None,
+    ) -> None:  # fmt: skip
+        """Say `statement` with the next one or with the commit; `then` is given its rows, at the latest by the commit.
+
+        What it fails with is raised there, and nothing of the unit of work is kept. Beside a session, whose
+        statements know nothing of what waits here, it is said now.
+        """
+        self._waiting.append(Statement(statement, values, row_factory, then))
+        if self._unit.session is not None:
+            await self._settle()
+
+    @asynccontextmanager
+    async def cursor(self, *, row_factory: RowFactory[Row]) -> AsyncIterator["Cursor[Row]"]:
+        yield Cursor(self, row_factory)
+
+    async def begin(self) -> None:
+        """Be a transaction from now on, also in a reading, and say what waits: for a session that is laid over it."""
+        self._unit.transaction = True
+        await self._settle()
+
+    async def commit(self) -> None:
+        """End the transaction together with what waits; nothing where none was begun. Raises as `execute` does."""
+        first = not self._unit.used
+        if not self._waiting and (not self._unit.begun or self.wire.info.transaction_status is TransactionStatus.IDLE):
+            return
+        end = [Statement("commit")] if self._unit.transaction else []
+        try:
+            await self.wire.together([*self._before(), *end])
+        except psycopg.Error as error:
+            # What the server has done it says before it says that it goes.
+            if first and self.wire.closed and self.wire.nothing_done:
+                raise DeadAtRest from error
+            raise
+
+    async def _settle(self) -> None:
+        """Say what waits now, and begin where that was not done."""
+        if self._waiting or not self._unit.begun:
+            first = not self._unit.used
+            try:
+                await self.wire.together(self._before())
+            except psycopg.Error as error:
+                if first and self.wire.closed:
+                    raise DeadAtRest from error
+                raise
+
+    async def move_fence(self, company_id: UUID | None) -> None:
+        """See and write the rows of this company from now on."""
+        unit = self._unit
+        unit.company_known, unit.company_id = True, company_id
+        if unit.begun:
+            await self.later(_FENCE, (_text(company_id),))
+
+    def _before(self) -> list[Statement]:
+        """What is said before the next statement."""
+        unit = self._unit
+        unit.used = True
+        if not unit.begun and not unit.company_known:
+            unit.company_known, unit.company_id = True, context.current().company_id
+        said, self._waiting = self._waiting, []
+        if unit.begun:
+            return said
+        company = (_text(unit.company_id),)
+        if not unit.transaction:
+            return [Statement(_FENCED_READING, company), *said]
+        unit.begun = True
+        return [Statement("begin read only" if unit.reading else "begin"), Statement(_FENCE, company), *said]
+
+
+class Cursor(Generic[Row]):
+    """One statement at a time, with rows of a kind."""
+
+    def __init__(self, connection: Connection, row_factory: RowFactory[Row]) -> None:
+        self._connection, self._row_factory = connection, row_factory
+        self._rows: Rows[Row] = Rows(-1, [])
+
+    async def execute(self, statement: abc.QueryNoTemplate, values: Values = None) -> None:
+        self._rows = await self._connection.execute(statement, values, self._row_factory)
+
+    @property
+    def rowcount(self) -> int:
+        return self._rows.rowcount
+
+    async def fetchone(self) -> Row | None:
+        return await self._rows.fetchone()
+
+    async def fetchall(self) -> list[Row]:
+        return await self._rows.fetchall()
+
+
+def _text(company_id: UUID | None) -> str:
+    return "" if company_id is None else str(company_id)

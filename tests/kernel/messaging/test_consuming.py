@@ -108,7 +108,7 @@ class TestConsuming:
         assert effects == [("a", 1), ("a", 2)]
 
     async def test_events_that_it_does_not_want_wake_nobody(self, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-        runner, patient = log.runner(poll_seconds=3600), log.runner(log.consumer("patient", at_once=False))
+        runner, patient = log.runner(poll_seconds=3600), log.runner(log.consumer("patient", looks_every_seconds=0.1))
         woken, send = list[str](), log.database.wakeups.send
 
         def noted(channel: str, key: str = "") -> None:

@@ -17,6 +17,7 @@ from ecosystem.services.gateway.rendering.shapes import Wanted
 _KEYS_SECONDS = 5.0
 _FIRST_SECONDS = 15.0
 _FIRST_PAUSE = 0.05
+_SOON_SECONDS = 1.0
 
 
 class Instances(Protocol):
@@ -61,13 +62,17 @@ class EdgeService:
             await self._clock.sleep(_FIRST_PAUSE)
 
     async def follow(self, stop: asyncio.Event) -> None:
-        """Until `stop`: write at once when the registry changes, look at keys and Envoy in between."""
+        """Until `stop`: write at once when the registry changes, look at keys and Envoy in between.
+
+        More often while the edge does not serve: somebody waits for that.
+        """
         watching = asyncio.create_task(self._follow_registry(self._registry.watch()))
         try:
             while not stop.is_set():
                 await self.look()
+                pause = self._look_seconds if self.status == "serving" else min(_SOON_SECONDS, self._look_seconds)
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._look_seconds):
+                    async with asyncio.timeout(pause):
                         await stop.wait()
         finally:
             watching.cancel()

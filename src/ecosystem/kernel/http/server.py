@@ -32,11 +32,11 @@ class _Server(uvicorn.Server):
     async def main_loop(self) -> None:
         """uvicorn's own wakes ten times a second to see whether it is to end; here it is told.
 
-        A tick also sets the date of answers, so there is one a second.
+        A tick also sets the date of answers, once a second; probes need none.
         """
         while not await self.on_tick(0):
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1):
+                async with asyncio.timeout(1 if self.config.date_header else None):
                     await self._leaving.wait()
 
     @contextlib.contextmanager
@@ -72,7 +72,7 @@ class HttpServer:
         self._config = uvicorn.Config(
             app, http=_protocol(trust_domain), loop="none", log_config=None, access_log=False, lifespan="off",
             timeout_keep_alive=settings.keep_alive_seconds, timeout_graceful_shutdown=5, server_header=False,
-            ws="none", limit_concurrency=settings.connections_max,
+            ws="none", limit_concurrency=settings.connections_max, date_header=context is not None,
             ssl_context_factory=None if context is None else lambda *_: context,
         )  # fmt: skip
         self._server = _Server(self._config)

@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from uuid import uuid4
+from collections.abc import Sequence
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -108,7 +109,7 @@ class TestConsuming:
         assert effects == [("a", 1), ("a", 2)]
 
     async def test_events_that_it_does_not_want_wake_nobody(self, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-        runner, patient = log.runner(poll_seconds=3600), log.runner(log.consumer("patient", at_once=False))
+        runner, patient = log.runner(poll_seconds=3600), log.runner(log.consumer("patient", looks_every_seconds=0.1))
         woken, send = list[str](), log.database.wakeups.send
 
         def noted(channel: str, key: str = "") -> None:
@@ -126,6 +127,24 @@ class TestConsuming:
 
         assert woken == ["thing_counted", "thing_ignored", "thing_counted"]
         assert (runner._wake_keys(), patient._wake_keys()) == (["thing_counted"], [])
+
+    async def test_who_is_in_no_hurry_keeps_its_pace_whatever_it_meets(self, log: Log) -> None:
+        patient, eager = log.runner(log.consumer("patient", looks_every_seconds=1.5)), log.runner()
+
+        assert [patient._pause_seconds(held=held, busy=held) for held in (False, True)] == [1.5, 1.5]
+        assert [eager._pause_seconds(held=held, busy=held) < 0.1 for held in (False, True)] == [False, True]
+
+    async def test_who_is_in_no_hurry_ends_at_once_when_asked_to(self, log: Log) -> None:
+        consumer = log.consumer(looks_every_seconds=2)
+        # Past its bound: what a pause must not hold up has one of an hour.
+        object.__setattr__(consumer, "looks_every_seconds", 3600)
+        await log.publish("a", 1)
+        async with log.running(log.runner(consumer)):
+            await log.until(1)
+
+    async def test_a_pace_at_which_events_would_count_as_late_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="at most 2"):
+            Consumer("slow", looks_every_seconds=2.5)
 
     async def test_handler_sees_only_the_company_of_its_event(self, log: Log) -> None:
         seen: dict[str, list[str]] = {}
@@ -182,6 +201,46 @@ class TestConsuming:
                 stranger.execute("select * from kernel.read_batch('counting', '{0}', '{0}', '{0}', '{0}', '{now}', 9)")
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 stranger.execute("select * from kernel.log")
+
+    async def test_all_that_came_is_handed_over_together_and_without_a_company(self, log: Log) -> None:
+        handed: list[tuple[UUID | None, list[tuple[str, UUID | None]]]] = []
+
+        async def note(envelopes: Sequence[Envelope]) -> None:
+            handed.append((context.current().company_id, [(one.subject, one.company_id) for one in envelopes]))
+
+        async def ignore(_: Envelope) -> None:
+            return None
+
+        consumer = Consumer("everything", {Ignored: ignore}, every=note)
+        await log.publish("a", 1, 2, company=ZURICH)
+        await log.database.run(lambda: log.outbox.add(Ignored(thing="c")))
+        await log.publish("b", 1, company=GENEVA)
+        runner = log.runner(consumer)
+        await runner.register()
+        seen = await runner.round()
+
+        assert seen.handled == 4
+        assert handed == [(None, [("a", ZURICH), ("a", ZURICH), ("b", GENEVA)])]
+
+    async def test_one_of_many_that_fails_is_parked_alone(self, log: Log) -> None:
+        handed: list[str] = []
+
+        async def note(envelopes: Sequence[Envelope]) -> None:
+            if "bad" in [one.subject for one in envelopes]:
+                raise ValueError("not this one")
+            handed.extend(one.subject for one in envelopes)
+
+        await log.publish("a", 1)
+        await log.publish("bad", 1)
+        await log.publish("b", 1)
+        runner = log.runner(Consumer("everything", every=note))
+        await runner.register()
+        # The first round finds that one fails, the second does each by itself.
+        await runner.round()
+        await runner.round()
+
+        assert handed == ["a", "b"]
+        assert log.platform.rows("select lane, attempts from events.parked") == [(f"{ZURICH}/bad", 1)]
 
     async def test_batch_above_64_is_refused(self) -> None:
         with pytest.raises(ValueError, match="64"):

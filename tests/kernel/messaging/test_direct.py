@@ -1,6 +1,6 @@
 """Goal: an event reaches its consumer though the log is late, and once. Method: a real log, its horizon held back."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import psycopg
@@ -8,6 +8,7 @@ import pytest
 
 from ecosystem.kernel import context
 from ecosystem.kernel.errors import Unavailable
+from ecosystem.kernel.messaging.consumer import Consumer
 from ecosystem.kernel.messaging.direct import Hint, LateEvents
 from ecosystem.kernel.messaging.outbox import Outbox
 from ecosystem.kernel.messaging.position import Position
@@ -24,8 +25,9 @@ class Delivery:
         self.hints: list[Hint] = []
         self.away = False
 
-    def reaches(self, consumer: str) -> bool:
-        return consumer in self.runners
+    @property
+    def consumers(self) -> Collection[str]:
+        return self.runners
 
     async def deliver(self, hint: Hint) -> bool:
         self.hints.append(hint)
@@ -96,6 +98,18 @@ async def test_nothing_is_asked_before_its_time_nor_when_the_log_is_on_time(late
 
     assert late.delivery.hints == []
     assert late.log.effects() == [("a", 1)]
+
+
+async def test_only_who_can_be_reached_and_wants_the_type_is_asked_about(late: Late) -> None:
+    unreached, uninterested = late.log.runner(late.log.consumer("unreached")), late.log.runner(Consumer("uninterested"))
+    for runner in (unreached, uninterested):
+        await runner.register()
+    late.delivery.runners["uninterested"] = uninterested
+    await late.log.publish("a", 1)
+
+    await late.look()
+
+    assert [hint.consumer for hint in late.delivery.hints] == ["counting"]
 
 
 async def test_a_reader_that_stalls_is_gone_around_too(late: Late) -> None:

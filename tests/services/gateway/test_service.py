@@ -107,10 +107,10 @@ class TestKeys:
         edge = parts(tmp_path, JWKS, {"keys": []}, OTHER)
         await edge.service.begin()
 
-        edge.clock.advance(6)
+        edge.clock.advance(16)
         await edge.service.look()
         refused = edge.service.state.key_ids, edge.service.state.problem
-        edge.clock.advance(6)
+        edge.clock.advance(16)
         await edge.service.look()
 
         assert refused == (("k1",), "authn's keys are refused: a JWKS has keys")
@@ -135,6 +135,15 @@ class TestInstances:
         await edge.service.begin()
 
         assert "cannot be written" in str(edge.service.state.problem)
+
+    async def test_a_file_that_was_lost_is_written_again(self, tmp_path: Path) -> None:
+        edge = parts(tmp_path, JWKS)
+        await edge.service.begin()
+        (tmp_path / "cds.json").unlink()
+
+        await edge.service.look()
+
+        assert (edge.service.state.written, (tmp_path / "cds.json").exists()) == (("cds.json",), True)
 
 
 class TestEnvoy:

@@ -1,6 +1,6 @@
 """Direct delivery of events: from a publisher whose log is late to the agent that takes them for a consumer."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ecosystem.kernel.agent.call import Call
 from ecosystem.kernel.agent.card import AgentCard, DeliverEvent, EventDelivered
@@ -20,8 +20,9 @@ class AgentDelivery:
         self._agents, self._service = agents, service
         self._agent_of = {consumer: card.id for card in cards.values() for consumer in card.consumers}
 
-    def reaches(self, consumer: str) -> bool:
-        return consumer in self._agent_of
+    @property
+    def consumers(self) -> Collection[str]:
+        return self._agent_of
 
     async def deliver(self, hint: Hint) -> bool:
         at = hint.position

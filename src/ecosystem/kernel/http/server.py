@@ -20,6 +20,25 @@ _START_SECONDS = 10.0
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._leaving = asyncio.Event()
+
+    def leave(self) -> None:
+        """Ask it to end."""
+        self.should_exit = True
+        self._leaving.set()
+
+    async def main_loop(self) -> None:
+        """uvicorn's own wakes ten times a second to see whether it is to end; here it is told.
+
+        A tick also sets the date of answers, once a second; probes need none.
+        """
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1 if self.config.date_header else None):
+                    await self._leaving.wait()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Signals belong to the runtime."""
@@ -53,7 +72,7 @@ class HttpServer:
         self._config = uvicorn.Config(
             app, http=_protocol(trust_domain), loop="none", log_config=None, access_log=False, lifespan="off",
             timeout_keep_alive=settings.keep_alive_seconds, timeout_graceful_shutdown=5, server_header=False,
-            ws="none", limit_concurrency=settings.connections_max,
+            ws="none", limit_concurrency=settings.connections_max, date_header=context is not None,
             ssl_context_factory=None if context is None else lambda *_: context,
         )  # fmt: skip
         self._server = _Server(self._config)
@@ -78,6 +97,6 @@ class HttpServer:
         if self._task is None:
             return
         self._config.timeout_graceful_shutdown = max(1, round(grace_seconds))
-        self._server.should_exit = True
+        self._server.leave()
         await self._task
         self._task = None

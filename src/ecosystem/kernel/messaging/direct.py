@@ -5,7 +5,7 @@ nobody can make an event up by asking. Its inbox takes the double away when the 
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -29,7 +29,7 @@ _ASKED_MAX = 500
 
 _LATE = """
 select event_id, consumer, slot, epoch, xid::text::bigint as xid, id, recorded_at
-  from kernel.late_consumers(%s::uuid[], %s::uuid[])
+  from kernel.late_consumers(%s::text[], %s::text[], %s::uuid[], %s::uuid[])
 """
 
 
@@ -47,8 +47,9 @@ class Hint:
 class Delivery(Protocol):
     """Kept by `agent`: brings a hint to the agent that takes events for a consumer."""
 
-    def reaches(self, consumer: str) -> bool:
-        """Whether there is such an agent."""
+    @property
+    def consumers(self) -> Collection[str]:
+        """Those for which there is such an agent."""
 
     async def deliver(self, hint: Hint) -> bool:
         """Whether the consumer has handled the event, now or before; else the log brings it. Raises EcosystemError."""
@@ -108,7 +109,11 @@ class LateEvents:
         async def reading() -> list[Any]:
             connection = await driver(self._database)
             async with connection.cursor(row_factory=namedtuple_row) as cursor:
-                await cursor.execute(_LATE, ([one.company_id for one in events], [one.event_id for one in events]))
+                await cursor.execute(
+                    _LATE,
+                    (list(self._delivery.consumers), sorted({one.event_type for one in events}),
+                     [one.company_id for one in events], [one.event_id for one in events]),
+                )  # fmt: skip
                 return await cursor.fetchall()
 
         rows = await self._database.read(reading)
@@ -116,7 +121,7 @@ class LateEvents:
             Hint(row.consumer, row.event_id, row.slot, Position(row.epoch, row.xid, row.id), row.recorded_at)
             for row in rows
         ]
-        return sorted((one for one in hints if self._delivery.reaches(one.consumer)), key=lambda one: one.position)
+        return sorted(hints, key=lambda one: one.position)
 
     async def _deliver(self, hint: Hint) -> bool:
         """The log stays the way that cannot fail; what is not delivered now is tried again at the next look."""

@@ -7,9 +7,10 @@ replica are free at once. How many slots one replica takes follows from whether 
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from ecosystem.kernel import context
 from ecosystem.kernel.clock import Clock, SystemClock
@@ -94,7 +95,7 @@ class ConsumerRunner:
 
     def _wake_keys(self) -> list[str]:
         """Only events that it wants wake it: each round of every consumer for every event was most of their work."""
-        if not self.consumer.at_once:
+        if self.consumer.looks_every_seconds is not None:
             return []
         types = self.consumer.types
         return [""] if types is None else types
@@ -125,6 +126,12 @@ class ConsumerRunner:
             self._failures += 1
             return 0.05 * 2.0 ** min(self._failures, 5)
         self._failures = 0
+        return self._pause_seconds(held=held, busy=busy)
+
+    def _pause_seconds(self, *, held: bool, busy: bool) -> float:
+        """After a sweep that succeeded, until the next one unless woken."""
+        if self.consumer.looks_every_seconds is not None:
+            return self.consumer.looks_every_seconds
         if held:
             # The event is there, an open transaction hides it: look again soon, ever less often.
             self._held_pause = min(self._held_pause * 1.5, _HELD_BACK_SECONDS_MAX)
@@ -250,6 +257,7 @@ class ConsumerRunner:
         fresh = await reading.move(connection, name, rows, [row for row in events if not row.behind])
         for row in behind:
             await reading.park(connection, name, row, attempts=0, after_seconds=None, code="behind")
+        together: list[Envelope] = []
         for row in events:
             envelope = row.envelope
             if envelope is None or row.behind or envelope.id not in fresh:
@@ -257,8 +265,14 @@ class ConsumerRunner:
             fresh.discard(envelope.id)
             self._at = row
             DELAY.labels(name).observe(max(0.0, self._clock.now().timestamp() - row.recorded_at.timestamp()))
+            if self.consumer.handler(envelope.type) is None:
+                together.append(envelope)
+                continue
             await self._handle(connection, envelope)
             HANDLED.labels(name, "handled").inc()
+        if together:
+            await self._handle_every(together)
+            HANDLED.labels(name, "handled").inc(len(together))
 
     async def _one_by_one(self, connection: Connection, rows: list[Read], events: list[Read]) -> None:
         """After a failure: each event in a savepoint, so that the others go on."""
@@ -285,12 +299,27 @@ class ConsumerRunner:
                 HANDLED.labels(name, "handled").inc()
 
     async def _handle(self, connection: Connection, envelope: Envelope) -> None:
-        """One handler, behind the fence of the event's company. Raises Poisoned for whatever is the event's fault."""
-        company = envelope.company_id
+        """One event, behind the fence of its company. Raises Poisoned for whatever is the event's fault."""
+        handler = self.consumer.handler(envelope.type)
+        if handler is None:
+            await self._handle_every([envelope])
+            return
+        about = {"user_id": envelope.user_id, "trace_id": envelope.trace_id}
+        await self._within(envelope.company_id, about, lambda: handler(envelope))
+
+    async def _handle_every(self, envelopes: Sequence[Envelope]) -> None:
+        """Events that no handler is named for, of whatever companies. Raises Poisoned: one of them is at fault."""
+        every = self.consumer.every
+        assert every is not None
+        await self._within(None, {"user_id": None, "trace_id": None}, lambda: every(envelopes))
+
+    async def _within(
+        self, company: UUID | None, about: dict[str, str | None], handle: Callable[[], Awaitable[None]]
+    ) -> None:
         await self._database.set_company(company)
         try:
-            with context.scope(company_id=company, user_id=envelope.user_id, trace_id=envelope.trace_id, span_id=None):
-                await self.consumer.handler(envelope.type)(envelope)
+            with context.scope(company_id=company, span_id=None, **about):
+                await handle()
                 # What an ORM still holds back must fail here, where it is known whose it is.
                 await self._database.flush()
         except Exception as error:

@@ -10,8 +10,8 @@ NAME, DAMAGE = "archive", "archive-damage"
 
 def archive(service: ArchiveService) -> Consumer:
     # Its files are written much later: the list may be.
-    return Consumer(NAME, every=service.note, at_once=False)
+    return Consumer(NAME, every=service.note, looks_every_seconds=2)
 
 
 def damaged_files(service: RestoringService) -> Consumer:
-    return Consumer(DAMAGE, {ObjectDamageFound: service.note}, at_once=False)
+    return Consumer(DAMAGE, {ObjectDamageFound: service.note}, looks_every_seconds=2)

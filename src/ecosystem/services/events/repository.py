@@ -17,6 +17,13 @@ _FILE = (
     "file_id, archive, day, number, object_name, object_size_bytes, object_digest, events, size_bytes, content_sha256,"
     " first_position, last_position, previous_sha256, retain_until, made_at"
 )
+_NOTE = """
+insert into pending (archive, day, epoch, xid, id, recorded_at, event_id, size_bytes)
+select e.archive, (e.recorded_at at time zone 'UTC')::date, e.epoch, e.xid, e.id, e.recorded_at, e.event_id,
+       e.size_bytes
+  from unnest(%s::text[], %s::int[], %s::text[]::xid8[], %s::bigint[], %s::timestamptz[], %s::uuid[], %s::int[])
+       e (archive, epoch, xid, id, recorded_at, event_id, size_bytes)
+"""
 
 
 class ArchiveRepository:
@@ -25,15 +32,15 @@ class ArchiveRepository:
     def __init__(self, database: Database, consumer: str) -> None:
         self._database, self._consumer = database, consumer
 
-    async def note(self, archive: str, envelope: Envelope, size_bytes: int) -> None:
-        """Put one event on the list of what waits."""
-        assert envelope.recorded_at is not None
+    async def note(self, events: Sequence[tuple[str, Envelope, int]]) -> None:
+        """Put events on the list of what waits, each with its archive and its size in bytes."""
         connection = await driver(self._database)
         await connection.execute(
-            "insert into pending (archive, day, epoch, xid, id, recorded_at, event_id, size_bytes)"
-            " values (%s, %s, %s, %s::bigint::text::xid8, %s, %s, %s, %s)",
-            (archive, envelope.recorded_at.date(), envelope.epoch, envelope.xid, envelope.position,
-             envelope.recorded_at, envelope.id, size_bytes),
+            _NOTE,
+            ([archive for archive, _, _ in events], [event.epoch for _, event, _ in events],
+             [str(event.xid) for _, event, _ in events], [event.position for _, event, _ in events],
+             [event.recorded_at for _, event, _ in events], [event.id for _, event, _ in events],
+             [size_bytes for _, _, size_bytes in events]),
         )  # fmt: skip
 
     async def waiting(self) -> list[Waiting]:

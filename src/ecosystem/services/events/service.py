@@ -1,7 +1,7 @@
 """Events-service archives the log, publishes for workflows, and lets people look, replay and redeliver."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -80,10 +80,15 @@ class ArchiveService:
         self._database, self._files, self._objects = database, files, objects
         self._clock, self._ids, self._settings = clock, ids, settings
 
-    async def note(self, envelope: Envelope) -> None:
-        """Put an event on the list, in the unit of work of the consumer."""
-        size = len(orjson.dumps(envelope.data)) + 400  # about what the attributes around the data take
-        await self._files.note(model.archive_of(envelope.company_id), envelope, size)
+    async def note(self, envelopes: Sequence[Envelope]) -> None:
+        """Put events of any companies on the list, in the unit of work of the consumer."""
+        await self._files.note(
+            [
+                # About what the attributes around the data take.
+                (model.archive_of(envelope.company_id), envelope, len(orjson.dumps(envelope.data)) + 400)
+                for envelope in envelopes
+            ]
+        )
 
     async def archive_due(self) -> list[ArchiveFile]:
         """Write a file for all that is due. A kill in the middle leaves at most an object that nobody names."""

@@ -14,9 +14,10 @@ from ecosystem.services.gateway.adapters import EdgeFolder, EnvoyAdmin, PublicKe
 from ecosystem.services.gateway.model import EdgeState, Known
 from ecosystem.services.gateway.rendering.shapes import Wanted
 
-_KEYS_SECONDS = 5.0
+_KEYS_SECONDS = 15.0
 _FIRST_SECONDS = 15.0
 _FIRST_PAUSE = 0.05
+_SOON_SECONDS = 1.0
 
 
 class Instances(Protocol):
@@ -37,6 +38,7 @@ class EdgeService:
         self._jwks: Mapping[str, Any] | None = None
         self._fetched_at: float | None = None
         self._counters: Mapping[str, int] = {}
+        self._rendered: tuple[Wanted, dict[str, bytes]] | None = None
         self.state = EdgeState()
 
     @property
@@ -61,13 +63,17 @@ class EdgeService:
             await self._clock.sleep(_FIRST_PAUSE)
 
     async def follow(self, stop: asyncio.Event) -> None:
-        """Until `stop`: write at once when the registry changes, look at keys and Envoy in between."""
+        """Until `stop`: write at once when the registry changes, look at keys and Envoy in between.
+
+        More often while the edge does not serve: somebody waits for that.
+        """
         watching = asyncio.create_task(self._follow_registry(self._registry.watch()))
         try:
             while not stop.is_set():
                 await self.look()
+                pause = self._look_seconds if self.status == "serving" else min(_SOON_SECONDS, self._look_seconds)
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._look_seconds):
+                    async with asyncio.timeout(pause):
                         await stop.wait()
         finally:
             watching.cancel()
@@ -87,7 +93,10 @@ class EdgeService:
         if self._jwks is None:
             return
         endpoints = model.takers(self._registry.instances(), wanted.services)
-        files = model.render(replace(wanted, endpoints=endpoints, jwks=self._jwks))
+        now = replace(wanted, endpoints=endpoints, jwks=self._jwks)
+        if self._rendered is None or self._rendered[0] != now:
+            self._rendered = now, model.render(now)
+        _, files = self._rendered
         try:
             replaced = self._folder.write(files)
         except OSError as error:
@@ -106,7 +115,7 @@ class EdgeService:
             self.write()
 
     async def _renew_keys(self) -> None:
-        """A key is published long before it signs, so a look every 5 s is early enough."""
+        """A key is published a minute and more before it signs, so a look every 15 s is early enough."""
         now = self._clock.monotonic()
         if self._fetched_at is not None and now - self._fetched_at < _KEYS_SECONDS:
             return

@@ -24,5 +24,5 @@ class ServiceSettings(Settings):
     transfer_seconds: float = Field(default=310, ge=10, le=3600, description="Uploads and downloads of documents.")
     health_interval_seconds: float = Field(default=10, ge=0.2, le=60, description="Pause between active health checks.")
     look_seconds: float = Field(
-        default=1, ge=0.1, le=60, description="Pause between looks at keys and Envoy's answers."
+        default=5, ge=0.1, le=60, description="Pause between looks at keys and Envoy's answers; 1 s until it serves."
     )

@@ -10,8 +10,8 @@ from ecosystem.services.monitoring.incidents.service import IncidentService
 
 def consumers(audit: AuditService, incidents: IncidentService) -> tuple[Consumer, ...]:
     return (
-        # The log has the deed already: the trail may follow in bulk.
-        Consumer(CONSUMER, {AuditRecorded: audit.append}, at_once=False),
+        # The log has the deed already: the trail follows within a second.
+        Consumer(CONSUMER, {AuditRecorded: audit.append}, looks_every_seconds=1),
         Consumer(
             INCIDENTS_CONSUMER,
             {

@@ -12,4 +12,4 @@ def restored_objects(care: CareService) -> Consumer:
     async def restored(envelope: Envelope) -> None:
         await care.restored(envelope.company_id, envelope.read(ObjectRestored).object_digest)
 
-    return Consumer(NAME, {ObjectRestored: restored}, at_once=False)
+    return Consumer(NAME, {ObjectRestored: restored}, looks_every_seconds=2)

@@ -16,7 +16,7 @@ def damaged_objects(service: DamagedObjects) -> Consumer:
 
 
 def work(service: WorkService) -> Consumer:
-    """Nobody waits for these in the same second: they come with the next poll, so that no document wakes us."""
+    """Nobody waits for these in the same second."""
 
     async def retried(envelope: Envelope) -> None:
         await service.is_over(envelope, "the run goes on")
@@ -33,5 +33,5 @@ def work(service: WorkService) -> Consumer:
             RunFailed: service.run_failed, RunRetried: retried, RunCancelled: cancelled,
             HelpNeeded: service.help_needed, FaultCleared: cleared,
         },
-        at_once=False,
+        looks_every_seconds=1,
     )  # fmt: skip

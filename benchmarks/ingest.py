@@ -16,6 +16,7 @@ from multiprocessing import get_context
 from benchmarks._report import closing_line, rounds_from_command_line
 from benchmarks.document import fleet
 from ecosystem.cli.login import first_administrator
+from ecosystem.kernel.sandbox.settings import SandboxSettings
 from ecosystem_client import Ecosystem
 from specimens.maker import make
 from specimens.model import Kind, Quality, Specimen
@@ -23,7 +24,6 @@ from specimens.model import Kind, Quality, Specimen
 BAR = 0.85
 PROCESSES = 2
 PAGES_PER_ROUND, CLIENTS = 16, 5
-NICENESS = 10
 _KINDS = (Kind.CERTIFICATE_OF_INCORPORATION, Kind.TAX_FORM, Kind.REGISTER_EXTRACT, Kind.INVOICE, Kind.KYC_QUESTIONNAIRE)
 
 
@@ -39,7 +39,7 @@ def scans() -> Iterator[Specimen]:
 
 def prepare() -> None:
     """As the sandbox does: models loaded, one thread, the same niceness, so that other load weighs equally."""
-    os.nice(NICENESS)
+    os.nice(SandboxSettings().heavy_niceness)
     os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})
     from ecosystem.services.creditx.reading import ocr
 

@@ -40,7 +40,7 @@ class SandboxSettings(Settings):
     heavy_idle_seconds: float = Field(
         default=180, ge=0, le=86_400, description="The same as idle_seconds, for heavy jobs."
     )
-    heavy_niceness: int = Field(default=10, ge=0, le=19, description="Heavy jobs give way to all else by this much.")
+    heavy_niceness: int = Field(default=5, ge=0, le=19, description="The same as niceness, for heavy jobs.")
 
     def heavy(self) -> "SandboxSettings":
         """Those of a sandbox for heavy jobs: few at once, no worker in reserve, nothing kept for long."""

@@ -18,9 +18,8 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from sqlalchemy import event, text
 from sqlalchemy.engine import Connection as EngineConnection
-from sqlalchemy.exc import MissingGreenlet, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.util import greenlet_spawn
 
 from ecosystem.kernel import context
@@ -81,7 +80,7 @@ class Database:
 
     async def close(self) -> None:
         await self.wakeups.close()
-        await self._engine.dispose()
+        await self._dispose()
 
     async def run(self, work: Callable[[], Awaitable[T]]) -> T:
         """`work` as one unit of work: all of its statements, or nothing; inside an open one it joins that.
@@ -154,7 +153,7 @@ class Database:
             at_rest = isinstance(error, DeadAtRest)
             if at_rest:
                 # What else rests there is no younger: connect anew.
-                await self._engine.dispose()
+                await self._dispose()
             if sqlstate(error) in RUN_AGAIN or at_rest:
                 raise _Again(ours, error) from error
             if is_lost(error) and committing and not unit.reading:
@@ -182,25 +181,22 @@ class Database:
     async def _take(self, unit: Unit) -> Wire:
         if unit.session is not None:
             return (await (await unit.session.connection()).get_raw_connection()).driver_connection  # type: ignore[return-value]
-        unit.held = await self._hold()
+        unit.held = self._pool.take() or await self._engine.raw_connection()
         wire: Wire = unit.held.driver_connection  # type: ignore[assignment]
         if wire.ended_at_rest():
             raise DeadAtRest
         return wire
-
-    async def _hold(self) -> PoolProxiedConnection:
-        engine = self._engine
-        if self._pool.checkedin():
-            # What rests is taken at once, without a greenlet to wait in. Its connection may be gone: then as below.
-            with suppress(MissingGreenlet):
-                return engine.sync_engine.raw_connection()
-        return await engine.raw_connection()
 
     @property
     def _pool(self) -> RestingPool:
         pool = self._engine.pool
         assert isinstance(pool, RestingPool)
         return pool
+
+    async def _dispose(self) -> None:
+        if (held := self._pool.clear_hand()) is not None:
+            await greenlet_spawn(held.close)
+        await self._engine.dispose()
 
     async def flush(self) -> None:
         """Write what an ORM still holds back."""
@@ -226,9 +222,7 @@ class Database:
                 wire: Wire | None = unit.held.driver_connection
                 if wire is not None and wire.info.transaction_status is not TransactionStatus.IDLE:
                     await asyncio.shield(roll_back(unit.held, wire))
-                elif self._pool.keeps_one_more():
-                    unit.held.close()
-                else:
+                elif not self._pool.lay_back(unit.held):
                     await greenlet_spawn(unit.held.close)
 
     @property
@@ -240,7 +234,9 @@ class Database:
         if unit.session is None:
             engine = self._engine
             bind: AsyncEngine | AsyncConnection = engine
-            if unit.held is not None:
+            if unit.held is None:
+                self._pool.share_hand()
+            else:
                 bind = AsyncConnection(engine, EngineConnection(engine.sync_engine, connection=unit.held))
             unit.session = AsyncSession(
                 bind, sync_session_class=FencedSession, expire_on_commit=False, info={"unit": unit}

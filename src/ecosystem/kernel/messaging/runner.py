@@ -68,6 +68,7 @@ class ConsumerRunner:
         self._careful = False
         self._rows_max = consumer.batch_max
         self._take = SLOTS
+        self._alone = True
         self._slots: list[int] = []
         self._at: Read | None = None
         self._failures = 0
@@ -232,11 +233,13 @@ class ConsumerRunner:
     async def _consume(self, chosen: list[int]) -> tuple[Round, list[int]]:
         """What one round met, and the slots in which there is more."""
         connection, name, limit = await driver(self._database), self.consumer.name, self._rows_max
-        slots, due = await reading.lock(connection, name, chosen)
+        if self._alone:
+            slots, due, rows = await reading.lock_and_read(connection, name, chosen, limit)
+        else:
+            slots, due = await reading.lock(connection, name, chosen)
+            rows = await reading.read(connection, name, slots, limit) if slots else []
         seen = Round(busy=len(slots) < len(chosen), due=due)
-        if not slots:
-            return seen, []
-        rows = await reading.read(connection, name, slots, limit)
+        self._alone = not seen.busy
         seen.held = any(not row.readable for row in rows)
         seen.more = len(rows) == limit and not seen.held
         rows = [row for row in rows if row.readable]

@@ -116,9 +116,9 @@ def bare(home: Path) -> Iterator[Bare]:
 def to_outcome(ecosystem: Ecosystem, pdf: bytes) -> float:
     """Seconds from upload to outcome as a client sees them."""
     started = time.perf_counter()
-    document_id = ecosystem.documents.upload(pdf, name="document.pdf").document_id
-    if not ecosystem.documents.follow(document_id).finished:
-        sys.exit(f"document {document_id} has no outcome")
+    document = ecosystem.documents.ingest(pdf, name="document.pdf")
+    if not document.finished:
+        sys.exit(f"document {document.document_id} has no outcome")
     return time.perf_counter() - started
 
 

@@ -9,6 +9,7 @@ from typing import IO, Any
 from uuid import uuid4
 
 import anyio
+import httpx
 
 from ecosystem_client._async.caller import AsyncCaller
 from ecosystem_client._async.connection import json_of
@@ -47,18 +48,31 @@ class AsyncDocuments:
             TooLarge: over the platform's limit.
             OSError: the file cannot be read.
         """
-        told = {"rule_set": rule_set, "customer": customer}
-        request = Request(
-            "POST",
-            "/v1/documents",
-            form={name: text for name, text in told.items() if text} or None,
-            upload=Upload.of(source, name),
-            headers={"Idempotency-Key": idempotency_key or str(uuid4())},
-        )
-        response = await self._caller.send(request)
-        replayed = response.headers.get("idempotency-replayed", "").lower() == "true"
-        receipt = Receipt.read(json_of(response))
-        return replace(receipt, replayed=replayed, trace_id=receipt.trace_id or response.extensions["trace_id"])
+        request = _upload(source, name, rule_set, customer, idempotency_key)
+        return _receipt(await self._caller.send(request))
+
+    async def ingest(
+        self,
+        source: str | Path | bytes | IO[bytes],
+        *,
+        name: str | None = None,
+        rule_set: str | None = None,
+        customer: str | None = None,
+        idempotency_key: str | None = None,
+        timeout_seconds: float = 120.0,
+    ) -> Document:
+        """`upload` and `follow` in one request where the platform is quick enough: the document with its outcome.
+
+        Raises what both raise; after FollowTimedOut the document is there, and the same key finds it.
+        """
+        wait = int(min(timeout_seconds, _WAIT_SECONDS, self._caller.timeout_seconds / 2))
+        request = _upload(source, name, rule_set, customer, idempotency_key)
+        began = time.monotonic()
+        response = await self._caller.send(replace(request, headers={**request.headers, "Prefer": f"wait={wait}"}))
+        if response.status_code == httpx.codes.CREATED:
+            return Document.read(json_of(response))
+        left = timeout_seconds - (time.monotonic() - began)
+        return await self.follow(_receipt(response).document_id, timeout_seconds=left)
 
     async def get(self, document_id: str) -> Document:
         """Raises NotFound if this company has no such document."""
@@ -196,3 +210,26 @@ def _filter(
         "limit": limit,
         "cursor": cursor,
     }
+
+
+def _upload(
+    source: str | Path | bytes | IO[bytes],
+    name: str | None,
+    rule_set: str | None,
+    customer: str | None,
+    idempotency_key: str | None,
+) -> Request:
+    told = {"rule_set": rule_set, "customer": customer}
+    return Request(
+        "POST",
+        "/v1/documents",
+        form={name: text for name, text in told.items() if text} or None,
+        upload=Upload.of(source, name),
+        headers={"Idempotency-Key": idempotency_key or str(uuid4())},
+    )
+
+
+def _receipt(response: httpx.Response) -> Receipt:
+    replayed = response.headers.get("idempotency-replayed", "").lower() == "true"
+    receipt = Receipt.read(json_of(response))
+    return replace(receipt, replayed=replayed, trace_id=receipt.trace_id or response.extensions["trace_id"])

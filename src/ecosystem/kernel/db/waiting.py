@@ -48,11 +48,13 @@ class Waiting:
         self._wakeups.send(self._channel, key)
 
     async def until(
-        self, key: str, seconds: float, look: Callable[[], Awaitable[T]], is_over: Callable[[T], bool]
-    ) -> T:
+        self, key: str, seconds: float, look: Callable[[], Awaitable[T]], is_over: Callable[[T], bool],
+        *, is_new: bool = False,
+    ) -> T:  # fmt: skip
         """What `look` found as soon as `is_over` says so of it, or what it found last after `seconds`.
 
-        At once, whatever it is, where too many wait already or this process stops.
+        At once, whatever it is, where too many wait already or this process stops. `is_new`: it has just been begun in
+        this process, so that there is nothing to be seen before the first wake-up.
         """
         if len(self._waiting) >= self._waiters_max or self._ending:
             return await look()
@@ -63,10 +65,13 @@ class Waiting:
         try:
             while True:
                 wake.clear()
-                found = await look()
                 left = ends_at - loop.time()
-                if is_over(found) or left <= 0 or self._ending:
-                    return found
+                if not is_new:
+                    found = await look()
+                    left = ends_at - loop.time()
+                    if is_over(found) or left <= 0 or self._ending:
+                        return found
+                is_new = False
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(min(left, self._look_again_seconds)):
                         await wake.wait()

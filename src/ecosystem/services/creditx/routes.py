@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import BaseModel
 
 from ecosystem.contracts.creditx import Outcome
 from ecosystem.kernel.http.admission import Priority, priority, stand_aside
@@ -17,7 +18,8 @@ from ecosystem.kernel.http.pagination import Cursor, Limit, Page, moment_and_id,
 from ecosystem.kernel.http.prefer import Prefer, wait_seconds
 from ecosystem.kernel.http.principal import Principal, requires
 from ecosystem.services.creditx.errors import UploadsBusy
-from ecosystem.services.creditx.model import Status
+from ecosystem.services.creditx.following.outcomes import FINISHED
+from ecosystem.services.creditx.model import Document, Status
 from ecosystem.services.creditx.receiving.multipart import OVERHEAD_BYTES_MAX, boundary_of, receive
 from ecosystem.services.creditx.schemas import (
     DocumentReceived,
@@ -43,6 +45,10 @@ _UPLOAD_FORM = {
     }}}}
 }  # fmt: skip
 
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    202: {"model": DocumentReceived},
+    201: {"model": DocumentShown, "description": "With `Prefer: wait`: the document, which has its outcome."},
+}
 _PICTURE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
     304: {"description": "The picture that the caller has is still right."},
@@ -78,11 +84,17 @@ def _uploads(routes: APIRouter, service: DocumentService, settings: ServiceSetti
     room = Room(settings.uploads_bytes_max)
     body_bytes_max = settings.upload_bytes_max + OVERHEAD_BYTES_MAX
 
-    @routes.post("/v1/documents", status_code=202, openapi_extra=_UPLOAD_FORM)
+    @routes.post("/v1/documents", status_code=202, openapi_extra=_UPLOAD_FORM, responses=_ANSWERS, response_model=None)
     @priority(Priority.BULK)
     @body_limit(body_bytes_max, seconds=settings.upload_seconds_max)
-    async def upload_document(request: Request, _: Writer, idempotency_key: IdempotencyKey = None) -> DocumentReceived:
-        """Send a document; the answer says where its outcome will be. The same key sends it once, however often."""
+    async def upload_document(
+        request: Request, writer: Writer, idempotency_key: IdempotencyKey = None, prefer: Prefer = None
+    ) -> Any:
+        """Send a document; the answer says where its outcome will be. The same key sends it once, however often.
+
+        With `Prefer: wait=20` the answer is the document itself, where it has its outcome within 20 s and the caller
+        may read it.
+        """
         key = checked_key(idempotency_key)
         content_type = request.headers.get("content-type")
         boundary_of(content_type)
@@ -98,13 +110,27 @@ def _uploads(routes: APIRouter, service: DocumentService, settings: ServiceSetti
         finally:
             room.give_back(size)
         links = links_of(received.document_id)
+        headers = {"Location": links["self"]} | (REPLAYED if received.replayed else {})
+        seconds = wait_seconds(prefer, settings.wait_seconds_max) if "documents:read" in writer.scopes else None
         status = Status.RECEIVED
-        headers = {"Location": links["self"]}
-        if received.replayed:
+        if seconds is not None:
+            stand_aside(request)
+            document = await service.finished(received.document_id, seconds, is_new=not received.replayed)
+            headers["Preference-Applied"] = f"wait={seconds}"
+            if document.status in FINISHED:
+                return _json(await _shown(service, document), 201, headers)
+            status = document.status
+        elif received.replayed:
             status = (await service.find(received.document_id)).status
-            headers |= REPLAYED
-        shown = DocumentReceived(document_id=received.document_id, status=status, links=links)
-        return JSONResponse(shown.model_dump(mode="json"), status_code=202, headers=headers)  # type: ignore[return-value]
+        return _json(DocumentReceived(document_id=received.document_id, status=status, links=links), 202, headers)
+
+
+async def _shown(service: DocumentService, document: Document) -> DocumentShown:
+    return DocumentShown.of(document, await service.file_name(document), await service.customer(document))
+
+
+def _json(shown: BaseModel, status: int, headers: dict[str, str]) -> Any:
+    return JSONResponse(shown.model_dump(mode="json"), status_code=status, headers=headers)
 
 
 def _documents(routes: APIRouter, service: DocumentService, settings: ServiceSettings) -> None:
@@ -139,7 +165,7 @@ def _documents(routes: APIRouter, service: DocumentService, settings: ServiceSet
             stand_aside(request)
             document = await service.finished(document_id, seconds)
             response.headers["Preference-Applied"] = f"wait={seconds}"
-        return DocumentShown.of(document, await service.file_name(document), await service.customer(document))
+        return await _shown(service, document)
 
     @routes.get("/v1/documents/{document_id}/result")
     async def show_result(document_id: UUID, _: Reader) -> ResultShown:

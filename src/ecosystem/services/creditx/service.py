@@ -269,9 +269,12 @@ class DocumentService:
         """Raises DocumentNotFound: also for another company's."""
         return await self._database.read(lambda: self._found(document_id))
 
-    async def finished(self, document_id: UUID, wait_seconds: float) -> Document:
-        """The document once it has its outcome, or as it stands after `wait_seconds`. Raises DocumentNotFound."""
-        return await self.outcomes.reached(document_id, wait_seconds, lambda: self.find(document_id))
+    async def finished(self, document_id: UUID, wait_seconds: float, *, is_new: bool = False) -> Document:
+        """The document once it has its outcome, or as it stands after `wait_seconds`. Raises DocumentNotFound.
+
+        `is_new`: uploaded at this moment.
+        """
+        return await self.outcomes.reached(document_id, wait_seconds, lambda: self.find(document_id), is_new=is_new)
 
     async def file_name(self, document: Document) -> str | None:
         """None where the document was erased."""

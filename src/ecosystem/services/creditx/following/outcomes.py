@@ -22,9 +22,9 @@ class Outcomes:
         self._database.after_commit(lambda: self.waiting.tell(str(document_id)))
 
     async def reached(
-        self, document_id: UUID, wait_seconds: float, look: Callable[[], Awaitable[Document]]
+        self, document_id: UUID, wait_seconds: float, look: Callable[[], Awaitable[Document]], *, is_new: bool = False
     ) -> Document:
         """The document as soon as it has its outcome, or as it stands after `wait_seconds`. Raises what `look` does."""
         return await self.waiting.until(
-            str(document_id), wait_seconds, look, lambda document: document.status in FINISHED
+            str(document_id), wait_seconds, look, lambda document: document.status in FINISHED, is_new=is_new
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from ecosystem.kernel.expressions.cel import ExpressionFailed
+from ecosystem.kernel.expressions.cel import Bound, ExpressionFailed
 from ecosystem.workflow.errors import (
     EXPRESSION,
     OURS,
@@ -312,7 +312,7 @@ class _Walk:
         if template is None:
             return otherwise
         try:
-            value = fill(template, names)
+            value = fill(template, Bound(names))
         except ExpressionFailed as error:
             raise _expression_failed(error, path) from error
         return _bounded(value, path, "value_too_large")

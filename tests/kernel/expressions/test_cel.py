@@ -8,6 +8,9 @@ from ecosystem.kernel.expressions import cel
 from tests.support.poll import ends
 
 
+ENDLESS = "a.all(p, a.all(q, a.all(r, a.all(s, a.all(t, p + q + r + s + t >= 0)))))"
+
+
 @pytest.mark.parametrize(
     ("text", "values", "expected"),
     [
@@ -21,7 +24,9 @@ from tests.support.poll import ends
     ],
 )  # fmt: skip
 def test_an_expression_has_its_value(text: str, values: dict[str, Any], expected: object) -> None:
-    assert cel.compile(text, values).evaluate(values) == expected
+    bound = cel.Bound(values)
+    for given in (values, bound, bound):
+        assert cel.compile(text, values).evaluate(given) == expected
 
 
 @pytest.mark.parametrize(
@@ -38,6 +43,8 @@ def test_an_expression_has_its_value(text: str, values: dict[str, Any], expected
 def test_an_error_is_raised_and_never_a_truthy_value(text: str, values: dict[str, Any]) -> None:
     with pytest.raises(cel.ExpressionFailed):
         cel.compile(text, ["a"]).truth(values)
+    with pytest.raises(cel.ExpressionFailed):
+        cel.compile(text, ["a"]).truth(cel.Bound(values))
 
 
 @pytest.mark.parametrize("text", ["1", "'true'", "[true]", "null"])
@@ -53,9 +60,16 @@ def test_what_is_no_expression_is_refused_when_compiled(text: str) -> None:
 
 
 def test_an_expression_that_would_go_on_for_too_long_is_broken_off() -> None:
-    nested = "a.all(p, a.all(q, a.all(r, a.all(s, a.all(t, p + q + r + s + t >= 0)))))"
     with pytest.raises(cel.ExpressionFailed, match="Iteration budget exceeded"):
-        cel.compile(nested, ["a"]).truth({"a": list(range(20))})
+        cel.compile(ENDLESS, ["a"]).truth({"a": list(range(20))})
+
+
+def test_values_that_are_bound_outlive_an_expression_that_was_broken_off() -> None:
+    bound, values = cel.Bound({"a": list(range(20)), "b": 1}), ["a", "b"]
+    for _ in range(3):
+        with pytest.raises(cel.ExpressionFailed):
+            cel.compile(ENDLESS, values).truth(bound)
+        assert cel.compile("b == 1 && a.all(x, x < 20)", values).truth(bound)
 
 
 def test_a_pattern_that_would_go_back_and_forth_is_answered() -> None:

@@ -27,12 +27,26 @@ class ExpressionFailed(EcosystemError):
     suggestion = "Guard what may be absent with has(...), and compare values of one type."
 
 
+class Bound(dict[str, Any]):
+    """Values that many expressions are asked of, and that stay as they are: each is converted once, when it is used."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self._activations: dict[Any, Any] = {}
+
+    def activation(self, environment: Any) -> Any:
+        """The values as expressions of this environment see them."""
+        if environment not in self._activations:
+            self._activations[environment] = environment.Activation(dict(self))
+        return self._activations[environment]
+
+
 class Program:
     """A compiled expression; safe to keep and to share."""
 
-    def __init__(self, text: str, compiled: Any) -> None:
-        self.text = text
-        self._compiled = compiled
+    def __init__(self, text: str, environment: Any) -> None:
+        self.text, self._environment = text, environment
+        self._compiled = environment.compile(text)
 
     def evaluate(self, values: Mapping[str, Any]) -> Any:
         """Its value for `values` (JSON-ready: no dates inside maps, no Decimal; 64-bit integers).
@@ -41,7 +55,10 @@ class Program:
             ExpressionFailed: a run-time error, a bound that was reached, or values that CEL cannot hold.
         """
         try:
-            result = self._compiled.eval(data=dict(values))
+            if isinstance(values, Bound):
+                result = self._compiled.eval(values.activation(self._environment))
+            else:
+                result = self._compiled.eval(data=dict(values))
         except (RuntimeError, TypeError, ValueError, OverflowError) as error:
             raise ExpressionFailed(_shorten(error), expression=self.text) from None
         if result.type() == cel.Type.ERROR:
@@ -65,7 +82,7 @@ def _environment(variables: tuple[str, ...]) -> Any:
 @lru_cache(maxsize=1024)
 def _compile(text: str, variables: tuple[str, ...]) -> Program:
     try:
-        return Program(text, _environment(variables).compile(text))
+        return Program(text, _environment(variables))
     except (RuntimeError, TypeError, ValueError) as error:
         raise ExpressionInvalid(_shorten(error), expression=text) from None
 

@@ -99,6 +99,7 @@ def _apply_all(
     rules: RuleSet, facts: Mapping[str, Any], words: Mapping[str, str], *, first: bool
 ) -> list[_Applied]:  # fmt: skip
     applied: list[_Applied] = []
+    facts = cel.Bound(facts)
     ended: Rule | None = None
     for rule in rules.rules:
         if rule.per == "document" and not first:

@@ -140,7 +140,9 @@ class TestConsuming:
         object.__setattr__(consumer, "looks_every_seconds", 3600)
         await log.publish("a", 1)
         async with log.running(log.runner(consumer)):
-            await log.until(1)
+            effects = await log.until(1)
+
+        assert effects == [("a", 1)]
 
     async def test_a_pace_at_which_events_would_count_as_late_is_refused(self) -> None:
         with pytest.raises(ValueError, match="at most 2"):

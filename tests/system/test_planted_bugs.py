@@ -90,11 +90,14 @@ CURSOR_OF_THE_WRONG_COMPANY = Planted(
 
 NO_POLL = Planted(
     "nobody looks who was not told",
-    [Change(
-        "src/ecosystem/kernel/messaging/runner.py",
-        "return min(_BUSY_SECONDS, self._settings.poll_seconds) if busy else self._settings.poll_seconds",
-        "return 3600.0",
-    )],
+    [
+        Change("src/ecosystem/kernel/messaging/runner.py", "return self.consumer.looks_every_seconds", "return 3600.0"),
+        Change(
+            "src/ecosystem/kernel/messaging/runner.py",
+            "return min(_BUSY_SECONDS, self._settings.poll_seconds) if busy else self._settings.poll_seconds",
+            "return 3600.0",
+        ),
+    ],
     [{"at_seconds": 1, "kind": "lose-notify", "seconds": 20}],
     "stuck", "has not handled",
 )  # fmt: skip

@@ -81,8 +81,8 @@ THAWED_WORKER_WRITES = Planted(
 CURSOR_OF_THE_WRONG_COMPANY = Planted(
     "a cursor that is read for the wrong company",
     [Change(
-        "src/ecosystem/kernel/messaging/runner.py", "        company = envelope.company_id\n        await",
-        "        company = self.__dict__.setdefault('first_company', envelope.company_id)\n        await",
+        "src/ecosystem/kernel/messaging/runner.py", "await self._within(envelope.company_id, about",
+        "await self._within(self.__dict__.setdefault('first_company', envelope.company_id), about",
     )],
     [{"at_seconds": 1, "kind": "flush-cache"}],
     "leaked", "works on a document of", minutes=0.1,

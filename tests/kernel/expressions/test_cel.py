@@ -7,7 +7,6 @@ import pytest
 from ecosystem.kernel.expressions import cel
 from tests.support.poll import ends
 
-
 ENDLESS = "a.all(p, a.all(q, a.all(r, a.all(s, a.all(t, p + q + r + s + t >= 0)))))"
 
 

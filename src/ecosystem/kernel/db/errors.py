@@ -61,6 +61,7 @@ class DeadAtRest(psycopg.OperationalError):
 
 
 RUN_AGAIN = frozenset({"40001", "40P01"})
+_TAKEN = "23505"
 _TOO_LONG = frozenset({"25P03", "25P04"})
 
 
@@ -69,6 +70,11 @@ def sqlstate(error: BaseException) -> str | None:
     if isinstance(error, exc.DBAPIError):
         error = error.orig or error
     return error.sqlstate if isinstance(error, psycopg.Error) else None
+
+
+def is_taken(error: BaseException) -> bool:
+    """What was to be unique is there already."""
+    return sqlstate(error) == _TAKEN
 
 
 def is_lost(error: BaseException) -> bool:

@@ -120,9 +120,9 @@ class Objects:
             ObjectNotFound: also for an object of another company than the context's.
             ObjectDamaged, KeyDestroyed, StorageUnavailable.
         """
-        opener, footer = await self._opener(ref.name)
+        opener, footer, stored = await self._opener(ref.name)
         checksum, held = hashlib.sha256(), b""
-        async for piece in self._pieces(opener, footer, 0, form.chunks_of(footer.size_bytes)):
+        async for piece in self._pieces(opener, footer, stored, 0, form.chunks_of(footer.size_bytes)):
             checksum.update(piece)
             if held:
                 yield held
@@ -135,7 +135,7 @@ class Objects:
 
         Raises as `open`, and RangeRefused.
         """
-        opener, footer = await self._opener(ref.name)
+        opener, footer, stored = await self._opener(ref.name)
         length = footer.size_bytes - offset if length is None else length
         if not 0 <= offset <= footer.size_bytes or length < 0:
             raise RangeRefused
@@ -143,7 +143,7 @@ class Objects:
         first, behind = offset // form.CHUNK_BYTES, max(-(-end // form.CHUNK_BYTES), 1)
         if first >= behind or offset == end:
             return b""
-        content = b"".join([piece async for piece in self._pieces(opener, footer, first, behind)])
+        content = b"".join([piece async for piece in self._pieces(opener, footer, stored, first, behind)])
         start = offset - first * form.CHUNK_BYTES
         return content[start : start + end - offset]
 
@@ -242,9 +242,9 @@ class Objects:
         return footer
 
     async def _footer(self, name: str) -> tuple[form.Footer, Stored]:
-        stored = await self._store.head(_path(name))
+        stored = await self._store.look(_path(name))
         tail_at = max(stored.size_bytes - form.TRAILER_BYTES - form.FOOTER_BYTES_MAX, 0)
-        tail = await self._store.range(stored.path, tail_at, stored.size_bytes)
+        tail = await self._range(stored, tail_at, stored.size_bytes)
         length = int.from_bytes(tail[-form.TRAILER_BYTES : -32], "big") if len(tail) > form.TRAILER_BYTES else 0
         if not 0 < length <= len(tail) - form.TRAILER_BYTES:
             raise ObjectDamaged("The object's footer cannot be read.")
@@ -254,7 +254,14 @@ class Objects:
             raise ObjectDamaged("The object was cut, or lies under another name.")
         return footer, stored
 
-    async def _opener(self, name: str) -> tuple[form.Opener, form.Footer]:
+    async def _range(self, stored: Stored, start: int, end: int) -> bytes:
+        return (
+            stored.content[start:end]
+            if stored.content is not None
+            else await self._store.range(stored.path, start, end)
+        )
+
+    async def _opener(self, name: str) -> tuple[form.Opener, form.Footer, Stored]:
         company_id = _company_of(name)
         self._enter(company_id)
         footer, stored = await self._footer(name)
@@ -263,16 +270,18 @@ class Objects:
             secret = key.decrypt(footer.key, aad=footer.bound)
         except CiphertextRefused:
             raise ObjectDamaged("The object's footer was changed.") from None
-        head = await self._store.range(stored.path, 0, form.HEADER_BYTES)
-        return form.Opener(secret, head, footer.size_bytes), footer
+        head = await self._range(stored, 0, form.HEADER_BYTES)
+        return form.Opener(secret, head, footer.size_bytes), footer, stored
 
-    async def _pieces(self, opener: form.Opener, footer: form.Footer, first: int, behind: int) -> AsyncIterator[bytes]:
+    async def _pieces(
+        self, opener: form.Opener, footer: form.Footer, stored: Stored, first: int, behind: int
+    ) -> AsyncIterator[bytes]:
         """The plain content of the chunks `first` up to `behind`."""
-        path, end = _path(footer.name), form.stored_bytes(footer.size_bytes)
+        end = form.stored_bytes(footer.size_bytes)
         for number in range(first, behind, _READ_CHUNKS):
             start = form.HEADER_BYTES + number * form.SEALED_BYTES
             stop = min(form.HEADER_BYTES + min(number + _READ_CHUNKS, behind) * form.SEALED_BYTES, end)
-            yield b"".join(opener.open(await self._store.range(path, start, stop), number))
+            yield b"".join(opener.open(await self._range(stored, start, stop), number))
 
     async def _check_name(self, footer: form.Footer, sha256: str) -> None:
         company = await self._keyring.company(_company_of(footer.name))

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from operator import itemgetter
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 _SETTLED_MAX = 20_000
+_LITTLE_BYTES = 1 << 18
 _UNFINISHED = re.compile(r"[0-9a-f]{64}(\.[0-9a-f]{16}(#[0-9]+)?|#[0-9]+)")
 """Beside the object, under its name: what is not accepted yet; with a number obstore's own, which it never lists."""
 
@@ -31,11 +32,12 @@ Accepted = Callable[[], Awaitable[object]]
 
 @dataclass(frozen=True)
 class Stored:
-    """`size_bytes` as stored, encrypted."""
+    """`size_bytes` as stored, encrypted. `content`: all of it, where it is little and was asked for."""
 
     path: str
     size_bytes: int
     modified_at: datetime
+    content: bytes | None = None
 
 
 class FolderStore:
@@ -68,6 +70,17 @@ class FolderStore:
     async def head(self, path: str) -> Stored:
         with _translated():
             return _stored(await obstore.head_async(self._store, path))
+
+    async def look(self, path: str) -> Stored:
+        """`head`, and what is little is read at once."""
+        with _translated():
+            return await asyncio.to_thread(self._look, path)
+
+    def _look(self, path: str) -> Stored:
+        with (self.folder / path).open("rb") as file:
+            found = os.fstat(file.fileno())
+            content = file.read() if found.st_size <= _LITTLE_BYTES else None
+        return Stored(path, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC), content)
 
     async def range(self, path: str, start: int, end: int) -> bytes:
         """The bytes from `start` up to `end`, or to where the object ends."""

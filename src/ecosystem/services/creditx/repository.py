@@ -28,21 +28,19 @@ select {_COLUMNS}, time_zone, locale from documents d left join companies c on c
  where d.company_id = %s and document_id = %s
 """  # noqa: S608 constants
 
-# Whoever comes second with the same key waits here for the first, and then adds nothing.
+# Whoever comes second with the same key waits here for the first, and then fails.
 _ADD = """
 with taken as (
   insert into uploads (company_id, client_id, key_digest, fingerprint, document_id, uploaded_at)
   select %(company_id)s, %(client_id)s, %(key_digest)s, %(fingerprint)s, %(document_id)s, %(now)s
    where %(key_digest)s::bytea is not null
-  on conflict (company_id, client_id, key_digest) do nothing returning 1
 )
 insert into documents (company_id, document_id, status, uploaded_at, uploaded_by, updated_at, file_name, media_type,
   size_bytes, facts, inspector_version, object_name, object_digest, retain_until, rule_set,
   customer, customer_index)
-select %(company_id)s, %(document_id)s, 'received', %(now)s, %(client_id)s, %(now)s, %(file_name)s, %(media_type)s,
+values (%(company_id)s, %(document_id)s, 'received', %(now)s, %(client_id)s, %(now)s, %(file_name)s, %(media_type)s,
   %(size_bytes)s, %(facts)s::text::jsonb, %(inspector_version)s, %(object_name)s, %(object_digest)s, %(retain_until)s,
-  %(rule_set)s, %(customer)s, %(customer_index)s
- where %(key_digest)s::bytea is null or exists (select from taken)
+  %(rule_set)s, %(customer)s, %(customer_index)s)
 """
 
 _BEFORE_UPLOAD = """
@@ -181,11 +179,10 @@ class Documents:
         time_zone, locale = row.pop("time_zone"), row.pop("locale")
         return Document(**row), Habits(time_zone, locale) if time_zone is not None else None
 
-    async def add(self, values: Mapping[str, Any]) -> bool:
-        """False where the upload's key was used before; then nothing was added."""
+    async def add(self, values: Mapping[str, Any]) -> None:
+        """The unit of work fails where the upload's key was used before (`db.errors.is_taken`)."""
         connection = await driver(self._database)
-        row = {**values, "company_id": _company(), "facts": json.dumps(values["facts"])}
-        return (await connection.execute(_ADD, row)).rowcount == 1
+        await connection.later(_ADD, {**values, "company_id": _company(), "facts": json.dumps(values["facts"])})
 
     async def uploaded(self, client_id: str, key_digest: bytes) -> tuple[bytes, UUID] | None:
         """Fingerprint and document of an earlier upload under this key."""

@@ -1,5 +1,6 @@
 """The use cases of documents: upload, read, store, find, show, erase. `judging` judges, `reviewing` asks people."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from ecosystem.kernel.caching.cache import Cache
 from ecosystem.kernel.caching.lifetimes import cache_key
 from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.db.database import Database
+from ecosystem.kernel.db.errors import is_taken
 from ecosystem.kernel.errors import Unavailable
 from ecosystem.kernel.http.idempotency import IdempotencyKeyReused, digest_of_key
 from ecosystem.kernel.ids import Ids
@@ -139,7 +141,17 @@ class DocumentService:
                 "retain_until": retain_until, "rule_set": published.rules.name,
                 **sealed_customer(customer, document_id, company_key, data_key),
             }  # fmt: skip
-            return await self._database.run(lambda: self._keep_upload(row, data_key))
+            try:
+                return await self._database.run(lambda: self._keep_upload(row, data_key))
+            except Exception as error:
+                # Whoever comes second with the same key waits there for the first.
+                first = await self._first_under(client_id, digest) if is_taken(error) else None
+                if first is None:
+                    raise
+                return _replayed(first, fingerprint)
+
+    async def _first_under(self, client_id: str, digest: bytes | None) -> tuple[bytes, UUID] | None:
+        return await self._database.read(lambda: self._documents.uploaded(client_id, digest or b""))
 
     async def _uploaded(self, client_id: str, digest: bytes | None) -> tuple[tuple[bytes, UUID] | None, Habits | None]:
         """What came under this key before; else the habits to read by. Raises IntakeFull."""
@@ -150,12 +162,9 @@ class DocumentService:
         return before.same_key, before.habits
 
     async def _keep_upload(self, row: dict[str, Any], data_key: FreshKey) -> Received:
-        """Inside a unit of work: the document, unless its key has just been used."""
+        """Inside a unit of work, which fails where the upload's key has just been used."""
         document_id: UUID = row["document_id"]
-        if not await self._documents.add(row):
-            before = await self._documents.uploaded(row["client_id"], row["key_digest"] or b"")
-            assert before is not None
-            return _replayed(before, row["fingerprint"])
+        await self._documents.add(row)
         await self._parts.keyring.keep(data_key)
         await self._parts.outbox.add(
             DocumentCreated(
@@ -217,15 +226,17 @@ class DocumentService:
         key = await self._vault.key(document)
         if document.decision is None and document.decided_at is None:
             raise NotReadYet
-        reading = self._vault.reading(document, key) if document.reading is not None else {"values": []}
         company_key = await self._parts.keyring.company(company_id())
-        texts = terms_of(reading["values"], self._vault.file_name(document, key), self._settings.terms_max)
-        terms = [company_key.blind_index(f"term:{text}") for text in texts]
         form = self._vault.normal_form(document, key)
         form |= {"status": Status.COMPLETED, "outcome": document.outcome or document.judged_outcome}
         sealed = key.encrypt(orjson.dumps(form), aad=aad("cached", document_id))
-        cached = await self._parts.cache.set(cache_key("doc", document_id), sealed)
-        return document, terms, cached
+        async with asyncio.TaskGroup() as tasks:
+            caching = tasks.create_task(self._parts.cache.set(cache_key("doc", document_id), sealed))
+            # The cache is to be asked before this process is busy with the terms.
+            await asyncio.sleep(0)
+            texts = terms_of(form["values"], form["file_name"], self._settings.terms_max)
+            terms = [company_key.blind_index(f"term:{text}") for text in texts]
+        return document, terms, caching.result()
 
     async def store(self, document: Document, terms: list[bytes]) -> None:
         """Inside a unit of work: fix the outcome, index, and ask for a review where it needs one. Once."""

@@ -186,6 +186,28 @@ class TestDocuments:
         assert (first.replayed, second.replayed) == (False, True)
         assert first.document_id == second.document_id
 
+    @pytest.mark.parametrize(
+        ("looks_until_done", "asked"), [(0, 1), (2, 3)], ids=["at once", "later"]
+    )
+    async def test_ingest_sends_and_waits(
+        self, twin: Twin, ecosystem: AsyncEcosystem, looks_until_done: int, asked: int
+    ) -> None:
+        twin.looks_until_done = looks_until_done
+        document = await ecosystem.documents.ingest(b"x", name="a.pdf", idempotency_key="mine", timeout_seconds=30)
+
+        about = [(method, headers) for method, path, headers in twin.asked if path.startswith("/v1/documents")]
+        assert (document.document_id, document.outcome, len(about)) == ("document-0", "approved", asked)
+        assert about[0][0] == "POST"
+        assert (about[0][1]["prefer"], about[0][1]["idempotency-key"]) == (
+            f"wait={int(min(20, ecosystem._connection.timeout_seconds / 2))}",
+            "mine",
+        )
+
+    async def test_ingest_ends_with_its_time(self, twin: Twin, ecosystem: AsyncEcosystem) -> None:
+        twin.looks_until_done = 1000
+        with pytest.raises(FollowTimedOut, match="still processing"):
+            await ecosystem.documents.ingest(b"x", name="a.pdf", timeout_seconds=0.05)
+
     async def test_following_asks_the_platform_to_wait(self, twin: Twin, ecosystem: AsyncEcosystem) -> None:
         receipt = await ecosystem.documents.upload(b"x", name="a.pdf")
         await ecosystem.documents.follow(receipt.document_id, timeout_seconds=30)

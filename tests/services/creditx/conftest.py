@@ -96,11 +96,12 @@ class Creditx:
         await self.service.consume()
 
     async def upload(self, content: bytes, name: str = "document.pdf", **more: Any) -> httpx.Response:
-        """Through the door, with an Idempotency-Key of its own unless one is given."""
-        key = more.pop("key", None) or str(uuid4())
-        return await self.client.post(
-            "/v1/documents", files={"file": (name, content)}, headers={"Idempotency-Key": key}, **more
-        )
+        """Through the door, with an Idempotency-Key of its own unless one is given; `prefer`, `client`."""
+        headers = {"Idempotency-Key": more.pop("key", None) or str(uuid4())}
+        if prefer := more.pop("prefer", None):
+            headers["Prefer"] = prefer
+        client: httpx.AsyncClient = more.pop("client", self.client)
+        return await client.post("/v1/documents", files={"file": (name, content)}, headers=headers, **more)
 
     async def ask(self, task: Task, *, company_id: UUID | None = None, request_id: str | None = None) -> Any:
         return await self.harness.call(

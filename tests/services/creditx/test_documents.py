@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,7 +12,7 @@ from specimens.maker import make
 from specimens.model import Fault, Kind
 from tests.services.creditx.conftest import AS_OF, NOW, Creditx
 from tests.services.creditx.files import a_pdf
-from tests.support.poll import PATIENCE_SECONDS
+from tests.support.poll import PATIENCE_SECONDS, eventually
 
 GOOD = make(Kind.BANK_STATEMENT, seed=11, as_of=AS_OF)
 DECISION = {"outcome": "approved", "reason": "Looked at it."}
@@ -42,6 +43,36 @@ class TestWaiting:
         await creditx.ask(FailDocument(document_id=document_id, reason="gone"))
 
         assert (await asyncio.wait_for(waiting, PATIENCE_SECONDS)).json()["status"] == "failed"
+
+    async def test_an_upload_that_waits_is_answered_with_the_document(self, creditx: Creditx) -> None:
+        async def listed() -> list[dict[str, Any]]:
+            items: list[dict[str, Any]] = (await creditx.get("/v1/documents"))["items"]
+            return items
+
+        uploading = asyncio.create_task(creditx.upload(GOOD.content, key="once", prefer="wait=20"))
+        document_id = UUID((await eventually(listed))[0]["document_id"])
+        for task in creditx.steps(document_id):
+            assert not uploading.done()
+            await creditx.ask(task)
+        answer = await asyncio.wait_for(uploading, PATIENCE_SECONDS)
+        again = await creditx.upload(GOOD.content, key="once", prefer="wait=20")
+
+        assert (answer.status_code, answer.headers["preference-applied"]) == (201, "wait=20")
+        assert answer.headers["location"] == f"/v1/documents/{document_id}"
+        assert answer.json() == (await creditx.client.get(f"/v1/documents/{document_id}")).json()
+        assert (again.status_code, again.json(), again.headers["idempotency-replayed"]) == (201, answer.json(), "true")
+
+    async def test_an_upload_waits_no_longer_than_it_prefers_and_only_for_who_may_read(self, creditx: Creditx) -> None:
+        soon = await creditx.upload(GOOD.content, prefer="wait=0")
+        blind = await creditx.upload(GOOD.content, prefer="wait=20", client=creditx.caller("documents:write"))
+
+        assert (soon.status_code, soon.json()["status"], soon.headers["preference-applied"]) == (
+            202,
+            "received",
+            "wait=0",
+        )
+        assert (blind.status_code, blind.json()["status"]) == (202, "received")
+        assert "preference-applied" not in blind.headers
 
     @pytest.mark.parametrize("prefer", ["wait=0", "return=minimal", "wait=soon", "wait=-5", ""])
     async def test_no_wait_is_answered_at_once(self, creditx: Creditx, prefer: str) -> None:

@@ -186,9 +186,7 @@ class TestDocuments:
         assert (first.replayed, second.replayed) == (False, True)
         assert first.document_id == second.document_id
 
-    @pytest.mark.parametrize(
-        ("looks_until_done", "asked"), [(0, 1), (2, 3)], ids=["at once", "later"]
-    )
+    @pytest.mark.parametrize(("looks_until_done", "asked"), [(0, 1), (2, 3)], ids=["at once", "later"])
     async def test_ingest_sends_and_waits(
         self, twin: Twin, ecosystem: AsyncEcosystem, looks_until_done: int, asked: int
     ) -> None:

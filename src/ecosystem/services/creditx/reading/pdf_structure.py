@@ -4,7 +4,6 @@ A first look searches the bytes, object streams unfolded within a limit; it find
 Only where it finds something is the document walked object by object (pypdf), to be sure. Source: ISO 32000-2.
 """
 
-import base64
 import binascii
 import io
 import re
@@ -16,6 +15,7 @@ from pypdf import PdfReader
 from pypdf.errors import LimitReachedError
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, StreamObject
 
+from ecosystem.services.creditx.reading import ascii85
 from ecosystem.services.creditx.reading.refusal import Refused
 
 _PIXELS_MAX = 200_000_000
@@ -83,7 +83,7 @@ def _pixels(head: bytes) -> int:
 def _without_ascii(head: bytes, data: memoryview) -> bytes | memoryview:
     try:
         if b"/ASCII85Decode" in head or b"/A85" in head:
-            return base64.a85decode(bytes(data).strip().removesuffix(b"~>").removeprefix(b"<~"))
+            return ascii85.decode(bytes(data).strip().removesuffix(b"~>").removeprefix(b"<~"))
         if b"/ASCIIHexDecode" in head or b"/AHx" in head:
             return binascii.unhexlify(b"".join(bytes(data).partition(b">")[0].split()))
     except ValueError:

@@ -26,7 +26,7 @@ from typing import Any
 
 import orjson
 
-from ecosystem.kernel.sandbox import seccomp, worker
+from ecosystem.kernel.sandbox import holes, seccomp, worker
 from ecosystem.kernel.sandbox.dense import Density
 from ecosystem.kernel.sandbox.weight import weigh_less
 
@@ -148,6 +148,7 @@ def _import(modules: set[str], allowed: re.Pattern[str]) -> None:
         if prepare := getattr(module, "prepare_sandbox", None):
             prepare()
     gc.collect()
+    holes.fill()
     gc.freeze()
 
 

@@ -77,6 +77,16 @@ async def test_an_upload_that_fails_leaves_nothing_behind(arrivals: Arrivals) ->
     assert await arrivals.reading(document_id, reading_by(SWISS)) is None
 
 
+async def test_an_inspection_that_is_given_up_leaves_nothing_behind(arrivals: Arrivals) -> None:
+    document_id = uuid4()
+    with SharedBytes(STATEMENT) as content:
+        async with arrivals.arrived(document_id, content, "statement.pdf", SWISS) as inspection:
+            inspection.cancel()
+
+    assert inspection.cancelled()
+    assert await arrivals.reading(document_id, reading_by(SWISS)) is None
+
+
 async def test_the_oldest_give_way(arrivals: Arrivals) -> None:
     ids = [uuid4() for _ in range(65)]
     with SharedBytes(a_pdf("A page")) as content:
@@ -88,16 +98,30 @@ async def test_the_oldest_give_way(arrivals: Arrivals) -> None:
     assert [answer is None for answer in answers] == [True] + 64 * [False]
 
 
-async def test_a_document_is_read_once_on_its_way(creditx: Creditx, monkeypatch: pytest.MonkeyPatch) -> None:
-    jobs: list[str] = []
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The functions that the sandbox is asked to run."""
+    asked: list[str] = []
     stages = Sandbox.stages
 
     def noted(self: Sandbox, target: str, *rest: Any, **more: Any) -> Any:
-        jobs.append(target.partition(":")[2])
+        asked.append(target.partition(":")[2])
         return stages(self, target, *rest, **more)
 
     monkeypatch.setattr(Sandbox, "stages", noted)
-    document_id = await creditx.ingest(STATEMENT)
+    return asked
 
-    assert jobs == ["arrive"]
-    assert (await creditx.get(f"/v1/documents/{document_id}"))["kind"] == "bank_statement"
+
+async def test_a_document_is_read_once_on_its_way(creditx: Creditx, jobs: list[str]) -> None:
+    for number in range(2):
+        document_id = await creditx.ingest(STATEMENT)
+        assert jobs == ["arrive"] * (number + 1)
+        assert (await creditx.get(f"/v1/documents/{document_id}"))["kind"] == "bank_statement"
+
+
+async def test_habits_that_changed_between_two_uploads_ask_for_a_new_reading(creditx: Creditx, jobs: list[str]) -> None:
+    await creditx.ingest(STATEMENT)
+    await creditx.company(creditx.ours, locale="en_US", time_zone="America/New_York")
+    await creditx.ingest(STATEMENT)
+
+    assert jobs == ["arrive", "arrive", "extract"]

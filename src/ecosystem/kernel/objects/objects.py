@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import IO
 from uuid import UUID
 
 from ecosystem.kernel import context
@@ -110,7 +109,7 @@ class Objects:
             footer = form.Footer(ref.name, subject, size, retain_until, footer.created_at, sealed)
             spool.write(sealer.end(footer))
             spool.seek(0)
-            await self._store.put(_path(ref.name), _plain_file(spool), accepted)
+            await self._store.put(_path(ref.name), spool, accepted)
         return ref
 
     async def open(self, ref: ObjectRef) -> AsyncIterator[bytes]:
@@ -303,11 +302,6 @@ async def _iterate(chunks: AsyncIterator[bytes] | bytes) -> AsyncIterator[bytes]
         return
     async for chunk in chunks:
         yield chunk
-
-
-def _plain_file(spool: "tempfile.SpooledTemporaryFile[bytes]") -> IO[bytes]:
-    """What obstore can read: it wants a file, and not every wrapper of one will do."""
-    return spool._file
 
 
 def _company_of(name: str) -> UUID:

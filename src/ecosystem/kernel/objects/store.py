@@ -4,8 +4,9 @@ import asyncio
 import os
 import re
 import secrets
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import itemgetter
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
 
 _SETTLED_MAX = 20_000
-_LITTLE_BYTES = 1 << 18
-_UNFINISHED = re.compile(r"[0-9a-f]{64}(\.[0-9a-f]{16}(#[0-9]+)?|#[0-9]+)")
-"""Beside the object, under its name: what is not accepted yet; with a number obstore's own, which it never lists."""
+_LITTLE_BYTES, _PIECE_BYTES = 1 << 18, 1 << 20
+_UNFINISHED = re.compile(r"[0-9a-f]{64}(\.[0-9a-f]{16}|#[0-9]+)")
+"""Beside the object, under its name: what is not accepted yet; with a number what obstore wrote before we did."""
 
 Accepted = Callable[[], Awaitable[object]]
 
@@ -51,19 +52,17 @@ class FolderStore:
 
     async def put(self, path: str, content: IO[bytes], accepted: Accepted | None = None) -> None:
         """Replaces at once what is there. Where `accepted` raises nothing was put; the writing does not wait for it."""
-        beside = path if accepted is None else f"{path}.{secrets.token_hex(8)}"
-        with _translated():
-            # obstore writes beside and renames; it does not wait for the disk, so we do.
-            await obstore.put_async(self._store, beside, content, use_multipart=False)
+        beside = f"{path}.{secrets.token_hex(8)}"
         try:
+            # obstore does not wait for the disk, and names at once what it writes.
             with _translated():
-                await asyncio.to_thread(self._settle, beside)
+                await asyncio.to_thread(self._write, beside, content)
             if accepted is not None:
                 await accepted()
-                with _translated():
-                    await asyncio.to_thread(self._name, beside, path)
+            with _translated():
+                await asyncio.to_thread(self._name, beside, path)
         except BaseException:
-            if accepted is not None:
+            with suppress(OSError):
                 (self.folder / beside).unlink(missing_ok=True)
             raise
 
@@ -128,25 +127,28 @@ class FolderStore:
         if not await asyncio.to_thread(os.access, self.folder, os.W_OK | os.X_OK):
             raise StorageUnavailable("The folder of the objects cannot be written.")
 
-    def _name(self, beside: str, path: str) -> None:
-        """Give what was settled beside its name, and wait for the disk to know it."""
-        place = self.folder / path
-        (self.folder / beside).replace(place)
-        _wait_for_disk(place.parent)
-
-    def _settle(self, path: str) -> None:
-        """Wait for the disk: the file, the folder that names it, and whatever folder above is not known to be there."""
-        below = (self.folder / path).parent
-        places, new = [self.folder / path, below], []
+    def _write(self, beside: str, content: IO[bytes]) -> None:
+        """The content is on the disk, and whatever folder above it is not known to be there."""
+        place = self.folder / beside
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("xb") as file:
+            shutil.copyfileobj(content, file, _PIECE_BYTES)
+            file.flush()
+            os.fsync(file.fileno())
+        below, new = place.parent, []
         while below != self.folder and below not in self._settled:
             new.append(below)
             below = below.parent
-            places.append(below)
-        for place in places:
-            _wait_for_disk(place)
+            _wait_for_disk(below)
         if len(self._settled) > _SETTLED_MAX:
             self._settled.clear()
         self._settled.update(new)
+
+    def _name(self, beside: str, path: str) -> None:
+        """Give what was written beside its name, and wait for the disk to know it."""
+        place = self.folder / path
+        (self.folder / beside).replace(place)
+        _wait_for_disk(place.parent)
 
 
 def _wait_for_disk(place: Path) -> None:

@@ -32,7 +32,6 @@ from ecosystem.kernel.sandbox.sandbox import Sandbox
 from ecosystem.kernel.sandbox.shared import SharedBytes
 from ecosystem.services.creditx.errors import (
     DocumentNotFound,
-    IntakeFull,
     KindUnknown,
     NotReadYet,
 )
@@ -53,13 +52,13 @@ from ecosystem.services.creditx.model import (
 from ecosystem.services.creditx.paging.pages import Pages
 from ecosystem.services.creditx.reading.kinds import SEVERAL, UNKNOWN, kinds
 from ecosystem.services.creditx.receiving.arrivals import ARRIVAL, Arrivals, reading_by
+from ecosystem.services.creditx.receiving.intake import Intake
 from ecosystem.services.creditx.repository import Documents
 from ecosystem.services.creditx.settings import ServiceSettings
 
 DEFAULT_RULE_SET = "kyc_aml_v2"
 INSPECTOR_VERSION = 2
 """Of the inspection that `facts` came from: what an older one found is found again."""
-_INTAKE_SECONDS = 5
 NOT_INGESTED = "the ingestion failed"
 
 
@@ -100,6 +99,7 @@ class DocumentService:
             parts.database, parts.documents, self._vault, parts.sandbox, parts.heavy_sandbox, parts.clock, settings
         )
         self.outcomes = Outcomes(parts.database, settings.waiters_max)
+        self._intake = Intake(parts.database, parts.documents, settings)
         self._arrivals = Arrivals(parts.sandbox, settings)
 
     # -- upload ----------------------------------------------------------------------------------------------------
@@ -122,13 +122,20 @@ class DocumentService:
         told = [sha256.hex(), file_name, published.rules.name, *([customer] if customer is not None else [])]
         fingerprint = company_key.blind_index("\n".join(told))
         digest = digest_of_key(key) if key is not None else None
-        before, habits = await self._database.read(lambda: self._uploaded(client_id, digest))
-        if before is not None:
-            return _replayed(before, fingerprint)
+        habits = begun_by = self._intake.habits(company)
+        if begun_by is None:
+            before, habits = await self._intake.look(company, client_id, digest)
+            if before is not None:
+                return _replayed(before, fingerprint)
         document_id = self._parts.ids.uuid()
         now, retain_until = self._parts.clock.now(), self._parts.objects.retain_until(self._settings.retention_days)
         data_key = await self._parts.keyring.fresh(company, subject_of(document_id))
         async with self._arrivals.arrived(document_id, content, file_name, habits) as inspection:
+            if begun_by is not None:
+                before, _ = await self._intake.look(company, client_id, digest)
+                if before is not None:
+                    inspection.cancel()
+                    return _replayed(before, fingerprint)
             stored = await self._parts.objects.put(
                 company, content.chunks(), retain_until=retain_until, fresh=data_key, accepted=lambda: inspection
             )
@@ -145,21 +152,10 @@ class DocumentService:
                 return await self._database.run(lambda: self._keep_upload(row, data_key))
             except Exception as error:
                 # Whoever comes second with the same key waits there for the first.
-                first = await self._first_under(client_id, digest) if is_taken(error) else None
+                first = await self._intake.first_under(client_id, digest) if is_taken(error) else None
                 if first is None:
                     raise
                 return _replayed(first, fingerprint)
-
-    async def _first_under(self, client_id: str, digest: bytes | None) -> tuple[bytes, UUID] | None:
-        return await self._database.read(lambda: self._documents.uploaded(client_id, digest or b""))
-
-    async def _uploaded(self, client_id: str, digest: bytes | None) -> tuple[tuple[bytes, UUID] | None, Habits | None]:
-        """What came under this key before; else the habits to read by. Raises IntakeFull."""
-        unfinished_max = self._settings.unfinished_max
-        before = await self._documents.before_upload(client_id, digest, unfinished_max)
-        if before.same_key is None and before.unfinished >= unfinished_max:
-            raise IntakeFull(unfinished_max=unfinished_max, retry_after_seconds=_INTAKE_SECONDS)
-        return before.same_key, before.habits
 
     async def _keep_upload(self, row: dict[str, Any], data_key: FreshKey) -> Received:
         """Inside a unit of work, which fails where the upload's key has just been used."""

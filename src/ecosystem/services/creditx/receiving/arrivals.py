@@ -55,20 +55,24 @@ class Arrivals:
     ) -> AsyncIterator[asyncio.Task[dict[str, Any]]]:
         """The same, under way while the block does what else there is to do; await it for the facts.
 
-        The reading by `habits` follows; it is given up where the block raises. The task raises DocumentRefused.
+        The reading by `habits` follows. Both are given up where the block raises or has cancelled the task. The task
+        raises DocumentRefused.
         """
         by = reading_by(habits) if habits is not None else None
         looking = asyncio.create_task(self._look(document_id, self._stages(content, file_name, by), by))
+        given_up = True
         try:
             # The worker is to have its job before this process is busy with the rest.
             await asyncio.sleep(0)
             yield looking
-            await looking
-        except BaseException:
-            looking.cancel()
-            await asyncio.wait([looking])
-            self._forget(document_id)
-            raise
+            if not looking.cancelling():
+                await looking
+                given_up = False
+        finally:
+            if given_up:
+                looking.cancel()
+                await asyncio.gather(looking, return_exceptions=True)
+                self._forget(document_id)
 
     async def _look(
         self, document_id: UUID, stages: AsyncGenerator[dict[str, Any], None], by: dict[str, Any] | None

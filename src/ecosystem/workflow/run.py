@@ -168,8 +168,9 @@ class DurablePort:
             return self._ask(step, seconds), self._clock.now()
         began, asking = self._clock.now(), asyncio.create_task(self._ask(step, seconds))
         try:
-            # The question first: what is written meanwhile is not waited for by anybody.
-            await asyncio.sleep(0)
+            # The question first, which takes a task of ours and one of gRPC's: nobody waits for what is written.
+            for _ in range(2):
+                await asyncio.sleep(0)
             await self.keep(step)
         except BaseException:
             # The run is not ours any more, or cannot be written: then nobody waits for this answer.

@@ -7,6 +7,7 @@ import asyncio
 from pathlib import Path
 from uuid import UUID
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
@@ -130,7 +131,7 @@ class TestStored:
             with pytest.raises(LookupError):
                 await database.run(fail)
             await database.run(lambda: keyring.keep(key))
-            with pytest.raises(ValueError, match="has none"):
+            with pytest.raises(psycopg.errors.UniqueViolation):
                 await database.run(lambda: keyring.keep(key))
         other = Keyring(KeysSettings(master_key_file=tmp_path / "master.key"), DatabaseKeyStore(database))
 

@@ -17,6 +17,8 @@ from ecosystem_client.retry import Retries, was_sent
 
 _AGENT = "ecosystem-client/0.1.0"
 
+_IN_ONE_PIECE_BYTES_MAX = 1 << 20
+
 
 class AsyncConnection:
     """`ca` is the PEM file of the authority that signed the edge's certificate; without it, the system's authorities.
@@ -122,7 +124,7 @@ class AsyncConnection:
             )
         content = request.upload.open()
         try:
-            return await self._http.request(
+            sent = self._http.build_request(
                 request.method,
                 request.path,
                 params=request.query(),
@@ -130,6 +132,10 @@ class AsyncConnection:
                 files={"file": (request.upload.name, content)},
                 headers=headers,
             )
+            if int(sent.headers.get("content-length", _IN_ONE_PIECE_BYTES_MAX + 1)) <= _IN_ONE_PIECE_BYTES_MAX:
+                # Each piece of a form would be a write, a record of TLS and a wake-up of everybody on the way.
+                sent.read()
+            return await self._http.send(sent)
         finally:
             if not isinstance(content, bytes) and content is not request.upload.source:
                 content.close()

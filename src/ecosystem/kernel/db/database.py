@@ -293,7 +293,7 @@ class Database:
         if (unit := self._present()) is not None:
             unit.company_known = False
 
-    async def connection(self) -> psycopg.AsyncConnection[Any]:
+    async def connection(self) -> Wire:
         """A connection of its own, in autocommit, for LISTEN and the like; the caller closes it.
 
         It has no company, so it sees no tenant's rows. Raises DatabaseUnavailable.

@@ -10,13 +10,13 @@ A channel has keys, so that only those are woken whom it concerns: one for each 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import psycopg
 
+from ecosystem.kernel.db.wire import Statement, Wire
 from ecosystem.kernel.telemetry.log import log
 
-Connect = Callable[[], Awaitable[psycopg.AsyncConnection[Any]]]
+Connect = Callable[[], Awaitable[Wire]]
 
 _NOTIFY = "select pg_notify(n.channel, n.key) from unnest(%s::text[], %s::text[]) as n (channel, key)"
 _COALESCE_SECONDS = 0.005
@@ -115,7 +115,7 @@ class Wakeups:
                 with contextlib.suppress(psycopg.Error, OSError):
                     await connection.close()
 
-    async def _pump(self, connection: psycopg.AsyncConnection[Any]) -> None:
+    async def _pump(self, connection: Wire) -> None:
         """Own the connection: send what is to be sent, otherwise wait until its socket can be read."""
         own_pid = connection.info.backend_pid
         connection.add_notify_handler(
@@ -144,17 +144,20 @@ class Wakeups:
                     continue
                 pairs, self._outgoing = sorted(self._outgoing), set()
                 last = loop.time()
-                await connection.execute(_NOTIFY, ([channel for channel, _ in pairs], [key for _, key in pairs]))
+                values = [channel for channel, _ in pairs], [key for _, key in pairs]
+                await connection.together([Statement(_NOTIFY, values)])
+                # What others sent meanwhile has come with the answer.
+                self._read(connection, own_pid)
             if self._closing:
                 return
 
-    def _read(self, connection: psycopg.AsyncConnection[Any], own_pid: int) -> None:
+    def _read(self, connection: Wire, own_pid: int) -> None:
         connection.pgconn.consume_input()
         while (heard := connection.pgconn.notifies()) is not None:
             if heard.be_pid != own_pid:
                 self._wake(heard.relname.decode(), heard.extra.decode())
 
-    async def _catch_up(self, connection: psycopg.AsyncConnection[Any]) -> None:
+    async def _catch_up(self, connection: Wire) -> None:
         for channel in set(self._listeners) - self._listening:
             await connection.execute(psycopg.sql.SQL("listen {}").format(psycopg.sql.Identifier(channel)))
             self._listening.add(channel)

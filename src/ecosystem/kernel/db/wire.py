@@ -24,6 +24,8 @@ Row = TypeVar("Row")
 
 _PREPARED_MAX = 256
 _LAST_WORDS_MAX = 4
+_BINARY = pq.Format.BINARY
+"""How values come back: neither side writes them as text."""
 _READ, _BOTH = int(Ready.R), int(Ready.RW)
 
 
@@ -131,7 +133,7 @@ class Wire(psycopg.AsyncConnection[Any]):
         key = query.query, query.types
         if key not in self._said:
             yield from self._note(key)
-            self.pgconn.send_query_params(query.query, query.params, query.types, query.formats)
+            self.pgconn.send_query_params(query.query, query.params, query.types, query.formats, _BINARY)
             yield said
             return
         name = self._said[key]
@@ -141,7 +143,7 @@ class Wire(psycopg.AsyncConnection[Any]):
             self.pgconn.send_prepare(name, query.query, query.types)
             yield key
         self._said.move_to_end(key)
-        self.pgconn.send_query_prepared(name, query.params, query.formats)
+        self.pgconn.send_query_prepared(name, query.params, query.formats, _BINARY)
         yield said
 
     def _check(self, sent: Sequence["Statement | _Key | None"], results: Sequence[pq.abc.PGresult]) -> None:

@@ -1,11 +1,17 @@
 """Document: a one-page text PDF from the first byte of its upload to its outcome, through the edge of a real fleet.
 
-Baseline, on the same machine in the same rounds: 5 bare grpc.aio calls with mTLS, one after the other, 12 INSERT+COMMIT
-of a 700-byte row on the platform's own PostgreSQL, and one bare upload of the same PDF to uvicorn over mTLS. Then,
-without a bar: how long the reading alone takes (the baseline reads nothing), where the time goes inside a run, and
-documents a second with 8 clients.
+Baseline, on the same machine in the same rounds, one after the other, as `agent_call` measures each of them: 5 bare
+grpc.aio calls with mTLS, 12 times INSERT and COMMIT of a 700-byte row through the platform's pool and session on its
+own PostgreSQL, and one bare upload of the same PDF to uvicorn over mTLS. A document is followed by a few readings of
+the PDF alone: they keep the processors awake while the platform ends what the document left (its publication, the next
+worker), which would slow what is measured next.
+
+Then, without a bar: the same baseline by a program that can wait for one thing only (a synchronous channel, client and
+connection in autocommit), how long the reading alone takes (the baselines read nothing), where the time goes inside of
+a run, and documents a second with 8 clients.
 """
 
+import asyncio
 import json
 import os
 import signal
@@ -15,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,14 +30,19 @@ from pathlib import Path
 from typing import Any, cast
 
 import grpc
+import grpc.aio
 import httpx
 import psycopg
 import pypdfium2
+import uvloop
 
 from benchmarks._bare import METHOD
 from benchmarks._report import closing_line, rounds_from_command_line
 from ecosystem.cli.login import first_administrator
 from ecosystem.cli.operator import Platform, platform
+from ecosystem.kernel.db.database import Database
+from ecosystem.kernel.db.raw import driver
+from ecosystem.kernel.db.settings import DatabaseSettings
 from ecosystem.kernel.identity.authority import Authority
 from ecosystem.services.creditx.reading import arrival
 from ecosystem.services.creditx.settings import ServiceSettings
@@ -43,7 +54,9 @@ BAR = 4.0
 CALLS, COMMITS = 5, 12
 DOCUMENTS_PER_ROUND = 10
 CLIENTS, DOCUMENTS_PER_CLIENT = 8, 10
+READINGS_AFTER_EACH = 5
 _ROW = "x" * 700
+_INSERT = "insert into public.bare_rows (text) values (%s)"
 
 
 @contextmanager
@@ -79,38 +92,91 @@ def bare_server(folder: Path) -> Iterator[dict[str, int]]:
 
 @dataclass
 class Bare:
-    """What the least possible program would do: calls, commits and an upload, one after the other."""
+    """What the least possible program would do: an upload, calls and commits, one after the other."""
+
+    call: Callable[[bytes], Awaitable[bytes]]
+    database: Database
+    upload: Callable[[bytes], Awaitable[object]]
+
+    async def document(self, pdf: bytes) -> float:
+        """Seconds that it took."""
+        started = time.perf_counter()
+        await self.upload(pdf)
+        for _ in range(CALLS):
+            await self.call(_ROW.encode())
+        for _ in range(COMMITS):
+            await self.database.run(self._insert)
+        return time.perf_counter() - started
+
+    async def _insert(self) -> None:
+        await (await driver(self.database)).execute(_INSERT, (_ROW,))
+
+
+@dataclass
+class Synchronous:
+    """The same, by a program that waits for one thing at a time."""
 
     call: Callable[[bytes], bytes]
     database: psycopg.Connection[Any]
-    upload: Callable[[bytes], Any]
+    upload: Callable[[bytes], object]
 
-    def document(self, pdf: bytes) -> None:
+    def document(self, pdf: bytes) -> float:
+        started = time.perf_counter()
         self.upload(pdf)
         for _ in range(CALLS):
             self.call(_ROW.encode())
         for _ in range(COMMITS):
-            self.database.execute("insert into bare_rows (text) values (%s)", (_ROW,))
+            self.database.execute(_INSERT, (_ROW,))
+        return time.perf_counter() - started
 
 
 @contextmanager
-def bare(home: Path) -> Iterator[Bare]:
-    with tempfile.TemporaryDirectory(prefix="eco-bare-") as name, bare_server(Path(name)) as ports:
+def bare(home: Path) -> Iterator[tuple[Callable[[bytes], float], Synchronous]]:
+    """Both baselines; the first runs in an event loop as the platform's processes do."""
+    with (
+        tempfile.TemporaryDirectory(prefix="eco-bare-") as name,
+        bare_server(Path(name)) as ports,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
         folder = Path(name)
         pem, ca = (folder / "bare.pem").read_bytes(), (folder / "ca.pem").read_bytes()
-        channel = grpc.secure_channel(
-            f"localhost:{ports['grpc_port']}", grpc.ssl_channel_credentials(ca, private_key=pem, certificate_chain=pem)
-        )
+        address, credentials = (
+            f"localhost:{ports['grpc_port']}", grpc.ssl_channel_credentials(ca, private_key=pem, certificate_chain=pem),
+        )  # fmt: skip
         context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
         context.load_cert_chain(str(folder / "bare.pem"))
-        client = httpx.Client(base_url=f"https://localhost:{ports['http_port']}", verify=context)
+        base_url = f"https://localhost:{ports['http_port']}"
         password = (home / "fleet" / "postgres.password").read_text()
-        socket = home / "run" / "postgres"
-        url = f"host={socket} user=eco password={password} dbname=postgres"
-        with channel, client, psycopg.connect(url, autocommit=True) as database:
-            database.execute("create table if not exists bare_rows (id bigserial primary key, text text)")
+        url = f"host={home / 'run' / 'postgres'} user=eco password={password} dbname=postgres"
+
+        async def opened() -> tuple[Bare, Callable[[], Coroutine[Any, Any, None]]]:
+            channel = grpc.aio.secure_channel(address, credentials)
+            client = httpx.AsyncClient(base_url=base_url, verify=context)
+            database = Database(DatabaseSettings.model_validate({"url": url}), "public")
+
+            async def close() -> None:
+                await channel.close()
+                await client.aclose()
+                await database.close()
+
+            call = cast("Callable[[bytes], Awaitable[bytes]]", channel.unary_unary(METHOD))
+            return Bare(call, database, lambda pdf: client.post("/", files={"file": pdf})), close
+
+        with (
+            grpc.secure_channel(address, credentials) as channel,
+            httpx.Client(base_url=base_url, verify=context) as client,
+            psycopg.connect(url, autocommit=True) as database,
+        ):
+            database.execute("create table if not exists public.bare_rows (id bigserial primary key, text text)")
             call = cast("Callable[[bytes], bytes]", channel.unary_unary(METHOD))
-            yield Bare(call, database, lambda pdf: client.post("/", files={"file": pdf}))
+            least, close = runner.run(opened())
+            try:
+                yield (
+                    lambda pdf: runner.run(least.document(pdf)),
+                    Synchronous(call, database, lambda pdf: client.post("/", files={"file": pdf})),
+                )
+            finally:
+                runner.run(close())
 
 
 def to_outcome(ecosystem: Ecosystem, pdf: bytes) -> float:
@@ -148,6 +214,10 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
+def milliseconds(seconds: list[float]) -> float:
+    return statistics.median(seconds) * 1000
+
+
 def breakdown(ecosystem: Ecosystem) -> None:
     """The transitions of the last run with the milliseconds since the one before."""
     run = ecosystem.runs.page(limit=1).items[0]
@@ -177,7 +247,7 @@ def throughput(connect: Callable[[], Ecosystem], documents: Iterator[bytes]) -> 
 
 def main() -> None:
     rounds = rounds_from_command_line(__doc__ or "")
-    with fleet() as running, bare(running.home) as baseline:
+    with fleet() as running, bare(running.home) as (baseline, waiting):
         with running.connect(first_administrator(running)) as administrator:
             company = administrator.companies.create(
                 "Benchmark AG", region="eu", time_zone="Europe/Zurich", locale="en_GB", currency="CHF"
@@ -187,21 +257,19 @@ def main() -> None:
         def connect() -> Ecosystem:
             return Ecosystem(running.edge_url, client.client_id, str(client.client_secret), ca=running.edge_ca)
 
-        documents, figures, readings = pdfs(), [], []
+        documents, figures, readings, synchronous = pdfs(), [], list[float](), list[float]()
         arrival.prepare_sandbox()
         with connect() as ecosystem:
-            for _ in range(3):
-                to_outcome(ecosystem, next(documents))
-                baseline.document(next(documents))
-                read(next(documents))
-            for _ in range(rounds):
+            for number in range(-1, rounds):
                 ours, theirs = [], []
                 for _ in range(DOCUMENTS_PER_ROUND):
                     pdf = next(documents)
-                    theirs.append(timed(lambda pdf=pdf: baseline.document(pdf)))  # type: ignore[misc]
+                    theirs.append(baseline(pdf))
                     ours.append(to_outcome(ecosystem, pdf))
-                    readings.append(timed(lambda pdf=pdf: read(pdf)))  # type: ignore[misc]
-                figures.append({"ours": statistics.median(ours) * 1000, "baseline": statistics.median(theirs) * 1000})
+                    readings += [timed(lambda pdf=pdf: read(pdf)) for _ in range(READINGS_AFTER_EACH)]  # type: ignore[misc]
+                    synchronous.append(waiting.document(pdf))
+                if number >= 0:
+                    figures.append({"ours": milliseconds(ours), "baseline": milliseconds(theirs)})
             print("where the time of the last document's run went:")
             breakdown(ecosystem)
         rate = throughput(connect, documents)
@@ -209,7 +277,8 @@ def main() -> None:
         settings = {"fsync": "on", "synchronous_commit": "on", "mtls": True, "documents_per_round": DOCUMENTS_PER_ROUND}
         closing_line(
             "document", "latency", "ms", "lower", figures, BAR, settings, documents_per_second=round(rate, 1),
-            reading_alone_ms=round(statistics.median(readings) * 1000, 1),
+            reading_alone_ms=round(milliseconds(readings), 1),
+            synchronous_baseline_ms=round(milliseconds(synchronous), 1),
         )  # fmt: skip
 
 

@@ -275,5 +275,7 @@ async def test_a_company_with_a_long_queue_does_not_keep_another_waiting(tasks: 
     async with tasks.working({"note": handler}, concurrency=places):
         await asyncio.wait_for(both.wait(), PATIENCE_SECONDS)
 
-    assert ended[:14].count(GENEVA) >= 4
+    # In order of their coming none of Geneva's would be among the first 25. What is shared is the places: whose tasks
+    # take longer, for a connection that has to be made, begins fewer of them.
+    assert ended[:20].count(GENEVA) >= 4
     assert ended.count(ZURICH) == 25

@@ -96,7 +96,11 @@ class UnexpectedAnswer(EcosystemFailure):
 
 
 class FollowTimedOut(EcosystemFailure):
-    """A document had no outcome yet when the time to follow it ended; it can be followed again."""
+    """The document `document_id` had no outcome yet when the time to follow it ended; it can be followed again."""
+
+    def __init__(self, message: str, document_id: str = "") -> None:
+        super().__init__(message)
+        self.document_id = document_id
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {

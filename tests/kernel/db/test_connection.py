@@ -32,7 +32,7 @@ async def database(platform: Platform) -> Database:
 
 @pytest.fixture
 async def wire(platform: Platform) -> Wire:
-    return await platform.database(SCHEMA).connection()  # type: ignore[return-value]
+    return await platform.database(SCHEMA).connection()
 
 
 async def said(wire: Wire, *statements: Statement) -> list[tuple[object, ...]]:

@@ -354,6 +354,32 @@ class TestConnections:
         await asyncio.gather(*(one() for _ in range(20)))
         assert connections() == 4
 
+    async def test_a_period_that_begins_while_one_rests_at_hand_leaves_none_without_an_owner(
+        self, database: Database, platform: Platform, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now = 1000.0
+        monkeypatch.setattr(RestingPool, "monotonic", lambda _: now)
+
+        async def hold() -> None:
+            await (await database.driver()).execute("select pg_sleep(0.02)")
+
+        async def by_session() -> None:
+            await database.session.execute(text("select 1"))
+
+        def connections() -> int:
+            return len(platform.rows("select pid from pg_stat_activity where usename = %s", f"eco_{SCHEMA}"))
+
+        await asyncio.gather(database.read(hold), database.read(hold))
+        for _ in range(4):
+            now += 31
+            for work in (by_session, hold, hold):
+                await database.read(work)
+
+        async def open_now() -> int:
+            return connections()
+
+        assert await eventually(open_now, lambda number: number <= 1) == 1
+
     async def test_dedicated_connection_listens(self, database: Database, platform: Platform) -> None:
         async with await database.connection() as connection:
             await connection.execute("listen eco_test")

@@ -8,7 +8,10 @@ import asyncio
 import pytest
 
 from ecosystem.kernel.db.database import Database
+from ecosystem.kernel.db.errors import DatabaseUnavailable
 from ecosystem.kernel.db.waiting import Waiting
+from ecosystem.kernel.db.wakeups import Wakeups
+from ecosystem.kernel.db.wire import Wire
 from tests.kernel.db.fixtures import Platform
 from tests.kernel.db.things import SCHEMA
 from tests.support.poll import PATIENCE_SECONDS, eventually
@@ -105,3 +108,25 @@ class TestWaiting:
         assert await asyncio.wait_for(asyncio.gather(*waiters), PATIENCE_SECONDS) == [False] * 3
         assert await waiting.until("7", 3600, Thing().look, bool) is False
         await running
+
+
+async def test_wake_ups_outlive_a_server_that_cannot_be_reached(here: Database, elsewhere: Database) -> None:
+    absent = 3
+
+    async def connect() -> Wire:
+        nonlocal absent
+        if absent:
+            absent -= 1
+            raise DatabaseUnavailable
+        return await here.connection()
+
+    wakeups = Wakeups(connect)
+    heard = wakeups.subscribe(CHANNEL)
+
+    async def called() -> bool:
+        elsewhere.wakeups.send(CHANNEL)
+        return heard.is_set()
+
+    await eventually(called)
+    await wakeups.close()
+    assert absent == 0

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from ecosystem.kernel import context
 from ecosystem.kernel.clock import SystemClock
@@ -209,3 +209,29 @@ async def test_nothing_of_a_request_stays_behind(http: httpx.AsyncClient) -> Non
     await http.get("/v1/things/7", headers=bearer("reader"))
 
     assert context.current() == context.Context()
+
+
+async def test_who_hangs_up_half_way_is_no_fault_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    hanging_up = APIRouter()
+
+    @hanging_up.post("/v1/parcels")
+    async def take(request: Request) -> None:
+        await request.body()
+
+    answered: list[int] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        answered.append(message.get("status", 0))
+
+    scope = {
+        "type": "http", "http_version": "1.1", "method": "POST", "scheme": "http", "path": "/v1/parcels",
+        "raw_path": b"/v1/parcels", "root_path": "", "query_string": b"", "headers": [], "client": None,
+        "server": ("small.test", 80),
+    }  # fmt: skip
+    await create_app("small", "1", [hanging_up])(scope, receive, send)
+
+    assert answered[0] == 499
+    assert "crashed" not in capsys.readouterr().out

@@ -71,6 +71,19 @@ class TestWaiting:
         assert (blind.status_code, blind.json()["status"]) == (202, "received")
         assert "preference-applied" not in blind.headers
 
+    @pytest.mark.parametrize(
+        "headers",
+        [[("Prefer", "respond-async"), ("Prefer", "wait=10")], [("Prefer", "x" * 400 + ", wait=10")],
+         [("Prefer", "wait=99999999999999")]],
+        ids=["two headers", "a long one", "for ever"],
+    )  # fmt: skip
+    async def test_what_is_preferred_is_found_wherever_it_stands(
+        self, creditx: Creditx, headers: list[tuple[str, str]]
+    ) -> None:
+        document_id = await creditx.ingest(GOOD.content)
+        answer = await creditx.client.get(f"/v1/documents/{document_id}", headers=headers)
+        assert answer.headers["preference-applied"] in ("wait=10", "wait=20")
+
     @pytest.mark.parametrize("prefer", ["wait=0", "return=minimal", "wait=soon", "wait=-5", ""])
     async def test_no_wait_is_answered_at_once(self, creditx: Creditx, prefer: str) -> None:
         document_id = (await creditx.upload(GOOD.content)).json()["document_id"]

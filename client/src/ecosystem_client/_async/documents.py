@@ -63,16 +63,15 @@ class AsyncDocuments:
     ) -> Document:
         """`upload` and `follow` in one request where the platform is quick enough: the document with its outcome.
 
-        Raises what both raise; after FollowTimedOut the document is there, and the same key finds it.
+        Raises what both raise; after FollowTimedOut the document is there: its `document_id` can be followed.
         """
-        wait = int(min(timeout_seconds, _WAIT_SECONDS, self._caller.timeout_seconds / 2))
+        wait = int(min(max(timeout_seconds, 0), _WAIT_SECONDS, self._caller.timeout_seconds / 2))
         request = _upload(source, name, rule_set, customer, idempotency_key)
         began = time.monotonic()
         response = await self._caller.send(replace(request, headers={**request.headers, "Prefer": f"wait={wait}"}))
         if response.status_code == httpx.codes.CREATED:
             return Document.read(json_of(response))
-        left = timeout_seconds - (time.monotonic() - began)
-        return await self.follow(_receipt(response).document_id, timeout_seconds=left)
+        return await self._followed(_receipt(response).document_id, began + timeout_seconds, timeout_seconds)
 
     async def get(self, document_id: str) -> Document:
         """Raises NotFound if this company has no such document."""
@@ -119,7 +118,9 @@ class AsyncDocuments:
         Raises:
             FollowTimedOut: not yet, after `timeout_seconds`; the platform goes on with it.
         """
-        ends_at = time.monotonic() + timeout_seconds
+        return await self._followed(document_id, time.monotonic() + timeout_seconds, timeout_seconds)
+
+    async def _followed(self, document_id: str, ends_at: float, timeout_seconds: float) -> Document:
         pause = _FIRST_LOOK_SECONDS
         while True:
             began = time.monotonic()
@@ -134,7 +135,8 @@ class AsyncDocuments:
             rest = 0.0 if wait > 0 and now - began >= wait / 2 else pause
             if now + rest >= ends_at:
                 raise FollowTimedOut(
-                    f"Document {document_id} is still {document.status} after {timeout_seconds:.0f} s."
+                    f"Document {document_id} is still {document.status} after {max(timeout_seconds, 0):.0f} s.",
+                    document_id,
                 )
             if rest:
                 await anyio.sleep(rest)

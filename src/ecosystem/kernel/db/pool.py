@@ -25,6 +25,7 @@ class RestingPool(AsyncAdaptedQueuePool):
         self._peak = self._peak_before = 1
         self._at_hand: PoolProxiedConnection | None = None
         self._wanting = 0
+        self._decided = False
 
     def take(self) -> PoolProxiedConnection | None:
         """What can be had without waiting: what is at hand, or else rests. None: ask the engine, in a greenlet."""
@@ -59,25 +60,29 @@ class RestingPool(AsyncAdaptedQueuePool):
             entry: ConnectionPoolEntry = super()._do_get()
         finally:
             self._wanting -= 1
-        self._peak = max(self._peak, self.checkedout())
+        # What is at hand is taken out of the pool, but nobody needs it.
+        self._peak = max(self._peak, self.checkedout() - (self._at_hand is not None))
         return entry
 
     def _rested(self, held: PoolProxiedConnection) -> bool:
         if keeps := self._keeps_one_more():
+            # Decided once: a period that begins in between would have it closed, which must be waited for.
+            self._decided = True
             held.close()
         return keeps
 
     def _keeps_one_more(self) -> bool:
-        return self.checkedin() + (self._at_hand is not None) < max(self._peak, self._peak_before)
-
-    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
         now = self.monotonic()
         if now >= self._period_ends:
             self._peak_before, self._peak, self._period_ends = self._peak, 1, now + REST_AFTER_SECONDS
+        return self.checkedin() + (self._at_hand is not None) < max(self._peak, self._peak_before)
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        decided, self._decided = self._decided, False
         if record.dbapi_connection is None:
             # A place whose connection is gone does not rest: what rests can be taken without waiting.
             self._dec_overflow()
-        elif self._keeps_one_more():
+        elif decided or self._keeps_one_more():
             super()._do_return_conn(record)
         else:
             try:

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 import psycopg
 
 from ecosystem.kernel.db.wire import Statement, Wire
+from ecosystem.kernel.errors import EcosystemError
 from ecosystem.kernel.telemetry.log import log
 
 Connect = Callable[[], Awaitable[Wire]]
@@ -97,7 +98,7 @@ class Wakeups:
         while not (self._closing and not self._outgoing):
             try:
                 connection = await self._connect()
-            except (psycopg.Error, OSError) as error:
+            except (EcosystemError, psycopg.Error, OSError) as error:
                 if self._closing:
                     return
                 log.warning("wake-ups have no connection", exc_info=error, retry_seconds=pause)

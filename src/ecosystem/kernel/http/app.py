@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from ecosystem.kernel.errors import EcosystemError, Failure, Kind, Severity
@@ -37,6 +38,7 @@ def create_app(title: str, version: str, routers: Iterable[APIRouter]) -> FastAP
     app.add_exception_handler(EcosystemError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _by_status)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _unexpected)
     return app
 
@@ -87,6 +89,11 @@ async def _by_status(request: Request, error: Exception) -> Response:
     failure = Failure(code, message, Kind.PERMANENT, Severity.LOW, suggestion, error.status_code)
     headers = dict(error.headers or {})
     return problem(failure, headers=headers | {"Allow": _methods(request)} if error.status_code == 405 else headers)
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    """Whoever asked has hung up before the request was whole: nobody reads this, and logs and metrics say 499."""
+    return Response(status_code=499)
 
 
 async def _unexpected(_: Request, error: Exception) -> Response:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _FENCE = "select set_config('eco.company_id', %s, true)"
 _FENCED_READING = "select set_config('eco.company_id', %s, true), set_config('transaction_read_only', 'on', true)"
+_COMMIT = Statement("commit")
 
 
 class Connection:
@@ -42,13 +43,7 @@ class Connection:
             DeadAtRest: the connection had ended before it was used; nothing was done.
             psycopg.Error: of this statement or of one that waited.
         """
-        first = not self._unit.used
-        try:
-            return await self.wire.together([*self._before(), Statement(statement, values, row_factory)])
-        except psycopg.Error as error:
-            if first and self.wire.closed:
-                raise DeadAtRest from error
-            raise
+        return await self._say(Statement(statement, values, row_factory))
 
     async def later(
         self, statement: abc.QueryNoTemplate, values: Values = None, row_factory: RowFactory[Any] = tuple_row,
@@ -74,28 +69,24 @@ class Connection:
 
     async def commit(self) -> None:
         """End the transaction together with what waits; nothing where none was begun. Raises as `execute` does."""
-        first = not self._unit.used
         if not self._waiting and (not self._unit.begun or self.wire.info.transaction_status is TransactionStatus.IDLE):
             return
-        end = [Statement("commit")] if self._unit.transaction else []
-        try:
-            await self.wire.together([*self._before(), *end])
-        except psycopg.Error as error:
-            # What the server has done it says before it says that it goes.
-            if first and self.wire.closed and self.wire.nothing_done:
-                raise DeadAtRest from error
-            raise
+        await self._say(*([_COMMIT] if self._unit.transaction else []))
 
     async def _settle(self) -> None:
         """Say what waits now, and begin where that was not done."""
         if self._waiting or not self._unit.begun:
-            first = not self._unit.used
-            try:
-                await self.wire.together(self._before())
-            except psycopg.Error as error:
-                if first and self.wire.closed:
-                    raise DeadAtRest from error
-                raise
+            await self._say()
+
+    async def _say(self, *statements: Statement) -> Rows[Any]:
+        first, commits = not self._unit.used, _COMMIT in statements
+        try:
+            return await self.wire.together([*self._before(), *statements])
+        except psycopg.Error as error:
+            # Without its commit nothing of it stays; else the server says what it has done before it says that it goes.
+            if first and self.wire.closed and (not commits or self.wire.nothing_done):
+                raise DeadAtRest from error
+            raise
 
     async def move_fence(self, company_id: UUID | None) -> None:
         """See and write the rows of this company from now on."""

@@ -42,7 +42,9 @@ class Stored:
 
 
 class FolderStore:
-    """obstore over a local directory. Each method raises StorageUnavailable, and ObjectNotFound where one is named."""
+    """A local directory by obstore, but for what it does not do: to wait for the disk, and to look and read at once.
+
+    Each method raises StorageUnavailable, and ObjectNotFound where one is named."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -66,12 +68,8 @@ class FolderStore:
                 (self.folder / beside).unlink(missing_ok=True)
             raise
 
-    async def head(self, path: str) -> Stored:
-        with _translated():
-            return _stored(await obstore.head_async(self._store, path))
-
     async def look(self, path: str) -> Stored:
-        """`head`, and what is little is read at once."""
+        """What is there; what is little is read at once."""
         with _translated():
             return await asyncio.to_thread(self._look, path)
 

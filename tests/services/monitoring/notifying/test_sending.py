@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
 from ecosystem.contracts.monitoring import FindNotification, NotificationFound, NotificationsQueued, SendNotification
 from ecosystem.kernel.testing.harness import ServiceHarness
 from ecosystem.services.monitoring.app import build
+from ecosystem.services.monitoring.notifying.repository import Claimed, Outbox
 from tests.services.monitoring.calling.fixtures import GENEVA, ZURICH, Monitoring
 from tests.support.poll import eventually
 from tests.support.providers import MailBox, WebHook
@@ -131,6 +133,26 @@ class TestDelivery:
         sent = await monitoring.ended(str(queued.notification_ids[0]))
 
         assert sent["state"] == "sent"
+
+
+    async def test_a_replica_whose_lease_ended_while_it_claimed_leaves_it_to_who_comes_next(
+        self, monitoring: Monitoring, hook: WebHook, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await monitoring.add("chat", hook.url())
+        claim, claims = Outbox.claim, 0
+
+        async def late(outbox: Outbox, *values: Any) -> list[Claimed]:
+            nonlocal claims
+            claims += 1
+            if claims == 1:
+                monitoring.clock.advance(301)
+            return await claim(outbox, *values)
+
+        monkeypatch.setattr(Outbox, "claim", late)
+        queued = await said(monitoring)
+        sent = await monitoring.ended(str(queued.notification_ids[0]))
+
+        assert (sent["state"], sent["attempts"], len(hook.received)) == ("sent", 2, 1)
 
 
 async def _received(hook: WebHook, times: int) -> bool:

@@ -76,18 +76,21 @@ class Delivery:
     async def begin_due(self) -> int:
         """Claim what is due, as much as there is room for, and begin to send it."""
         parts, begun = self._parts, 0
-        now = parts.clock.now()
         if len(self._sending) >= AT_ONCE_MAX:
             return 0
-        for company_id in await parts.database.read(lambda: parts.outbox.companies_due(now)):
+        for company_id in await parts.database.read(lambda: parts.outbox.companies_due(parts.clock.now())):
             room = AT_ONCE_MAX - len(self._sending)
             if room <= 0:
                 break
-            lease, until = parts.ids.uuid(), now + timedelta(seconds=self._settings.delivery_lease_seconds)
+            lease, now = parts.ids.uuid(), parts.clock.now()
+            until = now + timedelta(seconds=self._settings.delivery_lease_seconds)
 
             claim = partial(parts.outbox.claim, company_id, lease, now, until, room)
             with context.scope(company_id=company_id):
-                for one in await parts.database.run(claim):
+                claimed = await parts.database.run(claim)
+                if parts.clock.now() >= until:  # This process stood still: what it claimed may be somebody else's by now.
+                    continue
+                for one in claimed:
                     task = asyncio.create_task(self._deliver(company_id, one, lease))
                     self._sending.add(task)
                     task.add_done_callback(self._ended)

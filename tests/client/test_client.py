@@ -1,5 +1,6 @@
 """Goal: the client keeps its promises. Method: both faces against a twin of the API that can be made to fail."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
@@ -137,6 +138,16 @@ class TestRetries:
         with pytest.raises(Unavailable):
             await ecosystem.runs.retry("r1")
         assert twin.paths().count("POST /v1/runs/r1/retry") == 1
+
+    async def test_who_sends_much_at_once_goes_on_over_the_same_connections(self, twin: Twin) -> None:
+        with served(twin_app(twin)) as url:
+            async with AsyncEcosystem(url, CLIENT, SECRET, retries=QUICK) as client:
+                await client.documents.page()
+                twin.together = asyncio.Barrier(40)
+                for _ in range(2):
+                    await asyncio.gather(*(client.documents.page() for _ in range(40)))
+
+        assert len(twin.peers) == 40
 
     async def test_nothing_listening_is_named(self) -> None:
         async with AsyncEcosystem("http://127.0.0.1:9", "a", "b", retries=QUICK) as client:

@@ -1,5 +1,6 @@
 """A small twin of the public API: enough of its manners to try a client against, and a record of what it was asked."""
 
+import asyncio
 import base64
 import hashlib
 import socket
@@ -18,7 +19,10 @@ CLIENT, SECRET = "client-1", "secret-1"
 
 @dataclass
 class Twin:
-    """`failing` answers are given first, one a request, before the twin answers as it should."""
+    """`failing` answers are given first, one a request, before the twin answers as it should.
+
+    `together`: nobody is answered before as many have asked at once.
+    """
 
     asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     failing: list[Response] = field(default_factory=list)
@@ -30,6 +34,8 @@ class Twin:
     companies: list[dict[str, Any]] = field(default_factory=list)
     erased: list[str] = field(default_factory=list)
     looks: dict[str, int] = field(default_factory=dict)
+    peers: set[tuple[str, int]] = field(default_factory=set)
+    together: asyncio.Barrier | None = None
 
     def paths(self) -> list[str]:
         return [f"{method} {path}" for method, path, _ in self.asked]
@@ -47,6 +53,10 @@ def twin_app(twin: Twin) -> FastAPI:
     @app.middleware("http")
     async def manners(request: Request, go_on: Any) -> Response:
         twin.asked.append((request.method, request.url.path, dict(request.headers)))
+        if request.client is not None:
+            twin.peers.add((request.client.host, request.client.port))
+        if twin.together is not None:
+            await twin.together.wait()
         if twin.failing:
             return twin.failing.pop(0)
         if request.url.path.startswith("/v1/") and request.url.path != "/v1/first-administrator":
@@ -212,7 +222,7 @@ def served(app: FastAPI) -> Iterator[str]:
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen()
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", timeout_keep_alive=600))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

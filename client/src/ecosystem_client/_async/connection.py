@@ -18,6 +18,11 @@ from ecosystem_client.retry import Retries, was_sent
 _AGENT = "ecosystem-client/0.1.0"
 
 _IN_ONE_PIECE_BYTES_MAX = 1 << 20
+_CONNECTIONS_MAX = 100
+# As many are kept as there may be: with fewer, whoever sends much at once makes a connection for nearly each request.
+_LIMITS = httpx.Limits(
+    max_connections=_CONNECTIONS_MAX, max_keepalive_connections=_CONNECTIONS_MAX, keepalive_expiry=30
+)
 
 
 class AsyncConnection:
@@ -43,6 +48,7 @@ class AsyncConnection:
             verify=ssl.create_default_context(cafile=str(ca)) if ca is not None else True,
             http2=http2 if http2 is not None else find_spec("h2") is not None,
             timeout=httpx.Timeout(timeout_seconds, connect=min(timeout_seconds, 10)),
+            limits=_LIMITS,
             transport=transport,
             headers={"user-agent": _AGENT, "accept": "application/json"},
         )

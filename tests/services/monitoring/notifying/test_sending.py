@@ -134,7 +134,6 @@ class TestDelivery:
 
         assert sent["state"] == "sent"
 
-
     async def test_a_replica_whose_lease_ended_while_it_claimed_leaves_it_to_who_comes_next(
         self, monitoring: Monitoring, hook: WebHook, monkeypatch: pytest.MonkeyPatch
     ) -> None:

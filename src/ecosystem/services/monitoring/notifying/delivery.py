@@ -88,7 +88,9 @@ class Delivery:
             claim = partial(parts.outbox.claim, company_id, lease, now, until, room)
             with context.scope(company_id=company_id):
                 claimed = await parts.database.run(claim)
-                if parts.clock.now() >= until:  # This process stood still: what it claimed may be somebody else's by now.
+                if (
+                    parts.clock.now() >= until
+                ):  # This process stood still: what it claimed may be somebody else's by now.
                     continue
                 for one in claimed:
                     task = asyncio.create_task(self._deliver(company_id, one, lease))

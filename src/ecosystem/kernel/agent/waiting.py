@@ -126,17 +126,19 @@ class WaitingCalls:
 
     async def of_run(self, run_id: UUID) -> list[Place]:
         """What a run waits for, in the caller's unit of work or reading."""
-        async with (await driver(self._database)).cursor(row_factory=class_row(Place)) as cursor:
-            await cursor.execute("select * from kernel.waiting_calls_of(%s)", (run_id,))
-            return await cursor.fetchall()
+        cursor = await (await driver(self._database)).execute(
+            "select * from kernel.waiting_calls_of(%s)", (run_id,), row_factory=class_row(Place)
+        )
+        return await cursor.fetchall()
 
     async def lines(self) -> list[Line]:
         """The queue of each agent for which anything waits, of all companies together."""
 
         async def work() -> list[Line]:
-            async with (await driver(self._database)).cursor(row_factory=class_row(Line)) as cursor:
-                await cursor.execute("select * from kernel.waiting_lines()")
-                return await cursor.fetchall()
+            cursor = await (await driver(self._database)).execute(
+                "select * from kernel.waiting_lines()", row_factory=class_row(Line)
+            )
+            return await cursor.fetchall()
 
         return await self._database.read(work)
 
@@ -144,12 +146,12 @@ class WaitingCalls:
         """The first of each lane of these agents that is due and that nobody alive has, for `worker` now."""
 
         async def work() -> list[Claimed]:
-            async with (await driver(self._database)).cursor(row_factory=class_row(Claimed)) as cursor:
-                await cursor.execute(
-                    "select * from kernel.claim_waiting_calls(%s, %s, %s, %s)",
-                    (self._queue, worker, list(agents), calls_max),
-                )
-                return await cursor.fetchall()
+            cursor = await (await driver(self._database)).execute(
+                "select * from kernel.claim_waiting_calls(%s, %s, %s, %s)",
+                (self._queue, worker, list(agents), calls_max),
+                row_factory=class_row(Claimed),
+            )
+            return await cursor.fetchall()
 
         return await self._database.run(work)
 

@@ -5,9 +5,8 @@ is no transaction for more than one statement: at the isolation of this platform
 what is committed anyway, so each goes alone with the fence before it, and begin and commit are left out.
 """
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Generic
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, overload
 from uuid import UUID
 
 import psycopg
@@ -34,8 +33,16 @@ class Connection:
         self.wire, self._unit = wire, unit
         self._waiting: list[Statement] = []
 
+    @overload
+    async def execute(self, statement: abc.QueryNoTemplate, values: Values = None) -> Rows[Any]: ...
+
+    @overload
     async def execute(
-        self, statement: abc.QueryNoTemplate, values: Values = None, row_factory: RowFactory[Any] = tuple_row
+        self, statement: abc.QueryNoTemplate, values: Values = None, *, row_factory: RowFactory[Row]
+    ) -> Rows[Row]: ...
+
+    async def execute(
+        self, statement: abc.QueryNoTemplate, values: Values = None, *, row_factory: RowFactory[Any] = tuple_row
     ) -> Rows[Any]:
         """The answer to `statement`; what waits goes before it, in the same round trip.
 
@@ -57,10 +64,6 @@ class Connection:
         self._waiting.append(Statement(statement, values, row_factory, then))
         if self._unit.session is not None:
             await self._settle()
-
-    @asynccontextmanager
-    async def cursor(self, *, row_factory: RowFactory[Row]) -> AsyncIterator["Cursor[Row]"]:
-        yield Cursor(self, row_factory)
 
     async def begin(self) -> None:
         """Be a transaction from now on, also in a reading, and say what waits: for a session that is laid over it."""
@@ -109,27 +112,6 @@ class Connection:
             return [Statement(_FENCED_READING, company), *said]
         unit.begun = True
         return [Statement("begin read only" if unit.reading else "begin"), Statement(_FENCE, company), *said]
-
-
-class Cursor(Generic[Row]):
-    """One statement at a time, with rows of a kind."""
-
-    def __init__(self, connection: Connection, row_factory: RowFactory[Row]) -> None:
-        self._connection, self._row_factory = connection, row_factory
-        self._rows: Rows[Row] = Rows(-1, [])
-
-    async def execute(self, statement: abc.QueryNoTemplate, values: Values = None) -> None:
-        self._rows = await self._connection.execute(statement, values, self._row_factory)
-
-    @property
-    def rowcount(self) -> int:
-        return self._rows.rowcount
-
-    async def fetchone(self) -> Row | None:
-        return await self._rows.fetchone()
-
-    async def fetchall(self) -> list[Row]:
-        return await self._rows.fetchall()
 
 
 def _text(company_id: UUID | None) -> str:

@@ -130,10 +130,13 @@ class Durable:
 
         async def work() -> TaskState | None:
             connection = await driver(self._database)
-            async with connection.cursor(row_factory=class_row(TaskState)) as cursor:
-                view = sql.Identifier("kernel", f"{queue or self._database.schema}_tasks")
-                await cursor.execute(sql.SQL("select * from {} where task_id = %s").format(view), (task_id,))
-                return await cursor.fetchone()
+            view = sql.Identifier("kernel", f"{queue or self._database.schema}_tasks")
+            cursor = await connection.execute(
+                sql.SQL("select * from {} where task_id = %s").format(view),
+                (task_id,),
+                row_factory=class_row(TaskState),
+            )
+            return await cursor.fetchone()
 
         found = await self._database.read(work)
         if found is None:

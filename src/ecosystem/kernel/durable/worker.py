@@ -378,9 +378,10 @@ class DurableWorker:
 
     async def _stale_runs(self) -> list[Any]:
         connection = await driver(self._database)
-        async with connection.cursor(row_factory=namedtuple_row) as cursor:
-            await cursor.execute("select * from kernel.stale_runs(%s, %s)", (self.queue, self.name))
-            return await cursor.fetchall()
+        cursor = await connection.execute(
+            "select * from kernel.stale_runs(%s, %s)", (self.queue, self.name), row_factory=namedtuple_row
+        )
+        return await cursor.fetchall()
 
     async def _quietly(self, work: Coroutine[Any, Any, None]) -> None:
         try:

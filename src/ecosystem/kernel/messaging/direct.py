@@ -108,13 +108,13 @@ class LateEvents:
 
         async def reading() -> list[Any]:
             connection = await driver(self._database)
-            async with connection.cursor(row_factory=namedtuple_row) as cursor:
-                await cursor.execute(
-                    _LATE,
-                    (list(self._delivery.consumers), sorted({one.event_type for one in events}),
-                     [one.company_id for one in events], [one.event_id for one in events]),
-                )  # fmt: skip
-                return await cursor.fetchall()
+            cursor = await connection.execute(
+                _LATE,
+                (list(self._delivery.consumers), sorted({one.event_type for one in events}),
+                 [one.company_id for one in events], [one.event_id for one in events]),
+                row_factory=namedtuple_row,
+            )  # fmt: skip
+            return await cursor.fetchall()
 
         rows = await self._database.read(reading)
         hints = [

@@ -96,21 +96,21 @@ class EventLog:
         at = Position.parse(after) if after else END if newest else START
 
         async def work(connection: Connection) -> list[Logged]:
-            async with connection.cursor(row_factory=namedtuple_row) as cursor:
-                await cursor.execute(
-                    f"select {_COLUMNS} from kernel.list_events(%s, %s::text::xid8, %s, %s, %s, %s, %s)",  # noqa: S608
-                    (at.epoch, str(at.xid), at.id, type_, subject, newest, limit),
-                )
-                return [logged(row) for row in await cursor.fetchall()]
+            cursor = await connection.execute(
+                f"select {_COLUMNS} from kernel.list_events(%s, %s::text::xid8, %s, %s, %s, %s, %s)",  # noqa: S608
+                (at.epoch, str(at.xid), at.id, type_, subject, newest, limit),
+                row_factory=namedtuple_row,
+            )
+            return [logged(row) for row in await cursor.fetchall()]
 
         return await self._read(work)
 
     async def event(self, event_id: UUID) -> Logged | None:
         async def work(connection: Connection) -> Logged | None:
-            async with connection.cursor(row_factory=namedtuple_row) as cursor:
-                await cursor.execute(f"select {_COLUMNS} from kernel.find_event(%s)", (event_id,))  # noqa: S608
-                row = await cursor.fetchone()
-                return logged(row) if row else None
+            statement = f"select {_COLUMNS} from kernel.find_event(%s)"  # noqa: S608
+            cursor = await connection.execute(statement, (event_id,), row_factory=namedtuple_row)
+            row = await cursor.fetchone()
+            return logged(row) if row else None
 
         return await self._read(work)
 
@@ -126,9 +126,10 @@ class EventLog:
 
     async def consumers(self) -> list[ConsumerState]:
         async def work(connection: Connection) -> list[ConsumerState]:
-            async with connection.cursor(row_factory=class_row(ConsumerState)) as cursor:
-                await cursor.execute("select * from kernel.consumer_states()")
-                return await cursor.fetchall()
+            cursor = await connection.execute(
+                "select * from kernel.consumer_states()", row_factory=class_row(ConsumerState)
+            )
+            return await cursor.fetchall()
 
         return await self._read(work)
 
@@ -147,13 +148,13 @@ class EventLog:
         """Those not redelivered, newest first, of the company of the context, or with `everywhere` of all."""
 
         async def work(connection: Connection) -> list[DeadLetter]:
-            async with connection.cursor(row_factory=class_row(DeadLetter)) as cursor:
-                await cursor.execute(
-                    "select dead_letter_id, company_id, consumer, event_id, type, subject, attempts, code, message,"
-                    " died_at, redelivered_at from kernel.list_dead_letters(%s, %s, %s, %s)",
-                    (everywhere, consumer, before, limit),
-                )
-                return await cursor.fetchall()
+            cursor = await connection.execute(
+                "select dead_letter_id, company_id, consumer, event_id, type, subject, attempts, code, message,"
+                " died_at, redelivered_at from kernel.list_dead_letters(%s, %s, %s, %s)",
+                (everywhere, consumer, before, limit),
+                row_factory=class_row(DeadLetter),
+            )
+            return await cursor.fetchall()
 
         return await self._read(work)
 

@@ -80,9 +80,8 @@ class Parking:
 
     async def _heads(self) -> list[Parked]:
         connection = await driver(self._database)
-        async with connection.cursor(row_factory=class_row(Parked)) as cursor:
-            await cursor.execute(_DUE, (self._consumer.name, _AT_ONCE_MAX))
-            return await cursor.fetchall()
+        cursor = await connection.execute(_DUE, (self._consumer.name, _AT_ONCE_MAX), row_factory=class_row(Parked))
+        return await cursor.fetchall()
 
     async def _retry(self, head: Parked, handle: Handle) -> bool:
         """Whether it was our turn: another replica may hold the slot, or have been first."""
@@ -97,9 +96,10 @@ class Parking:
         connection = await driver(self._database)
         if not await self._ours(connection, head):
             return False
-        async with connection.cursor(row_factory=namedtuple_row) as cursor:
-            await cursor.execute(_EVENT, (self._consumer.name, head.epoch, head.xid, head.id, head.recorded_at))
-            row = await cursor.fetchone()
+        cursor = await connection.execute(
+            _EVENT, (self._consumer.name, head.epoch, head.xid, head.id, head.recorded_at), row_factory=namedtuple_row
+        )
+        row = await cursor.fetchone()
         await self._forget(connection, head)
         if row is not None and await reading.enter(connection, self._consumer.name, reading.envelope_of(row)):
             await handle(connection, reading.envelope_of(row))

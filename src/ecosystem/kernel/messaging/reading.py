@@ -106,9 +106,10 @@ async def lock_and_read(
 
 async def read(connection: Connection, consumer: str, slots: Sequence[int], rows_max: int) -> list[Read]:
     """At most `rows_max` rows behind the cursors of `slots`, in the order of the log."""
-    async with connection.cursor(row_factory=namedtuple_row) as cursor:
-        await cursor.execute(_READ, {"consumer": consumer, "slots": list(slots), "max": rows_max})
-        found: list[Any] = await cursor.fetchall()
+    cursor = await connection.execute(
+        _READ, {"consumer": consumer, "slots": list(slots), "max": rows_max}, row_factory=namedtuple_row
+    )
+    found: list[Any] = await cursor.fetchall()
     return [
         Read(row.readable, row.wanted, row.behind, Position(row.epoch, row.xid, row.id), row.recorded_at, row.slot,
              envelope_of(row) if row.readable and row.wanted else None)
@@ -136,9 +137,8 @@ async def lane(
         "consumer": consumer, "slot": slot, "epoch": until.epoch, "xid": until.xid, "id": until.id,
         "recorded": recorded_at, "max": rows_max,
     }  # fmt: skip
-    async with connection.cursor(row_factory=namedtuple_row) as cursor:
-        await cursor.execute(_LANE, about)
-        return [envelope_of(row) for row in await cursor.fetchall()]
+    cursor = await connection.execute(_LANE, about, row_factory=namedtuple_row)
+    return [envelope_of(row) for row in await cursor.fetchall()]
 
 
 async def move(connection: Connection, consumer: str, rows: Sequence[Read], events: Sequence[Read]) -> set[Any]:

@@ -164,16 +164,14 @@ class Documents:
 
     async def find(self, document_id: UUID) -> Document | None:
         connection = await driver(self._database)
-        async with connection.cursor(row_factory=class_row(Document)) as cursor:
-            await cursor.execute(_FIND, (_company(), document_id))
-            return await cursor.fetchone()
+        cursor = await connection.execute(_FIND, (_company(), document_id), row_factory=class_row(Document))
+        return await cursor.fetchone()
 
     async def find_with_habits(self, document_id: UUID) -> tuple[Document, Habits | None] | None:
         """The document, and what its company does by custom where that has arrived here."""
         connection = await driver(self._database)
-        async with connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(_FIND_WITH_HABITS, (_company(), document_id))
-            row = await cursor.fetchone()
+        cursor = await connection.execute(_FIND_WITH_HABITS, (_company(), document_id), row_factory=dict_row)
+        row = await cursor.fetchone()
         if row is None:
             return None
         time_zone, locale = row.pop("time_zone"), row.pop("locale")
@@ -237,13 +235,13 @@ class Documents:
     async def page_texts(self, document_id: UUID) -> list[PageText]:
         """The pages that were read from their pixels, in their order."""
         connection = await driver(self._database)
-        async with connection.cursor(row_factory=class_row(PageText)) as cursor:
-            await cursor.execute(
-                "select page, sealed, engine, confidence::float8, characters from page_texts"
-                " where company_id = %s and document_id = %s order by page",
-                (_company(), document_id),
-            )
-            return await cursor.fetchall()
+        cursor = await connection.execute(
+            "select page, sealed, engine, confidence::float8, characters from page_texts"
+            " where company_id = %s and document_id = %s order by page",
+            (_company(), document_id),
+            row_factory=class_row(PageText),
+        )
+        return await cursor.fetchall()
 
     async def erase(self, document_id: UUID, now: datetime) -> bool:
         """Remove what was sealed and what finds it; False where that was done before."""
@@ -266,10 +264,9 @@ class Documents:
         Read, not completed: of two that are judged at the same moment one has always seen the other.
         """
         connection = await driver(self._database)
-        async with connection.cursor(row_factory=class_row(Document)) as cursor:
-            values = {"company_id": _company(), "document_id": document_id, "limit": limit}
-            await cursor.execute(_OF_CUSTOMER, values)
-            return await cursor.fetchall()
+        values = {"company_id": _company(), "document_id": document_id, "limit": limit}
+        cursor = await connection.execute(_OF_CUSTOMER, values, row_factory=class_row(Document))
+        return await cursor.fetchall()
 
     async def inputs(self, document_id: UUID) -> bytes | None:
         """What its judgement was computed from, sealed."""
@@ -291,9 +288,8 @@ class Documents:
 
     async def page(self, filters: Mapping[str, Any]) -> list[Document]:
         connection = await driver(self._database)
-        async with connection.cursor(row_factory=class_row(Document)) as cursor:
-            await cursor.execute(_LIST, {**filters, "company_id": _company()})
-            return await cursor.fetchall()
+        cursor = await connection.execute(_LIST, {**filters, "company_id": _company()}, row_factory=class_row(Document))
+        return await cursor.fetchall()
 
     async def keep_habits(self, company_id: UUID, time_zone: str, locale: str, currency: str) -> None:
         connection = await driver(self._database)

@@ -45,34 +45,34 @@ class ArchiveRepository:
 
     async def waiting(self) -> list[Waiting]:
         connection = await driver(self._database)
-        async with connection.cursor(row_factory=class_row(Waiting)) as cursor:
-            await cursor.execute(
-                "select archive, day, count(*) as events, sum(size_bytes) as size_bytes from pending"
-                " group by archive, day order by day, archive"
-            )
-            return await cursor.fetchall()
+        cursor = await connection.execute(
+            "select archive, day, count(*) as events, sum(size_bytes) as size_bytes from pending"
+            " group by archive, day order by day, archive",
+            row_factory=class_row(Waiting),
+        )
+        return await cursor.fetchall()
 
     async def places(self, archive: str, day: date, limit: int) -> list[Place]:
         """The first `limit` places that wait, in the order of the log."""
         connection = await driver(self._database)
-        async with connection.cursor(row_factory=class_row(Place)) as cursor:
-            await cursor.execute(
-                "select epoch, xid::text::bigint as xid, id, recorded_at, size_bytes from pending"
-                " where archive = %s and day = %s order by pending.epoch, pending.xid, pending.id limit %s",
-                (archive, day, limit),
-            )
-            return await cursor.fetchall()
+        cursor = await connection.execute(
+            "select epoch, xid::text::bigint as xid, id, recorded_at, size_bytes from pending"
+            " where archive = %s and day = %s order by pending.epoch, pending.xid, pending.id limit %s",
+            (archive, day, limit),
+            row_factory=class_row(Place),
+        )
+        return await cursor.fetchall()
 
     async def events(self, places: Sequence[Place]) -> list[Logged]:
         connection = await driver(self._database)
-        async with connection.cursor(row_factory=namedtuple_row) as cursor:
-            await cursor.execute(
-                "select epoch, xid::text::bigint as xid, id, recorded_at, slot, event_id, type, source, subject,"
-                " company_id, time, trace_id, user_id, data"
-                " from kernel.read_events(%s, %s, %s::text[]::xid8[], %s, %s)",
-                (self._consumer, *_columns(places)),
-            )
-            return [logged(row) for row in await cursor.fetchall()]
+        cursor = await connection.execute(
+            "select epoch, xid::text::bigint as xid, id, recorded_at, slot, event_id, type, source, subject,"
+            " company_id, time, trace_id, user_id, data"
+            " from kernel.read_events(%s, %s, %s::text[]::xid8[], %s, %s)",
+            (self._consumer, *_columns(places)),
+            row_factory=namedtuple_row,
+        )
+        return [logged(row) for row in await cursor.fetchall()]
 
     async def take(self, archive: str, day: date, places: Sequence[Place]) -> int:
         """Strike `places` off the list; how many were still on it."""
@@ -88,12 +88,12 @@ class ArchiveRepository:
         """The newest file of an archive, locked against a second writer until the unit of work ends."""
         connection = await driver(self._database)
         await connection.execute("select pg_advisory_xact_lock(hashtext('eco.archive'), hashtext(%s))", (archive,))
-        async with connection.cursor(row_factory=class_row(ArchiveFile)) as cursor:
-            await cursor.execute(
-                f"select {_FILE} from files where archive = %s order by made_at desc, number desc limit 1",  # noqa: S608
-                (archive,),
-            )
-            return await cursor.fetchone()
+        cursor = await connection.execute(
+            f"select {_FILE} from files where archive = %s order by made_at desc, number desc limit 1",  # noqa: S608
+            (archive,),
+            row_factory=class_row(ArchiveFile),
+        )
+        return await cursor.fetchone()
 
     async def next_number(self, archive: str, day: date) -> int:
         connection = await driver(self._database)
@@ -112,13 +112,13 @@ class ArchiveRepository:
     async def files(self, archive: str, before: UUID | None, limit: int) -> list[ArchiveFile]:
         """Newest first."""
         connection = await driver(self._database)
-        async with connection.cursor(row_factory=class_row(ArchiveFile)) as cursor:
-            await cursor.execute(
-                f"select {_FILE} from files where archive = %s and (%s::uuid is null or file_id < %s)"  # noqa: S608
-                " order by file_id desc limit %s",
-                (archive, before, before, limit),
-            )
-            return await cursor.fetchall()
+        cursor = await connection.execute(
+            f"select {_FILE} from files where archive = %s and (%s::uuid is null or file_id < %s)"  # noqa: S608
+            " order by file_id desc limit %s",
+            (archive, before, before, limit),
+            row_factory=class_row(ArchiveFile),
+        )
+        return await cursor.fetchall()
 
     async def note_damage(self, object_digest: str) -> None:
         """Nothing is noted of an object that is no file of the archive."""
@@ -131,12 +131,12 @@ class ArchiveRepository:
     async def damaged(self) -> list[ArchiveFile]:
         """At most 20, so that a lost disk is worked off in pieces."""
         connection = await driver(self._database)
-        async with connection.cursor(row_factory=class_row(ArchiveFile)) as cursor:
-            await cursor.execute(
-                f"select {_FILE} from files where object_digest in (select object_digest from damaged)"  # noqa: S608
-                " order by file_id limit 20"
-            )
-            return await cursor.fetchall()
+        cursor = await connection.execute(
+            f"select {_FILE} from files where object_digest in (select object_digest from damaged)"  # noqa: S608
+            " order by file_id limit 20",
+            row_factory=class_row(ArchiveFile),
+        )
+        return await cursor.fetchall()
 
     async def forget_damage(self, object_digest: str) -> None:
         connection = await driver(self._database)

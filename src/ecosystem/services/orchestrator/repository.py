@@ -239,18 +239,19 @@ class Runs:
 
     async def _run(self, run_id: UUID) -> Run | None:
         connection = await driver(self._database)
-        async with connection.cursor(row_factory=class_row(Run)) as cursor:
-            await cursor.execute(
-                f"select {_RUN} from runs where company_id = %s and run_id = %s",  # noqa: S608 the columns are ours
-                (context.current().company_id, run_id),
-            )
-            return await cursor.fetchone()
+        cursor = await connection.execute(
+            f"select {_RUN} from runs where company_id = %s and run_id = %s",  # noqa: S608 the columns are ours
+            (context.current().company_id, run_id),
+            row_factory=class_row(Run),
+        )
+        return await cursor.fetchone()
 
     async def _all(self, statement: str, **values: Any) -> list[dict[str, Any]]:
         connection = await driver(self._database)
-        async with connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(statement, {"company": context.current().company_id} | values)
-            return await cursor.fetchall()
+        cursor = await connection.execute(
+            statement, {"company": context.current().company_id} | values, row_factory=dict_row
+        )
+        return await cursor.fetchall()
 
     async def _execute(self, statement: str, run_id: UUID, now: datetime, **values: Any) -> None:
         connection = await driver(self._database)

@@ -54,16 +54,16 @@ class Reviews:
 
     async def find(self, document_id: UUID) -> Review | None:
         connection = await driver(self._database)
-        async with connection.cursor(row_factory=class_row(Review)) as cursor:
-            await cursor.execute(_FIND, {"company_id": _company(), "document_id": document_id})
-            return await cursor.fetchone()
+        cursor = await connection.execute(
+            _FIND, {"company_id": _company(), "document_id": document_id}, row_factory=class_row(Review)
+        )
+        return await cursor.fetchone()
 
     async def page(self, filters: Mapping[str, Any]) -> list[Review]:
         """Oldest first. `after`, `after_id`, `holder`, `free`, `now`, `limit`."""
         connection = await driver(self._database)
-        async with connection.cursor(row_factory=class_row(Review)) as cursor:
-            await cursor.execute(_PAGE, {**filters, "company_id": _company()})
-            return await cursor.fetchall()
+        cursor = await connection.execute(_PAGE, {**filters, "company_id": _company()}, row_factory=class_row(Review))
+        return await cursor.fetchall()
 
     async def claim(self, document_id: UUID, by: str, now: datetime, until: datetime) -> bool:
         """False where somebody else holds it, or it awaits no decision."""

@@ -84,9 +84,8 @@ class Trail:
     async def heads(self, company_id: UUID) -> list[Head]:
         """The chains there are, by number, heads and last entries as of one moment."""
         connection = await driver(self._database)
-        async with connection.cursor(row_factory=class_row(Head)) as cursor:
-            await cursor.execute(_HEADS, {"company_id": company_id})
-            return await cursor.fetchall()
+        cursor = await connection.execute(_HEADS, {"company_id": company_id}, row_factory=class_row(Head))
+        return await cursor.fetchall()
 
     async def chain(self, company_id: UUID, chain: int, after: int, until: int, limit: int) -> list[Entry]:
         """Entries behind `after` up to `until`, in the order of the chain."""
@@ -109,6 +108,5 @@ class Trail:
 
     async def _entries(self, statement: str, values: Any) -> list[Entry]:
         connection = await driver(self._database)
-        async with connection.cursor(row_factory=class_row(Entry)) as cursor:
-            await cursor.execute(statement, values)
-            return await cursor.fetchall()
+        cursor = await connection.execute(statement, values, row_factory=class_row(Entry))
+        return await cursor.fetchall()

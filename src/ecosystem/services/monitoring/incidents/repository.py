@@ -237,9 +237,8 @@ class Incidents:
 
     async def _rows(self, statement: str, values: Any = None) -> list[dict[str, Any]]:
         connection = await driver(self._database)
-        async with connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(statement, values)
-            return await cursor.fetchall()
+        cursor = await connection.execute(statement, values, row_factory=dict_row)
+        return await cursor.fetchall()
 
 
 def _values(incident: Incident) -> dict[str, Any]:

@@ -20,9 +20,10 @@ class Statements:
     async def _rows(self, kind: type[T], statement: str, company_id: UUID, **values: Any) -> list[T]:
         """Each row as a `kind`, by the names of its columns."""
         connection = await driver(self._database)
-        async with connection.cursor(row_factory=class_row(kind)) as cursor:
-            await cursor.execute(statement.encode(), {**values, "company_id": company_id})
-            return await cursor.fetchall()
+        cursor = await connection.execute(
+            statement.encode(), {**values, "company_id": company_id}, row_factory=class_row(kind)
+        )
+        return await cursor.fetchall()
 
     async def _execute(self, statement: str, company_id: UUID, **values: Any) -> int:
         """How many rows it changed."""

@@ -80,6 +80,7 @@ class Stories:
 
     async def _all(self, statement: str, **values: Any) -> list[dict[str, Any]]:
         connection = await driver(self._database)
-        async with connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(statement, {**values, "company": context.current().company_id})
-            return await cursor.fetchall()
+        cursor = await connection.execute(
+            statement, {**values, "company": context.current().company_id}, row_factory=dict_row
+        )
+        return await cursor.fetchall()

@@ -21,17 +21,19 @@ class Queues:
         self._database = database
 
     async def lines(self) -> list[Line]:
-        async with (await driver(self._database)).cursor(row_factory=class_row(Line)) as cursor:
-            await cursor.execute("select * from kernel.waiting_lines()")
-            return await cursor.fetchall()
+        cursor = await (await driver(self._database)).execute(
+            "select * from kernel.waiting_lines()", row_factory=class_row(Line)
+        )
+        return await cursor.fetchall()
 
     async def page(self, agent: str | None, after: datetime | None, after_id: UUID | None, limit: int) -> list[Waiting]:
         """Who has waited longest first."""
-        async with (await driver(self._database)).cursor(row_factory=class_row(Waiting)) as cursor:
-            await cursor.execute(
-                "select * from kernel.list_waiting_calls(%s, %s, %s, %s)", (agent, after, after_id, limit)
-            )
-            return await cursor.fetchall()
+        cursor = await (await driver(self._database)).execute(
+            "select * from kernel.list_waiting_calls(%s, %s, %s, %s)",
+            (agent, after, after_id, limit),
+            row_factory=class_row(Waiting),
+        )
+        return await cursor.fetchall()
 
     async def hurry(self, *, call_id: UUID | None = None, agent: str | None = None) -> int:
         """Have a call, or all calls to an agent, brought as soon as it is their turn; how many there are."""

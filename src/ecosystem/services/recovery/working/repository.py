@@ -95,9 +95,10 @@ class Work:
 
     async def _all(self, statement: str, **values: Any) -> list[dict[str, Any]]:
         connection = await driver(self._database)
-        async with connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(statement, {**values, "company": context.current().company_id or PLATFORM})
-            return await cursor.fetchall()
+        cursor = await connection.execute(
+            statement, {**values, "company": context.current().company_id or PLATFORM}, row_factory=dict_row
+        )
+        return await cursor.fetchall()
 
 
 def _item(row: dict[str, Any]) -> Item:

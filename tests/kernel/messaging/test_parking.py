@@ -25,6 +25,10 @@ def parked(log: Log) -> list[tuple[str, int]]:
     return log.platform.rows("select lane, attempts from events.parked order by epoch, xid, id")
 
 
+async def dead(log: Log) -> list[tuple[int, str]]:
+    return log.platform.rows("select attempts, code from kernel.dead_letters")
+
+
 class TestPoison:
     async def test_later_events_of_its_subject_wait_and_all_others_go_on(self, log: Log) -> None:
         log.failing[("bad", 1)] = 2
@@ -59,11 +63,7 @@ class TestPoison:
 
         await log.publish("bad", 1)
         async with log.running(log.runner(log.consumer(handler=handle, attempts_max=1000))):
-
-            async def dead() -> list[tuple[int, str]]:
-                return log.platform.rows("select attempts, code from kernel.dead_letters")
-
-            assert await eventually(dead) == [(1, "invalid")]
+            assert await eventually(lambda: dead(log)) == [(1, "invalid")]
         assert parked(log) == []
 
     async def test_what_nobody_knows_is_tried_three_times(self, log: Log) -> None:
@@ -92,6 +92,37 @@ class TestPoison:
                 return len(parked(log)) == 2
 
             await eventually(both)
+
+    async def test_event_that_outlasts_its_unit_of_work_dies_and_holds_up_nobody(self, log: Log) -> None:
+        database = log.platform.database("events", transaction_timeout_seconds=0.3)
+
+        async def slow(envelope: Envelope) -> None:
+            await log.handler(database=database)(envelope)
+            if envelope.subject == "slow":
+                await database.session.execute(text("select pg_sleep(60)"))
+
+        log.failing[("other", 1)] = 1
+        await log.publish("slow", 1)
+        await log.publish("other", 1)
+        async with log.running(log.runner(log.consumer(handler=slow, attempts_max=2), database)):
+            assert await log.until(1) == [("other", 1)]
+            assert await eventually(lambda: dead(log)) == [(2, "unit_of_work_too_long")]
+        assert parked(log) == []
+
+    async def test_event_that_is_parked_and_then_fails_at_the_commit_dies(self, log: Log) -> None:
+        log.platform.rows("create table events.once (number integer unique deferrable initially deferred)")
+        log.platform.rows("grant insert on events.once to eco_events")
+        log.failing[("twice", 1)] = 1
+
+        async def handle(envelope: Envelope) -> None:
+            await log.handler()(envelope)
+            for _ in (1, 1):
+                await log.database.session.execute(text("insert into once values (1)"))
+
+        await log.publish("twice", 1)
+        async with log.running(log.runner(log.consumer(handler=handle, attempts_max=9))):
+            ((attempts, _),) = await eventually(lambda: dead(log))
+        assert (attempts, parked(log)) == (2, [])
 
     async def test_event_that_fails_at_the_commit_is_found_and_set_aside(self, log: Log) -> None:
         log.platform.rows("create table events.once (number integer unique deferrable initially deferred)")

@@ -11,7 +11,7 @@ from psycopg.rows import class_row, namedtuple_row
 from ecosystem.kernel import context
 from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.db.raw import Connection, driver
-from ecosystem.kernel.errors import Failure, is_last
+from ecosystem.kernel.errors import Failure, describe, is_last
 from ecosystem.kernel.ids import Ids
 from ecosystem.kernel.messaging import reading
 from ecosystem.kernel.messaging.consumer import Consumer
@@ -87,8 +87,10 @@ class Parking:
         """Whether it was our turn: another replica may hold the slot, or have been first."""
         try:
             return await self._database.run(lambda: self._again(head, handle))
-        except Poisoned as poisoned:
-            failure = poisoned.failure
+        except Exception as error:
+            # Also what only the end of its unit of work told: a time-out, a constraint at the commit. Where it is the
+            # world that fails, what is noted here fails with it, and no attempt is counted.
+            failure = error.failure if isinstance(error, Poisoned) else describe(error)
             await self._database.run(lambda: self._failed_again(head, failure))
             return True
 

@@ -112,7 +112,7 @@ class TestPoison:
     async def test_event_that_is_parked_and_then_fails_at_the_commit_dies(self, log: Log) -> None:
         log.platform.rows("create table events.once (number integer unique deferrable initially deferred)")
         log.platform.rows("grant insert on events.once to eco_events")
-        log.failing[("twice", 1)] = 1
+        log.failing[("twice", 1)] = 2
 
         async def handle(envelope: Envelope) -> None:
             await log.handler()(envelope)

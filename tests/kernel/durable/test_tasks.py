@@ -150,6 +150,24 @@ class TestFailing:
         )
         assert found == [(True,)]
 
+    async def test_task_whose_failure_cannot_be_told_ends_and_keeps_nobody_waiting(self, tasks: Tasks) -> None:
+        async def bad(_: TaskContext) -> None:
+            raise Invalid
+
+        async def good(_: TaskContext) -> str:
+            return "done"
+
+        async def told(failure: TaskFailure) -> None:
+            await mark(tasks.database, "half of what is to be told")
+            raise Invalid
+
+        async with tasks.working({"bad": bad, "good": good}, on_failure=told, lease_seconds=1):
+            failed = await tasks.ended(await tasks.start("bad"))
+            done = await tasks.ended(await tasks.start("good"))
+
+        assert (failed.state, failed.failure["code"], done.result) == ("failed", "invalid", "done")
+        assert tasks.marks() == []
+
     async def test_permanent_error_is_not_tried_again(self, tasks: Tasks) -> None:
         async def handler(_: TaskContext) -> None:
             raise Invalid

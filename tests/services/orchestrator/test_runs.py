@@ -64,6 +64,21 @@ class TestGivenUp:
             "document_id": flow.agents.asked[0].payload["document_id"], "reason": run.code,
         }  # fmt: skip
 
+    async def test_a_run_whose_follower_this_version_does_not_have_ends_all_the_same(
+        self, flow: Harness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("ecosystem.services.orchestrator.service.RUN_ATTEMPTS_MAX", 1)
+        flow.agents.behave["extract_metadata"] = failing(RuntimeError("no error that a definition could catch"))
+        failing_run, cancelled = await flow.start(), await flow.start()
+        monkeypatch.delitem(flow.service._newest, "compliance_document_withdrawal")
+        with context.scope(company_id=COMPANY):
+            assert (await flow.service.cancel(cancelled)).status == "cancelled"
+        flow.work()
+
+        assert (await flow.ended(failing_run)).state == "ERROR"
+        with context.scope(company_id=COMPANY):
+            assert await flow.service.page(None, "compliance_document_withdrawal", None, 1) == []
+
 
 class TestCancel:
     async def test_a_running_call_is_given_up_and_nothing_follows(self, flow: Harness) -> None:

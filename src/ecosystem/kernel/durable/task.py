@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -52,6 +53,14 @@ class Claim:
     def company_id(self) -> UUID | None:
         company = self.headers.get("company_id")
         return UUID(company) if company else None
+
+    def scope(self) -> AbstractContextManager[context.Context]:
+        """Whose task it is, and on whose behalf, for what is done with it."""
+        headers = self.headers
+        return context.scope(
+            company_id=self.company_id, user_id=headers.get("user_id"), trace_id=headers.get("trace_id"),
+            span_id=headers.get("span_id"), deadline=None, attempt=self.attempt,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -194,7 +194,7 @@ class DurableWorker:
         outcome = "released"
         try:
             async with self._room(claim):
-                with self._scope(claim):
+                with claim.scope():
                     outcome = outcome if claim.stopping else await self._attempt(claim)
         except asyncio.CancelledError:
             outcome = "abandoned" if claim.lost else "released"
@@ -272,10 +272,13 @@ class DurableWorker:
         return "completed"
 
     async def _fail(self, claim: Claim, failure: Failure, *, final: bool, at_once: bool, worker: str = "") -> str:
-        """Fail the run; where the task fails with it, `on_failure` speaks in the same transaction."""
+        """Fail the run; where the task fails with it, `on_failure` speaks in the same transaction.
+
+        Where it cannot, the task ends without it: while its lease is over and it has not ended, nobody claims anything.
+        """
         reason = {"code": failure.code, "message": failure.message, "kind": failure.kind.value}
 
-        async def work() -> str:
+        async def work(*, told: bool = True) -> str:
             connection = await driver(self._database)
             no_more = final or await unknown_is_spent(connection, claim, failure)
             cursor = await connection.execute(
@@ -284,14 +287,20 @@ class DurableWorker:
             )
             row = await cursor.fetchone()
             state = row[0] if row else None
-            if state == "failed" and self._on_failure is not None:
+            if state == "failed" and told and self._on_failure is not None:
                 await self._on_failure(
                     TaskFailure(claim.task_id, claim.task_name, claim.params, claim.attempt, failure, claim.company_id)
                 )
             self._database.after_commit(lambda: self._database.wakeups.send(channel(self.queue)))
             return "abandoned" if state is None else "failed" if state == "failed" else "retried"
 
-        return await self._database.run(work)
+        try:
+            return await self._database.run(work)
+        except Exception as error:
+            if describe(error).kind is Kind.TRANSIENT:
+                raise
+            log.error("a task failed and could not say so", task_id=str(claim.task_id), exc_info=error)
+            return await self._database.run(lambda: work(told=False))
 
     async def _release(self, claim: Claim) -> None:
         """Give the run back: no attempt is used up, and another worker may have it now."""
@@ -373,8 +382,9 @@ class DurableWorker:
             )  # fmt: skip
             failure = describe(LeaseExpired() if row.expired else WorkerDied())
             log.warning("a run is taken over", task_id=str(row.task_id), code=failure.code, attempt=row.attempt)
-            with self._scope(claim):
-                await self._fail(claim, failure, final=False, at_once=True, worker=row.claimed_by)
+            with claim.scope():
+                # One that cannot be ended must not keep the others from it.
+                await self._quietly(self._fail(claim, failure, final=False, at_once=True, worker=row.claimed_by))
 
     async def _stale_runs(self) -> list[Any]:
         connection = await driver(self._database)
@@ -383,15 +393,8 @@ class DurableWorker:
         )
         return await cursor.fetchall()
 
-    async def _quietly(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _quietly(self, work: Coroutine[Any, Any, object]) -> None:
         try:
             await work
         except Exception as error:
             log.warning("a worker's care failed", queue=self.queue, exc_info=error)
-
-    def _scope(self, claim: Claim) -> contextlib.AbstractContextManager[context.Context]:
-        headers = claim.headers
-        return context.scope(
-            company_id=claim.company_id, user_id=headers.get("user_id"), trace_id=headers.get("trace_id"),
-            span_id=headers.get("span_id"), deadline=None, attempt=claim.attempt,
-        )  # fmt: skip

@@ -26,6 +26,7 @@ from ecosystem.kernel.durable.errors import TaskUnknown
 from ecosystem.kernel.durable.task import TaskContext, TaskFailure
 from ecosystem.kernel.errors import EcosystemError, Failure, Kind, Severity
 from ecosystem.kernel.messaging.outbox import Outbox
+from ecosystem.kernel.telemetry.log import log
 from ecosystem.services.orchestrator.errors import (
     DefinitionChanged,
     DefinitionUnfit,
@@ -38,7 +39,7 @@ from ecosystem.services.orchestrator.errors import (
 )
 from ecosystem.services.orchestrator.model import Run, Status, after_cancel, state_of, unfit
 from ecosystem.services.orchestrator.repository import Runs
-from ecosystem.workflow.errors import Fault
+from ecosystem.workflow.errors import Fault, InputRefused
 from ecosystem.workflow.evaluate import Run as Evaluated
 from ecosystem.workflow.evaluate import check_input, evaluate, evaluate_pass
 from ecosystem.workflow.model import Definition
@@ -189,7 +190,7 @@ class WorkflowService:
             await self._tell("run_cancelled", before)
             await self._parts.outbox.add(RunCancelled(run_id=run_id, workflow=before.workflow))
             if follower is not None and before.status == Status.RUNNING:
-                await self.start(follower, before.input, key=f"after/{run_id}")
+                await self._follow(follower, before.input, f"after/{run_id}")
 
         await self._database.run(end)
         return await self.show(run_id)
@@ -328,7 +329,14 @@ class WorkflowService:
         if failure.failure.kind is not Kind.PERMANENT:
             run = await self._known(failure.task_id)
             if (follower := await self._follower(run)) is not None:
-                await self.start(follower, run.input | {"reason": code}, key=f"after/{run.run_id}/{run.generation}")
+                await self._follow(follower, run.input | {"reason": code}, f"after/{run.run_id}/{run.generation}")
+
+    async def _follow(self, follower: str, value: dict[str, Any], key: str) -> None:
+        """Start what follows a run. The run ends also where this version does not have it, or in another form."""
+        try:
+            await self.start(follower, value, key)
+        except (WorkflowUnknown, InputRefused) as error:
+            log.error("what follows a run could not be started", workflow=follower, key=key, code=error.code)
 
     async def _definition(self, digest: str) -> Definition:
         known = self._by_digest.get(digest)

@@ -6,6 +6,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -145,7 +146,8 @@ class TestRequests:
         [
             ("/v1/documents", 101 * 1024 * 1024, None),
             ("/v1/documents", 101 * 1024 * 1024 + 1, 413),
-            ("/oauth/token", 16 * 1024 * 1024 + 1, 413),
+            ("/v1/runs", 16 * 1024 * 1024 + 1, 413),
+            ("/oauth/token", 64 * 1024 + 1, 413),
         ],
     )
     async def test_what_is_too_long_is_refused_before_it_is_sent(
@@ -163,6 +165,17 @@ class TestRequests:
         writer.close()
 
         assert (answer and int(answer.split()[1])) == status
+
+    async def test_who_shows_no_token_and_sends_slowly_takes_no_place_at_a_service(self, edge: RunningEdge) -> None:
+        limits = edge.wanted.limits
+        edge.write(limits=replace(limits, request_seconds=1))
+        try:
+            answer = await eventually(lambda: _slow_answer(edge, "/oauth/token"))
+        finally:
+            edge.write(limits=limits)
+
+        assert answer == 408
+        assert edge.upstreams["authn"].seen == []
 
     async def test_the_access_log_tells_trace_and_request_and_no_query(self, edge: RunningEdge) -> None:
         trace = "1af7651916cd43dd8448eb211c80319c"
@@ -382,3 +395,17 @@ async def _nothing_for(edge: RunningEdge, name: str) -> bool:
     async with edge.client(edge.token()) as client:
         statuses = {(await client.post("/v1/documents")).status_code for _ in range(10)}
     return statuses == {200} and not edge.upstreams[name].seen
+
+
+async def _slow_answer(edge: RunningEdge, path: str) -> int | None:
+    """The status for a body that does not come; None where none came for longer than a second may take to be known."""
+    context = ssl.create_default_context(cadata=edge.authority.bundle().decode())
+    reader, writer = await asyncio.open_connection("127.0.0.1", edge.place.port, ssl=context)
+    writer.write(f"POST {path} HTTP/1.1\r\nhost: edge\r\ncontent-length: 400\r\n\r\ngrant".encode())
+    try:
+        async with asyncio.timeout(3):
+            return int((await reader.readuntil(b"\r\n")).split()[1])
+    except TimeoutError:
+        return None
+    finally:
+        writer.close()

@@ -90,6 +90,13 @@ class TestRender:
             token = route["match"].get("path_separated_prefix") == "/oauth"
             assert ("gateway-error" in _retry(route)) == (token or bool(named & {":method", "idempotency-key"}))
 
+    def test_uploads_have_connections_of_their_own(self) -> None:
+        (edge,) = resources(WANTED, "rds.json")
+        high = [route for route in edge["virtual_hosts"][0]["routes"] if route.get("route", {}).get("priority")]
+
+        assert {route["match"]["path_separated_prefix"] for route in high} == {"/v1/documents"}
+        assert all([header["name"] for header in route["match"].get("headers", [])] != [":method"] for route in high)
+
     def test_every_service_proves_its_own_name(self) -> None:
         clusters = [one for one in resources(WANTED, "cds.json") if one["type"] == "EDS"]
         names = {

@@ -49,7 +49,7 @@ def cluster(wanted: Wanted, service: str) -> JSON:
         "common_lb_config": {"healthy_panic_threshold": {"value": 1}, "update_merge_window": "0s"},
         "health_checks": [_health_check(wanted, service)],
         "outlier_detection": _OUTLIERS,
-        "circuit_breakers": {"thresholds": [_THRESHOLD]},
+        "circuit_breakers": {"thresholds": [_THRESHOLD, {**_THRESHOLD, "priority": "HIGH"}]},
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                 "@type": protocol,

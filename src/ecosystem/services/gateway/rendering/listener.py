@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 from ecosystem.services.gateway.rendering.shapes import (
+    BUFFER,
     EXTENSIONS,
     JSON,
     NO_COLLECTOR,
     TYPES,
-    Place,
     Wanted,
+    seconds,
     source,
     tls_certificate,
 )
@@ -32,7 +33,7 @@ def listener(wanted: Wanted) -> JSON:
     chain = {
         "transport_socket_connect_timeout": "5s",
         "transport_socket": {"name": "tls", "typed_config": tls},
-        "filters": [{"name": "hcm", "typed_config": _manager(place)}],
+        "filters": [{"name": "hcm", "typed_config": _manager(wanted)}],
     }
     return {
         "@type": f"{TYPES}envoy.config.listener.v3.Listener",
@@ -43,7 +44,8 @@ def listener(wanted: Wanted) -> JSON:
     }
 
 
-def _manager(place: Place) -> JSON:
+def _manager(wanted: Wanted) -> JSON:
+    place = wanted.place
     return {
         "@type": f"{EXTENSIONS}filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "edge",
@@ -58,6 +60,7 @@ def _manager(place: Place) -> JSON:
         "server_name": "ecosystem",
         "common_http_protocol_options": {"idle_timeout": "310s", "headers_with_underscores_action": "REJECT_REQUEST"},
         "request_headers_timeout": "10s",
+        "request_timeout": seconds(wanted.limits.transfer_seconds),
         "stream_idle_timeout": "310s",
         "drain_timeout": "5s",
         "http2_protocol_options": {"max_concurrent_streams": 100},
@@ -76,6 +79,8 @@ def _manager(place: Place) -> JSON:
                     "type_urls": [f"{_HTTP}jwt_authn.v3.JwtAuthentication"],
                 },
             },
+            # Where a route asks for it.
+            _named(BUFFER, "buffer.v3.Buffer", max_request_bytes=1) | {"disabled": True},
             _named("envoy.filters.http.router", "router.v3.Router", suppress_envoy_headers=True),
         ],
     }

@@ -3,7 +3,7 @@
 import json
 
 from ecosystem.kernel.http.problems import NOT_NOW
-from ecosystem.services.gateway.rendering.shapes import EXTENSIONS, JSON, TYPES, Wanted, seconds
+from ecosystem.services.gateway.rendering.shapes import BUFFER, EXTENSIONS, JSON, TYPES, Wanted, seconds
 
 OPEN = ("/oauth", "/.well-known", "/v1/first-administrator", "/v1/status", "/v1/oncall/link")
 """No token: each asks for something else, or shows what everybody may know."""
@@ -15,6 +15,8 @@ REPEATABLE = ("/oauth",)
 """Whatever the method: asking twice for a token changes nothing."""
 KEYED = ("/v1/documents", "/agent/handle")
 """Where a service promises that requests with one Idempotency-Key are one request."""
+_KEPT_BYTES_MAX = {**dict.fromkeys(OPEN, 64 * 1024), **dict.fromkeys(MAYBE, 1024 * 1024 + 64 * 1024)}
+"""Who shows no token takes no connection to a service before the whole request is there, of this length at most."""
 _MULTIPART_BYTES = 1024 * 1024
 _REPEATED_BYTES_MAX = 1024 * 1024 + 64 * 1024
 """How much of a body is kept to send it again: 1 MiB and what multipart adds to it. A longer one is sent once."""
@@ -86,6 +88,7 @@ def _routes_of(wanted: Wanted, prefix: str, service: str) -> list[JSON]:
     limits, upload = wanted.limits, prefix in UPLOADS
     # A multipart body is a little longer than the file in it; the service counts the file itself.
     bytes_max = limits.upload_bytes_max + _MULTIPART_BYTES if upload else limits.body_bytes_max
+    bytes_max = _KEPT_BYTES_MAX.get(prefix, bytes_max)
     timeout = seconds(limits.transfer_seconds if upload else limits.request_seconds)
     match: JSON = {"path_separated_prefix": prefix}
     too_long = {"name": "content-length", "range_match": {"start": bytes_max + 1, "end": _LENGTH_MAX}}
@@ -98,7 +101,21 @@ def _routes_of(wanted: Wanted, prefix: str, service: str) -> list[JSON]:
         keyed = {"name": "idempotency-key", "present_match": True}
         found.append(_route({**match, "headers": [keyed]}, service, timeout, _READING, _REPEATED_BYTES_MAX))
     found.append(_route(match, service, timeout, _READING if prefix in REPEATABLE else _ACTING))
+    if upload:
+        # Connections of their own: as many slow ones as there may be keep nobody from reading.
+        for route in found[2:]:
+            route["route"]["priority"] = "HIGH"
+    if prefix in _KEPT_BYTES_MAX:
+        for route in found[1:]:
+            _keep_until_whole(route, timeout, bytes_max)
     return found
+
+
+def _keep_until_whole(route: JSON, timeout: str, bytes_max: int) -> None:
+    """Pass a request on when all of it is there, and give it no longer for that than for its answer."""
+    kept = {"@type": f"{EXTENSIONS}filters.http.buffer.v3.BufferPerRoute", "buffer": {"max_request_bytes": bytes_max}}
+    route["route"]["max_stream_duration"] = {"max_stream_duration": timeout}
+    route["typed_per_filter_config"] = {BUFFER: kept}
 
 
 def _route(match: JSON, service: str, timeout: str, retry: JSON, body_bytes_max: int | None = None) -> JSON:

@@ -9,6 +9,8 @@ JSON = dict[str, Any]
 EXTENSIONS = "type.googleapis.com/envoy.extensions."
 TYPES = "type.googleapis.com/"
 NO_COLLECTOR = "no-collector"
+BUFFER = "buffer"
+"""The filter that keeps a request until all of it is there."""
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,20 @@ class TestCache:
         assert [type(answer) for answer in answers] == [LookupError] * 3
         assert await cache.get_or_load(key, succeed) == b"loaded"
 
+    async def test_more_commands_at_once_than_connections_take_turns(self, cache_engine: CacheEngine) -> None:
+        cache = Cache(
+            CacheSettings.model_validate({"url": cache_engine.url, "connections_max": 2}), service="creditx-service"
+        )
+        keys = [a_key() for _ in range(100)]
+        assert all(await asyncio.gather(*(cache.set(key, b"value") for key in keys)))
+
+        assert await asyncio.gather(*(cache.get(key) for key in keys)) == [b"value"] * 100
+        assert cache.statistics().failures == 0
+        assert cache.client
+        # One more for whoever asks about the server itself.
+        assert int((await cache.client.info("clients"))["connected_clients"]) <= 3
+        await cache.close()
+
     async def test_statistics_and_hot_keys(self, cache: Cache) -> None:
         key = a_key()
         await cache.set(key, b"value")
@@ -197,6 +211,27 @@ class TestAbsence:
             assert asked > 5 * 2
             server.close()
             await cache.close()
+
+    async def test_connections_that_are_all_in_use_open_no_breaker(self, cache_engine: CacheEngine) -> None:
+        """One write stands still on the only connection; reads are answered all the while."""
+        cache = Cache(
+            CacheSettings.model_validate({"url": cache_engine.url, "connections_max": 1, "timeout_seconds": 0.05}),
+            service="creditx-service", policies=Policies(clock=FrozenClock()),
+        )  # fmt: skip
+        key = a_key()
+        assert await cache.set(key, b"value")
+        assert cache.client
+
+        await cache.client.client_pause(60_000, all=False)
+        try:
+            written = await asyncio.gather(*(cache.set(key, b"other") for _ in range(20)))
+        finally:
+            await cache.client.client_unpause()
+
+        assert written == [False] * 20
+        assert cache.statistics().failures == 1
+        assert await cache.get(key) == b"value"
+        await cache.close()
 
     async def test_without_an_address_nothing_is_cached(self) -> None:
         cache = Cache(CacheSettings())

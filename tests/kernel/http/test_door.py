@@ -1,5 +1,6 @@
 """Goal: what comes in by HTTP is refused by name and reveals nothing. Method: the small service's real application."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 from typing import Any
@@ -14,6 +15,7 @@ from ecosystem.kernel.clock import SystemClock
 from ecosystem.kernel.http.app import create_app
 from ecosystem.kernel.http.door import EXTENSION, Door, Guards
 from ecosystem.kernel.http.health import Health
+from ecosystem.kernel.http.settings import HttpSettings
 from ecosystem.kernel.telemetry import log as logging
 from ecosystem.kernel.testing.twins import NamedPrincipals, a_principal
 from tests.kernel.runtime.small import COMPANY, routes
@@ -26,11 +28,11 @@ PRINCIPALS = {
 }
 
 
-def a_door(callers: frozenset[str] | None = None) -> Door:
+def a_door(callers: frozenset[str] | None = None, settings: HttpSettings | None = None) -> Door:
     verifier = NamedPrincipals()
     verifier.principals.update(PRINCIPALS)
     health = Health("small", "1", "i", SystemClock().now(), state="ready")
-    return Door(create_app("small", "1", [routes()]), Guards(verifier, callers=callers), health)
+    return Door(create_app("small", "1", [routes()]), Guards(verifier, callers=callers), health, settings=settings)
 
 
 def as_peer(door: Door, peer: str | None) -> Any:
@@ -147,6 +149,26 @@ class TestLimits:
         refused = await http.post("/v1/things", content=body(), headers=headers)
 
         assert (refused.status_code, refused.json()["code"]) == (413, "file_too_large")
+
+    async def test_a_body_that_trickles_is_ended_and_one_that_comes_steadily_is_not(self) -> None:
+        door = a_door(settings=HttpSettings(body_grace_seconds=0.05, body_bytes_per_second_min=10))
+        ended, never = asyncio.Event(), asyncio.Event()
+
+        async def body(first: bytes, until: asyncio.Event) -> AsyncIterator[bytes]:
+            yield first
+            await until.wait()
+
+        headers = bearer("writer") | {"content-type": "application/json"}
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://small.test") as http:
+            steady = asyncio.create_task(http.post("/v1/files", content=body(b"x" * 10_000, ended)))
+            raw = await http.post("/v1/files", content=body(b"x", never))
+            read = await http.post("/v1/things", content=body(b"{", never), headers=headers)
+            ended.set()
+
+            assert (await steady).json() == 10_000
+        for refused in (raw, read):
+            assert (refused.status_code, refused.json()["code"]) == (408, "body_too_slow")
+            assert refused.json()["retryable"]
 
 
 async def test_a_crash_tells_its_trace_and_nothing_else(http: httpx.AsyncClient) -> None:

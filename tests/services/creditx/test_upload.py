@@ -8,6 +8,10 @@ from uuid import UUID
 import httpx
 import pytest
 
+from ecosystem.kernel.http.app import create_app
+from ecosystem.kernel.http.door import Door, Guards
+from ecosystem.kernel.http.health import Health
+from ecosystem.kernel.http.principal import Principal
 from ecosystem.kernel.sandbox.errors import (
     SandboxCrash,
     SandboxError,
@@ -18,8 +22,11 @@ from ecosystem.kernel.sandbox.errors import (
 )
 from ecosystem.kernel.sandbox.sandbox import Sandbox
 from ecosystem.kernel.sandbox.shared import SharedBytes
+from ecosystem.kernel.testing.twins import NamedPrincipals
 from ecosystem.services.creditx.errors import IntakeFull
-from tests.services.creditx.conftest import Creditx
+from ecosystem.services.creditx.routes import router
+from ecosystem.services.creditx.settings import ServiceSettings
+from tests.services.creditx.conftest import NOW, Creditx
 from tests.services.creditx.files import a_pdf, drawing_without_end
 
 PDF = a_pdf("A page")
@@ -290,27 +297,39 @@ class TestRefused:
 
         assert creditx.stored() == (0, 0)
 
-    async def test_by_a_room_that_is_full(self, creditx: Creditx) -> None:
-        """Five uploads that say 100 MiB each fill it."""
-        begun, held = asyncio.Semaphore(0), asyncio.Event()
+    async def test_by_a_room_of_which_its_company_holds_its_part(self, creditx: Creditx) -> None:
+        """Ten uploads say 100 MiB each and send a little: another company's goes on, one more of theirs does not."""
+        here, held = asyncio.Semaphore(0), asyncio.Event()
+        settings = ServiceSettings(uploads_bytes_max=MIB)
+        principals = NamedPrincipals()
+        for name, company in (("ours", creditx.ours), ("theirs", creditx.theirs)):
+            principals.principals[name] = Principal(name, company, frozenset({"documents:write"}))
 
-        async def slow() -> AsyncIterator[bytes]:
-            begun.release()
-            yield b"--b\r\n"
+        async def slow(size: int) -> AsyncIterator[bytes]:
+            yield part(b'name="file"; filename="a.pdf"') + bytes(size)
+            here.release()
             await held.wait()
 
-        head = {"content-type": "multipart/form-data; boundary=b", "content-length": str(100 * MIB)}
-        tasks = [
-            asyncio.ensure_future(creditx.client.post("/v1/documents", content=slow(), headers=head)) for _ in range(5)
-        ]
-        for _ in tasks:
-            await begun.acquire()
-        answer = await creditx.client.post("/v1/documents", content=slow(), headers=head)
-        held.set()
-        rest = await asyncio.gather(*tasks)
+        def begin(size: int) -> "asyncio.Task[httpx.Response]":
+            head = {"authorization": "Bearer ours", "content-type": FORM, "content-length": str(100 * MIB)}
+            return asyncio.create_task(client.post("/v1/documents", content=slow(size), headers=head))
 
-        assert (answer.status_code, answer.json()["code"]) == (503, "uploads_busy")
-        assert [one.status_code for one in rest] == [422] * 5
+        app = create_app("creditx", "1", [router(creditx.documents, settings)])
+        door = Door(app, Guards(principals), Health("creditx", "1", "i", NOW, state="ready"))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://service.test") as client:
+            begun = [begin(MIB // 25) for _ in range(10)]
+            for _ in begun:
+                await here.acquire()
+            files = {"file": ("a.pdf", PDF)}
+            theirs = await client.post("/v1/documents", files=files, headers={"authorization": "Bearer theirs"})
+            refused = await begin(MIB // 5)
+            held.set()
+            rest = await asyncio.gather(*begun)
+
+        assert theirs.status_code == 202
+        assert (refused.status_code, refused.json()["code"]) == (503, "uploads_busy")
+        assert refused.headers["retry-after"] == "1"
+        assert [one.status_code for one in rest] == [422] * 10
 
 
 class TestIntake:

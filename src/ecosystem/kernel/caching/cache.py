@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,8 +17,9 @@ from ecosystem.kernel import context
 from ecosystem.kernel.caching.lifetimes import LIFETIMES, CacheKeyRefused, parse
 from ecosystem.kernel.caching.settings import CacheSettings
 from ecosystem.kernel.errors import DeadlineExceeded, Unavailable
-from ecosystem.kernel.resilience.errors import NotTried
+from ecosystem.kernel.resilience.errors import BulkheadFull, NotTried
 from ecosystem.kernel.resilience.policies import Policies
+from ecosystem.kernel.resilience.policy import Policy
 from ecosystem.kernel.telemetry.log import log
 from ecosystem.kernel.telemetry.metrics import METRICS, Metrics
 
@@ -44,6 +45,7 @@ class Cache:
     """Reads and writes follow the policy of the route `service -> cache`: attempts, time-out, when to leave it alone.
 
     One command waits for `timeout_seconds` of the settings at most; the route's time-out is for all its attempts.
+    Before them it waits as long at most for one of the connections: that all are in use says nothing of the cache.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Cache:
         self._service, self._policies = service, policies or Policies(metrics=metrics)
         self.lifetimes = dict(lifetimes)
         self._client = _client(settings)
+        self._free_connections = asyncio.Semaphore(settings.connections_max)
         self._flights: dict[str, asyncio.Future[bytes | None]] = {}
         self._hits = self._misses = self._failures = self._reads = 0
 
@@ -163,16 +166,32 @@ class Cache:
             async with asyncio.timeout(self._settings.timeout_seconds):
                 return await command(client)
 
+        policy = self._policies.policy(self._service, DESTINATION)
         try:
-            return await self._policies.policy(self._service, DESTINATION).call(once)
+            async with self._connection(policy):
+                return await policy.call(once)
         except NotTried:
-            # Known to fail: for a while nobody waits for it again.
+            # Known to fail, or busy: nobody waits for it any longer.
             return None
         except (*_FAILURES, DeadlineExceeded) as error:
             self._failures += 1
             self._metrics.cache_failures_total.labels(operation).inc()
             log.warning("the cache failed; work goes on without it", operation=operation, reason=type(error).__name__)
             return None
+
+    @contextlib.asynccontextmanager
+    async def _connection(self, policy: Policy) -> AsyncIterator[None]:
+        """Hold one of the connections. Raises BulkheadFull; DeadlineExceeded, as nothing should be begun."""
+        try:
+            async with asyncio.timeout(context.remaining_seconds(self._settings.timeout_seconds)):
+                await self._free_connections.acquire()
+        except TimeoutError:
+            self._metrics.calls_not_permitted_total.labels(policy.name, BulkheadFull.code).inc()
+            raise BulkheadFull("Every connection to the cache is in use.") from None
+        try:
+            yield
+        finally:
+            self._free_connections.release()
 
 
 def _client(settings: CacheSettings) -> "redis.asyncio.Redis | None":
@@ -182,7 +201,6 @@ def _client(settings: CacheSettings) -> "redis.asyncio.Redis | None":
         settings.url.get_secret_value(),
         socket_timeout=settings.timeout_seconds,
         socket_connect_timeout=settings.timeout_seconds,
-        max_connections=settings.connections_max,
         # A connection that died at rest is made anew at once; a server that is away is not waited for.
         retry=Retry(NoBackoff(), 1),
         protocol=2,

@@ -1,5 +1,6 @@
 """What every request passes: the peer's certificate, body limit, trace, token, context, deadline, one log line."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from ecosystem.kernel.errors import EcosystemError, Forbidden, Unauthenticated
 from ecosystem.kernel.http import health as health_page
 from ecosystem.kernel.http.admission import Admission, Overloaded, Place, Priorities, Priority
 from ecosystem.kernel.http.health import Health
-from ecosystem.kernel.http.limits import BodyLimit, BodyTooLarge, limit_of
+from ecosystem.kernel.http.limits import BodyLimit, BodyTooLarge, BodyTooSlow, limit_of
 from ecosystem.kernel.http.peers import BasicExchange
 from ecosystem.kernel.http.principal import Principal
 from ecosystem.kernel.http.problems import problem_of
@@ -53,6 +54,7 @@ class _Exchange:
     admit: Callable[[], Awaitable[Place]]
     place: Place | None = None
     received: int = 0
+    whole: bool = False
     refusal: EcosystemError | None = None
     status: int = 0
     started: bool = False
@@ -150,7 +152,7 @@ class Door:
         self, scope: Scope, receive: Receive, send: Send, headers: dict[str, str], exchange: _Exchange
     ) -> None:
         outgoing = _watch(send, exchange, scope, receive)
-        incoming = _limit(receive, exchange, scope)
+        incoming = _limit(receive, exchange, scope, self._settings)
         try:
             self._check_length(headers, exchange.limit)
             principal = await self._authenticate(headers, scope["path"])
@@ -159,6 +161,7 @@ class Door:
             about = (principal.company_id, principal.client_id, principal.scopes) if principal else (None, None, _NONE)
             with context.scope(company_id=about[0], user_id=about[1], scopes=about[2]):
                 if not _has_body(headers):
+                    exchange.whole = True
                     await _admit(exchange, scope)
                 await self._app(scope, incoming, outgoing)
         except Exception as error:
@@ -251,21 +254,36 @@ async def _admit(exchange: _Exchange, scope: Scope) -> None:
         exchange.place = scope["place"] = await exchange.admit()
 
 
-def _limit(receive: Receive, exchange: _Exchange, scope: Scope) -> Receive:
-    """Count the body; let the request in when all of it is there, so that no slow sender holds a place."""
+def _limit(receive: Receive, exchange: _Exchange, scope: Scope, settings: HttpSettings) -> Receive:
+    """Count the body and its time; let the request in when all of it is there, so that no slow sender holds a place."""
+    began = asyncio.get_running_loop().time()
+
+    async def piece() -> Message:
+        pace = exchange.received / settings.body_bytes_per_second_min
+        seconds = min(settings.body_grace_seconds + pace, exchange.limit.seconds)
+        try:
+            async with asyncio.timeout_at(began + seconds):
+                return await receive()
+        except TimeoutError:
+            raise BodyTooSlow(
+                f"Of the body {exchange.received} bytes came within {seconds:.1f} s, and not the rest."
+            ) from None
 
     async def limited() -> Message:
-        message = await receive()
-        if message["type"] == "http.request":
-            try:
+        if exchange.whole:
+            return await receive()
+        try:
+            message = await piece()
+            if message["type"] == "http.request":
                 exchange.received += len(message.get("body", b""))
                 if exchange.received > exchange.limit.bytes_max:
                     raise BodyTooLarge(bytes_max=exchange.limit.bytes_max)
                 if not message.get("more_body"):
+                    exchange.whole = True
                     await _admit(exchange, scope)
-            except EcosystemError as refusal:
-                exchange.refusal = refusal
-                raise
+        except EcosystemError as refusal:
+            exchange.refusal = refusal
+            raise
         return message
 
     return limited

@@ -1,4 +1,4 @@
-"""How large a request's body may be: a default for all routes, more where a route says so."""
+"""How large a request's body may be and how slowly it may come: a default for all routes, more where one says so."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +14,12 @@ class BodyTooLarge(EcosystemError):
     code, status, kind, severity = "file_too_large", 413, Kind.PERMANENT, Severity.LOW
     rule = "A request's body has a limit."
     suggestion = "Send less at once."
+
+
+class BodyTooSlow(EcosystemError):
+    code, status, kind, severity = "body_too_slow", 408, Kind.TRANSIENT, Severity.LOW
+    rule = "A request's body keeps coming, at a pace that says it will end."
+    suggestion = "Send it again, at once and over a connection that is fast enough."
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from ecosystem.kernel.errors import EcosystemError, Failure, describe
 MEDIA_TYPE = "application/problem+json"
 _TITLES = {
     400: "Bad request", 401: "Unauthenticated", 403: "Forbidden", 404: "Not found", 405: "Method not allowed",
-    409: "Conflict", 411: "Length required", 413: "Too large", 415: "Unsupported media type", 422: "Invalid",
-    429: "Too many requests", 500: "Internal error", 503: "Unavailable", 504: "Timed out",
+    408: "Timed out", 409: "Conflict", 411: "Length required", 413: "Too large", 415: "Unsupported media type",
+    422: "Invalid", 429: "Too many requests", 500: "Internal error", 503: "Unavailable", 504: "Timed out",
 }  # fmt: skip
 
 NOT_NOW = "X-Envoy-RateLimited"

@@ -14,6 +14,10 @@ class HttpSettings(Settings):
         default=1024 * 1024, ge=1024, le=16 * 1024 * 1024, description="Where a route says none."
     )
     request_seconds: float = Field(default=30, gt=0, le=600, description="Deadline of a request.")
+    body_grace_seconds: float = Field(default=10, gt=0, le=300, description="How long any body may take to arrive.")
+    body_bytes_per_second_min: int = Field(
+        default=1024, ge=1, le=1024 * 1024, description="So many bytes give a body a second more; then 408."
+    )
     keep_alive_seconds: int = Field(
         default=75, ge=1, le=600, description="Longer than the edge keeps idle connections."
     )

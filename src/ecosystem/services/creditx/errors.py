@@ -61,7 +61,7 @@ class CustomerRefused(Invalid):
 
 class UploadsBusy(EcosystemError):
     code, status, kind, severity = "uploads_busy", 503, Kind.TRANSIENT, Severity.MEDIUM
-    rule = "Uploads that run at the same time share a limited room."
+    rule = "Uploads that run at the same time share a limited room; a company takes no more of it than it leaves."
     suggestion = "Send the document again in a moment, with the same Idempotency-Key."
 
 

@@ -17,10 +17,10 @@ from ecosystem.kernel.http.limits import body_limit
 from ecosystem.kernel.http.pagination import Cursor, Limit, Page, moment_and_id, page_of
 from ecosystem.kernel.http.prefer import Prefer, wait_seconds
 from ecosystem.kernel.http.principal import Principal, requires
-from ecosystem.services.creditx.errors import UploadsBusy
 from ecosystem.services.creditx.following.outcomes import FINISHED
 from ecosystem.services.creditx.model import Document, Status
 from ecosystem.services.creditx.receiving.multipart import OVERHEAD_BYTES_MAX, boundary_of, receive
+from ecosystem.services.creditx.receiving.room import Room
 from ecosystem.services.creditx.schemas import (
     DocumentReceived,
     DocumentShown,
@@ -55,22 +55,6 @@ _PICTURE: dict[int | str, dict[str, Any]] = {
 }
 
 
-class Room:
-    """What uploads hold in memory at the same time."""
-
-    def __init__(self, bytes_max: int) -> None:
-        self._bytes_max, self._taken = bytes_max, 0
-
-    def take(self, size: int) -> None:
-        """Raises UploadsBusy. An upload that is alone is always let in."""
-        if self._taken and self._taken + size > self._bytes_max:
-            raise UploadsBusy
-        self._taken += size
-
-    def give_back(self, size: int) -> None:
-        self._taken -= size
-
-
 def router(service: DocumentService, settings: ServiceSettings) -> APIRouter:
     routes = APIRouter(tags=["documents"])
     _uploads(routes, service, settings)
@@ -82,11 +66,10 @@ def router(service: DocumentService, settings: ServiceSettings) -> APIRouter:
 
 def _uploads(routes: APIRouter, service: DocumentService, settings: ServiceSettings) -> None:
     room = Room(settings.uploads_bytes_max)
-    body_bytes_max = settings.upload_bytes_max + OVERHEAD_BYTES_MAX
 
     @routes.post("/v1/documents", status_code=202, openapi_extra=_UPLOAD_FORM, responses=_ANSWERS, response_model=None)
     @priority(Priority.BULK)
-    @body_limit(body_bytes_max, seconds=settings.upload_seconds_max)
+    @body_limit(settings.upload_bytes_max + OVERHEAD_BYTES_MAX, seconds=settings.upload_seconds_max)
     async def upload_document(
         request: Request, writer: Writer, idempotency_key: IdempotencyKey = None, prefer: Prefer = None
     ) -> Any:
@@ -98,17 +81,12 @@ def _uploads(routes: APIRouter, service: DocumentService, settings: ServiceSetti
         key = checked_key(idempotency_key)
         content_type = request.headers.get("content-type")
         boundary_of(content_type)
-        length = request.headers.get("content-length", "")
-        size = min(int(length), body_bytes_max) if length.isdigit() else body_bytes_max
-        room.take(size)
-        try:
-            upload = await receive(content_type, request.stream(), settings.upload_bytes_max)
+        with room.upload(writer.company_id) as take:
+            upload = await receive(content_type, request.stream(), settings.upload_bytes_max, take)
             with upload.content:
                 received = await service.upload(
                     upload.content, upload.sha256, upload.file_name, upload.rule_set, key, upload.customer
                 )
-        finally:
-            room.give_back(size)
         links = links_of(received.document_id)
         headers = {"Location": links["self"]} | (REPLAYED if received.replayed else {})
         seconds = wait_seconds(prefer, settings.wait_seconds_max) if "documents:read" in writer.scopes else None

@@ -12,7 +12,7 @@ class ServiceSettings(Settings):
 
     upload_bytes_max: int = Field(default=100 << 20, ge=1024, le=100 << 20, description="Size of one document.")
     uploads_bytes_max: int = Field(
-        default=512 << 20, ge=1 << 20, le=16 << 30, description="What uploads may hold in memory at the same time."
+        default=512 << 20, ge=1 << 20, le=16 << 30, description="What uploads may hold in memory; one company half."
     )
     unfinished_max: int = Field(
         default=200, ge=1, le=100_000, description="Documents of one company on their way to an outcome; then 429."

@@ -1,7 +1,7 @@
 """multipart/form-data (RFC 7578) as it arrives: one file into shared memory, short fields beside it, nothing else."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from python_multipart.exceptions import FormParserError
@@ -111,8 +111,12 @@ def boundary_of(content_type: str | None) -> bytes:
     return boundary
 
 
-async def receive(content_type: str | None, stream: AsyncIterator[bytes], bytes_max: int) -> Upload:
+async def receive(
+    content_type: str | None, stream: AsyncIterator[bytes], bytes_max: int, take: Callable[[int], None]
+) -> Upload:
     """Read the whole body. The caller closes the content; where this raises, nothing is left.
+
+    `take` is called with the size of each piece before it is kept, and may raise.
 
     Raises:
         UploadMalformed: another form, an unknown field, or a body that ends too early.
@@ -128,6 +132,7 @@ async def receive(content_type: str | None, stream: AsyncIterator[bytes], bytes_
             max_header_size=OVERHEAD_BYTES_MAX,
         )  # fmt: skip
         async for piece in stream:
+            take(len(piece))
             parser.write(piece)
         parser.finalize()
         if not receiver.complete:

@@ -83,6 +83,10 @@ def script_in_next_action() -> bytes:
     )  # fmt: skip
 
 
+def program_that_starts() -> bytes:
+    return with_objects(b"<</S/Launch/F(cmd.exe)>>", catalog=b"/OpenAction 4 0 R")
+
+
 def script_only_named_in_text() -> bytes:
     """A harmless page that speaks of /JavaScript and /JS."""
     return a_pdf("Never use /JavaScript or /JS in a document.")

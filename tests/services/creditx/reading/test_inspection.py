@@ -82,6 +82,7 @@ async def test_a_harmless_file_is_what_its_content_says(
         ("javascript_refused", files.script_in_object_stream(), "hidden.pdf"),
         ("javascript_refused", files.script_with_escaped_name(), "escaped.pdf"),
         ("javascript_refused", files.script_in_next_action(), "next.pdf"),
+        ("launch_refused", files.program_that_starts(), "launch.pdf"),
         ("decompression_bomb", files.bomb_in_a_bomb(), "nested.pdf"),
         ("decompression_bomb", files.huge_picture_in_pdf(), "huge.pdf"),
         ("decompression_bomb", files.text_bomb_in_png(b"zTXt", b"k\0\0"), "text.png"),

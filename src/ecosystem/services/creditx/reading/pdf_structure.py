@@ -1,4 +1,4 @@
-"""What a PDF is made of, before anybody renders it: whole, unprotected, without scripts, not a bomb.
+"""What a PDF is made of, before anybody renders it: whole, unprotected, not a bomb, without what would run.
 
 A first look searches the bytes, object streams unfolded within a limit; it finds too much rather than too little.
 Only where it finds something is the document walked object by object (pypdf), to be sure. Source: ISO 32000-2.
@@ -25,7 +25,8 @@ _TAIL_BYTES = 2048
 
 _STREAM = re.compile(rb"stream\r?\n")
 _NAME_ESCAPED = re.compile(rb"/[A-Za-z]*#[0-9A-Fa-f]{2}")
-_SCRIPT = re.compile(rb"/(?:JavaScript|JS)(?![A-Za-z])")
+_ACTION = re.compile(rb"/(?:JavaScript|JS|Launch)(?![A-Za-z])")
+_REFUSED_ACTIONS = {"/JavaScript": "javascript_refused", "/Launch": "launch_refused"}
 _ENCRYPT = re.compile(rb"/Encrypt(?![A-Za-z])")
 _FLATE = re.compile(rb"/(?:FlateDecode|Fl)(?![A-Za-z])")
 _SIZE = re.compile(rb"/(Width|Height)\s+(\d{1,10})")
@@ -40,8 +41,8 @@ def refuse_truncated(content: bytes) -> None:
 
 
 def refuse_dangerous(content: bytes, inflated_bytes_max: int) -> None:
-    """Raises Refused for a protected document, a script anywhere in it, or content that unfolds beyond limits."""
-    suspicious = bool(_SCRIPT.search(content) or _NAME_ESCAPED.search(content))
+    """Raises Refused for a protected document, a script or the start of a program anywhere in it, or a bomb."""
+    suspicious = bool(_ACTION.search(content) or _NAME_ESCAPED.search(content))
     encrypted = bool(_ENCRYPT.search(content))
     inflated_bytes = 0
     for head, data in _streams(content):
@@ -53,7 +54,7 @@ def refuse_dangerous(content: bytes, inflated_bytes_max: int) -> None:
         if _FLATE.search(head):
             plain, size = _inflate(_without_ascii(head, data), inflated_bytes_max - inflated_bytes, keep=is_objects)
             inflated_bytes += size
-            suspicious = suspicious or bool(_SCRIPT.search(plain) or _NAME_ESCAPED.search(plain))
+            suspicious = suspicious or bool(_ACTION.search(plain) or _NAME_ESCAPED.search(plain))
         elif is_objects or (is_cross_reference and b"/Filter" in head):
             suspicious = True
         if inflated_bytes > inflated_bytes_max:
@@ -107,7 +108,8 @@ def _inflate(data: bytes | memoryview, bytes_max: int, *, keep: bool) -> tuple[b
 
 
 def walk(content: bytes) -> None:
-    """Every object of the newest revision. Raises Refused for a script or protection, or where it cannot be walked."""
+    """Every object of the newest revision. Raises Refused for an action that runs something, for protection, or where
+    it cannot be walked."""
     try:
         reader = PdfReader(io.BytesIO(content), strict=False)
         if reader.is_encrypted:
@@ -115,14 +117,12 @@ def walk(content: bytes) -> None:
         numbers = {number for generation in reader.xref.values() for number in generation} | set(reader.xref_objStm)
         if len(numbers) > _OBJECTS_MAX:
             raise Refused("too_complex")
-        found = _has_script(reader.trailer.get("/Root"))
-        found = found or any(
-            _has_script(reader.get_object(IndirectObject(number, generation, reader)))
-            for generation, entries in reader.xref.items()
-            for number in entries
-            if number
-        )
-        found = found or any(_has_script(reader.get_object(number)) for number in reader.xref_objStm)
+        _refuse_actions(reader.trailer.get("/Root"))
+        for generation, entries in reader.xref.items():
+            for number in filter(None, entries):
+                _refuse_actions(reader.get_object(IndirectObject(number, generation, reader)))
+        for number in reader.xref_objStm:
+            _refuse_actions(reader.get_object(number))
     except (Refused, MemoryError):
         raise
     except RecursionError:
@@ -131,9 +131,7 @@ def walk(content: bytes) -> None:
         raise Refused("decompression_bomb") from None
     except Exception:
         # What cannot be walked cannot be cleared of what the first look found.
-        raise Refused("javascript_refused" if _SCRIPT.search(content) else "truncated_file") from None
-    if found:
-        raise Refused("javascript_refused")
+        raise Refused("javascript_refused" if _ACTION.search(content) else "truncated_file") from None
 
 
 def refuse_tangled_pages(content: bytes) -> None:
@@ -156,15 +154,16 @@ def refuse_tangled_pages(content: bytes) -> None:
         return  # what is no tree of pages is damaged
 
 
-def _has_script(value: Any) -> bool:
-    """Whether a script stands in this object itself; what it only refers to is an object of its own."""
+def _refuse_actions(value: Any) -> None:
+    """Raises Refused where one stands in this object itself; what it only refers to is an object of its own."""
     waiting = [value]
     while waiting:
         item = waiting.pop()
         if isinstance(item, DictionaryObject | StreamObject):
-            if "/JS" in item or "/JavaScript" in item or item.get("/S") == "/JavaScript":
-                return True
+            if "/JS" in item or "/JavaScript" in item:
+                raise Refused("javascript_refused")
+            if isinstance(action := item.get("/S"), str) and action in _REFUSED_ACTIONS:
+                raise Refused(_REFUSED_ACTIONS[action])
             waiting.extend(dict.values(item))
         elif isinstance(item, ArrayObject):
             waiting.extend(list.__iter__(item))
-    return False

@@ -9,6 +9,7 @@ RULES: dict[str, str] = {
     "polyglot_refused": "The file is two types at once. Export the document again and send that file.",
     "encrypted_document": "The document is protected. Save it without password and restrictions, then send it again.",
     "javascript_refused": "The document contains a script. Print it to PDF, which drops scripts, and send that file.",
+    "launch_refused": "The document would start a program. Print it to PDF, which drops that, and send that file.",
     "too_many_pages": "The document has too many pages. Split it.",
     "decompression_bomb": "The content unfolds to more than can be read. Export it again in an ordinary quality.",
     "animated_image": "The image moves. Send one still image for each page, or a PDF.",

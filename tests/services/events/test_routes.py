@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import orjson
 import psycopg
@@ -15,6 +15,7 @@ from ecosystem.kernel.http.pagination import encode_cursor
 from ecosystem.kernel.http.principal import Principal
 from ecosystem.kernel.messaging.log import EventLog
 from ecosystem.kernel.testing.harness import ServiceHarness
+from ecosystem.services.events import service
 from ecosystem.services.events.routes import _messages
 from ecosystem.services.events.service import EventsService
 from ecosystem.services.events.settings import ServiceSettings
@@ -95,8 +96,8 @@ class TestListing:
 class TestStream:
     async def test_events_come_as_they_happen_and_only_those_of_the_company(self, events: ServiceHarness) -> None:
         database = events.kernel.database
-        service = EventsService(database, EventLog(database), events.kernel.audit, SystemClock(), ServiceSettings())
-        stream = _messages(service, ZURICH, None, None, None)
+        following = EventsService(database, EventLog(database), events.kernel.audit, SystemClock(), ServiceSettings())
+        stream = _messages(following, ZURICH, None, None, None)
         assert await anext(stream) == b": hello\n\n"
         waiting = asyncio.create_task(anext(stream))
         await asyncio.wait({waiting}, timeout=0.1)
@@ -232,14 +233,37 @@ class TestCare:
         assert platform.rows("select consumer, attempts from events.parked") == [("archive", 0)]
         assert (await zoe.post("/v1/events/dead-letters/redeliver", json=asked)).status_code == 403
 
-    @staticmethod
-    def bury(platform: Platform) -> str:
-        """As the consumer does after its last attempt."""
-        letter = str(uuid4())
-        with psycopg.connect(platform.url("eco_events"), autocommit=True) as consumer:
-            (row,) = platform.rows("select epoch, xid::text, id, recorded_at from kernel.log")
-            consumer.execute(
-                "select kernel.bury(%s, 'archive', %s, %s::text::xid8, %s, %s, 5, 'broken', 'It did not work.')",
-                (letter, *row),
-            )
+    async def test_those_of_a_code_are_redelivered_however_many_others_are_newer(
+        self, events: ServiceHarness, platform: Platform, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(service, "REDELIVERED_MAX", 1)
+        await publish(events, "one", "two", "three", "four")
+        oldest, second, third, newest = self.bury_all(platform, "broken", "broken", "timeout", "timeout")
+        operator = events.client(OPERATOR)
+        asked = {"consumer": "archive", "code": "broken"}
+        answers = [
+            (await operator.post("/v1/events/dead-letters/redeliver", json=asked)).json() for _ in range(3)
+        ]  # fmt: skip
+        left = (await operator.get("/v1/events/dead-letters")).json()["items"]
+
+        assert [(answer["ids"], answer["more"]) for answer in answers] == [
+            ([second], True), ([oldest], False), ([], False)
+        ]  # fmt: skip
+        assert [letter["id"] for letter in left] == [newest, third]
+
+    def bury(self, platform: Platform) -> str:
+        (letter,) = self.bury_all(platform, "broken")
         return letter
+
+    @staticmethod
+    def bury_all(platform: Platform, *codes: str) -> list[str]:
+        """As the consumer does after its last attempt: the events of the log, one with each code; the oldest first."""
+        letters = [str(UUID(int=number)) for number, _ in enumerate(codes, 1)]
+        rows = platform.rows("select epoch, xid::text, id, recorded_at from kernel.log order by epoch, xid, id")
+        with psycopg.connect(platform.url("eco_events"), autocommit=True) as consumer:
+            for letter, row, code in zip(letters, rows, codes, strict=True):
+                consumer.execute(
+                    "select kernel.bury(%s, 'archive', %s, %s::text::xid8, %s, %s, 5, %s, 'It did not work.')",
+                    (letter, *row, code),
+                )
+        return letters

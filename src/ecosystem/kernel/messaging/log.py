@@ -143,15 +143,16 @@ class EventLog:
         return await self._read(work)
 
     async def dead_letters(
-        self, *, everywhere: bool = False, consumer: str | None = None, before: UUID | None = None, limit: int = 50
-    ) -> list[DeadLetter]:
+        self, *, everywhere: bool = False, consumer: str | None = None, code: str | None = None,
+        before: UUID | None = None, limit: int = 50,
+    ) -> list[DeadLetter]:  # fmt: skip
         """Those not redelivered, newest first, of the company of the context, or with `everywhere` of all."""
 
         async def work(connection: Connection) -> list[DeadLetter]:
             cursor = await connection.execute(
                 "select dead_letter_id, company_id, consumer, event_id, type, subject, attempts, code, message,"
-                " died_at, redelivered_at from kernel.list_dead_letters(%s, %s, %s, %s)",
-                (everywhere, consumer, before, limit),
+                " died_at, redelivered_at from kernel.list_dead_letters(%s, %s, %s, %s, %s)",
+                (everywhere, consumer, code, before, limit),
                 row_factory=class_row(DeadLetter),
             )
             return await cursor.fetchall()

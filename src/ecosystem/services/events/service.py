@@ -238,8 +238,10 @@ class EventsService:
 
         One that is handed over by somebody else meanwhile is passed over.
         """
-        found = await self.log.dead_letters(everywhere=everywhere, consumer=consumer, limit=REDELIVERED_MAX + 1)
-        letters = [letter for letter in found[:REDELIVERED_MAX] if code in (None, letter.code)]
+        found = await self.log.dead_letters(
+            everywhere=everywhere, consumer=consumer, code=code, limit=REDELIVERED_MAX + 1
+        )
+        letters = found[:REDELIVERED_MAX]
         for letter in [] if dry_run else reversed(letters):
             with suppress(AlreadyRedelivered):
                 await self.redeliver(letter.dead_letter_id, everywhere=everywhere)

@@ -27,7 +27,7 @@ ZURICH, GENEVA = UUID(int=0xA1), UUID(int=0xB2)
 
 @pytest.fixture
 async def harness(platform: Platform, tmp_path: Path) -> AsyncIterator[KernelHarness]:
-    overrides = {"events": {"file_events_max": 3}}
+    overrides = {"events": {"file_events_max": 3}, "keys": {"cache_seconds": 0}}
     async with KernelHarness(platform, tmp_path, ContractIndex(AGENTS, EVENTS), overrides=overrides) as harness:
         yield harness
 
@@ -35,6 +35,14 @@ async def harness(platform: Platform, tmp_path: Path) -> AsyncIterator[KernelHar
 @pytest.fixture
 async def events(harness: KernelHarness) -> ServiceHarness:
     return await harness.service(build, "events-service", "events")
+
+
+def turn_a_bit_of_the_key(platform: Platform, company: UUID) -> None:
+    """Nothing can be encrypted for the company any more; the second time all is as before."""
+    platform.rows(
+        "update events.data_keys set wrapped = set_bit(wrapped, 240, 1 - get_bit(wrapped, 240)) where company_id = %s",
+        company,
+    )
 
 
 async def archived(events: ServiceHarness) -> list[dict[str, dict[str, str]]]:

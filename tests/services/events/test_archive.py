@@ -10,11 +10,12 @@ from ecosystem.contracts.events import EventPublished, PublishEvent
 from ecosystem.kernel.agent.card import Result
 from ecosystem.kernel.errors import EcosystemError
 from ecosystem.kernel.http.principal import Principal
+from ecosystem.kernel.keys.errors import CiphertextRefused
 from ecosystem.kernel.testing.harness import KernelHarness, ServiceHarness
 from ecosystem.services.events import model, service
 from ecosystem.services.events.model import Place, Waiting
 from tests.kernel.db.fixtures import Platform
-from tests.services.events.conftest import GENEVA, ZURICH, archived, publish
+from tests.services.events.conftest import GENEVA, ZURICH, archived, publish, turn_a_bit_of_the_key
 
 READER = Principal("amy", ZURICH, frozenset({"events:read"}))
 TODAY = date(2026, 11, 24)
@@ -86,6 +87,24 @@ class TestArchive:
             (str(ZURICH), 1), ("platform", 1)
         ]  # fmt: skip
         assert platform.rows("select count(*) from events.pending") == [(0,)]
+
+    async def test_one_that_cannot_be_written_is_told_and_keeps_no_other_waiting(
+        self, events: ServiceHarness, platform: Platform
+    ) -> None:
+        await events.kernel.keyring.company(ZURICH)
+        for company in (ZURICH, GENEVA):
+            await publish(events, "one", "two", "three", company=company)
+        await events.consume()
+        turn_a_bit_of_the_key(platform, ZURICH)
+        with pytest.raises(CiphertextRefused):
+            await events.job("close-archive-files")
+        written = "select archive, events from events.files order by made_at"
+        first = platform.rows(written)
+        turn_a_bit_of_the_key(platform, ZURICH)
+        await events.job("close-archive-files")
+
+        assert first == [(str(GENEVA), 3)]
+        assert platform.rows(written) == [(str(GENEVA), 3), (str(ZURICH), 3)]
 
 
 class TestEventBusAgent:

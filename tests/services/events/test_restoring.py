@@ -7,10 +7,12 @@ import pytest
 
 from ecosystem.contracts.objects import ObjectDamageFound
 from ecosystem.kernel import context
+from ecosystem.kernel.keys.errors import CiphertextRefused
 from ecosystem.kernel.objects.errors import ObjectDamaged
 from ecosystem.kernel.testing.harness import KernelHarness, ServiceHarness
+from ecosystem.services.events.restoring import service
 from tests.kernel.db.fixtures import Platform
-from tests.services.events.conftest import GENEVA, ZURICH, archived, publish
+from tests.services.events.conftest import GENEVA, ZURICH, archived, publish, turn_a_bit_of_the_key
 
 CODES = [f"c{number}" for number in range(6)]
 
@@ -27,11 +29,12 @@ async def digest(events: ServiceHarness, platform: Platform) -> str:
     return str(found)
 
 
-async def told_damaged(events: ServiceHarness, digest: str) -> None:
+async def told_damaged(events: ServiceHarness, *digests: str) -> None:
     kernel = events.kernel
     with context.scope(company_id=ZURICH):
-        damage = ObjectDamageFound(object_digest=digest, code="object_damaged")
-        await kernel.database.run(lambda: kernel.outbox.add(damage))
+        for digest in digests:
+            damage = ObjectDamageFound(object_digest=digest, code="object_damaged")
+            await kernel.database.run(lambda damage=damage: kernel.outbox.add(damage))
     await events.consume()
     await events.job("restore-archive-files")
 
@@ -91,3 +94,27 @@ async def test_the_platforms_own_events_are_restored_too(
 
     assert len(file.read_bytes()) == whole
     assert len(harness.events("object_restored")) == 1
+
+
+async def test_one_that_cannot_be_restored_is_told_and_keeps_no_other_waiting(
+    harness: KernelHarness, events: ServiceHarness, tmp_path: Path, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_FILES_PAGE", 1)
+    for company in (ZURICH, GENEVA):
+        await publish(events, *CODES[:3], company=company)
+        await events.consume()
+        await events.job("close-archive-files")
+    first, second = (row[0] for row in platform.rows("select object_digest from events.files order by made_at"))
+    for digest in (first, second):
+        next((tmp_path / "objects").rglob(digest)).write_bytes(b"")
+    turn_a_bit_of_the_key(platform, ZURICH)
+
+    with pytest.raises(CiphertextRefused):
+        await told_damaged(events, first, second)
+
+    restored = [subject for _, subject, _, _ in harness.events("object_restored")]
+    assert (restored, platform.rows("select object_digest from events.damaged")) == ([second], [(first,)])
+    turn_a_bit_of_the_key(platform, ZURICH)
+    await events.job("restore-archive-files")
+    assert [subject for _, subject, _, _ in harness.events("object_restored")] == [second, first]
+    assert [line["data"]["code"] for line in await archived(events)] == CODES[:3]

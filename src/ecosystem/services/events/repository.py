@@ -128,12 +128,13 @@ class ArchiveRepository:
             " on conflict do nothing", (object_digest,),
         )  # fmt: skip
 
-    async def damaged(self) -> list[ArchiveFile]:
-        """At most 20, so that a lost disk is worked off in pieces."""
+    async def damaged(self, after: UUID | None, limit: int) -> list[ArchiveFile]:
+        """The oldest behind the file `after`."""
         connection = await driver(self._database)
         cursor = await connection.execute(
             f"select {_FILE} from files where object_digest in (select object_digest from damaged)"  # noqa: S608
-            " order by file_id limit 20",
+            " and (%s::uuid is null or file_id > %s) order by file_id limit %s",
+            (after, after, limit),
             row_factory=class_row(ArchiveFile),
         )
         return await cursor.fetchall()

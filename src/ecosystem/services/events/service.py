@@ -16,12 +16,14 @@ from ecosystem.kernel import context
 from ecosystem.kernel.audit.audit import Audit
 from ecosystem.kernel.clock import Clock
 from ecosystem.kernel.db.database import Database
+from ecosystem.kernel.errors import EcosystemError, Unavailable
 from ecosystem.kernel.ids import Ids
 from ecosystem.kernel.messaging.errors import AlreadyRedelivered
 from ecosystem.kernel.messaging.event import Envelope, Event
 from ecosystem.kernel.messaging.log import EventLog, Logged, Replay
 from ecosystem.kernel.messaging.outbox import CHANNEL, Outbox
 from ecosystem.kernel.objects.objects import ObjectRef, Objects
+from ecosystem.kernel.telemetry.log import log
 from ecosystem.services.events import model
 from ecosystem.services.events.errors import (
     ArchiveBroken,
@@ -90,22 +92,38 @@ class ArchiveService:
             ]
         )
 
-    async def archive_due(self) -> list[ArchiveFile]:
-        """Write a file for all that is due. A kill in the middle leaves at most an object that nobody names."""
-        limits = self._settings
-        made: list[ArchiveFile] = []
-        today = self._clock.now().date()
+    async def archive_due(self) -> None:
+        """Write files for all that is due. A kill in the middle leaves at most an object that nobody names.
+
+        An archive that cannot be written is told, and passed over until the next call: the others are not to wait.
+
+        Raises:
+            Unavailable: of the storage or the database, which all archives need.
+            EcosystemError: what the first archive failed with that could not be written; all others are.
+        """
+        failed: dict[str, EcosystemError] = {}
         for waiting in await self._database.read(self._files.waiting):
-            left = waiting
-            while left.events and model.is_due(
-                left, today, events_max=limits.file_events_max, bytes_max=limits.file_bytes_max
-            ):
-                file = await self._write(left)
-                if file is None:
-                    break
-                made.append(file)
-                left = Waiting(left.archive, left.day, left.events - file.events, left.size_bytes - file.size_bytes)
-        return made
+            if waiting.archive in failed:
+                continue
+            try:
+                await self._write_due(waiting)
+            except Unavailable:
+                raise
+            except EcosystemError as error:
+                failed[waiting.archive] = error
+                log.error("an archive cannot be written", archive=waiting.archive, code=error.code)
+        for error in failed.values():
+            raise error
+
+    async def _write_due(self, waiting: Waiting) -> None:
+        limits, today, left = self._settings, self._clock.now().date(), waiting
+        while left.events and model.is_due(
+            left, today, events_max=limits.file_events_max, bytes_max=limits.file_bytes_max
+        ):
+            file = await self._write(left)
+            if file is None:
+                return
+            left = Waiting(left.archive, left.day, left.events - file.events, left.size_bytes - file.size_bytes)
 
     async def _write(self, waiting: Waiting) -> ArchiveFile | None:
         limits, company_id = self._settings, model.company_of(waiting.archive)

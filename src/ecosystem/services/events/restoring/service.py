@@ -1,10 +1,13 @@
 """A damaged file of the archive is composed again from the log, and put in its place if no bit of it differs."""
 
 import asyncio
+from functools import partial
+from uuid import UUID
 
 from ecosystem.contracts.objects import ObjectDamageFound, ObjectRestored
 from ecosystem.kernel import context
 from ecosystem.kernel.db.database import Database
+from ecosystem.kernel.errors import EcosystemError, Unavailable
 from ecosystem.kernel.messaging.event import Envelope
 from ecosystem.kernel.messaging.log import EventLog
 from ecosystem.kernel.messaging.outbox import Outbox
@@ -16,7 +19,7 @@ from ecosystem.services.events.model import ArchiveFile
 from ecosystem.services.events.repository import ArchiveRepository
 
 SOURCE = "event_log"
-_PAGE = 200
+_PAGE, _FILES_PAGE = 200, 20
 
 
 class RestoringService:
@@ -30,23 +33,40 @@ class RestoringService:
         """Remember the damage of an object that is a file of the archive, in the unit of work of the consumer."""
         await self._files.note_damage(envelope.read(ObjectDamageFound).object_digest)
 
-    async def restore_damaged(self) -> int:
-        """Restore what is noted; how many files. What the log does not hold any more is left to a person.
+    async def restore_damaged(self) -> None:
+        """Restore what is noted. What the log does not hold any more is left to a person.
+
+        A file that cannot be restored is told, and stays noted: the others are not to wait for it.
 
         Raises:
-            StorageUnavailable, DatabaseUnavailable: the next call goes on.
+            Unavailable: of the storage or the database, which all files need; the next call goes on.
+            EcosystemError: what the first file failed with that could not be restored; all others were looked at.
         """
-        restored = 0
-        for file in await self._database.read(self._files.damaged):
-            content = await self._composed(file)
-            whole = model.sha256(content) == file.content_sha256
-            if whole:
-                await self._put(file, content)
-            else:
-                log.warning("the log does not hold a damaged file of the archive any more", file_id=str(file.file_id))
-            await self._database.run(lambda file=file, whole=whole: self._done(file, whole))  # type: ignore[misc]
-            restored += whole
-        return restored
+        failed: list[EcosystemError] = []
+        after: UUID | None = None
+        while page := await self._database.read(partial(self._files.damaged, after, _FILES_PAGE)):
+            for file in page:
+                try:
+                    await self._restore(file)
+                except Unavailable:
+                    raise
+                except EcosystemError as error:
+                    failed.append(error)
+                    log.error(
+                        "a damaged file of the archive cannot be restored", file_id=str(file.file_id), code=error.code
+                    )
+            after = page[-1].file_id
+        for error in failed:
+            raise error
+
+    async def _restore(self, file: ArchiveFile) -> None:
+        content = await self._composed(file)
+        whole = model.sha256(content) == file.content_sha256
+        if whole:
+            await self._put(file, content)
+        else:
+            log.warning("the log does not hold a damaged file of the archive any more", file_id=str(file.file_id))
+        await self._database.run(lambda: self._done(file, whole))
 
     async def _composed(self, file: ArchiveFile) -> bytes:
         first, last = Position.parse(file.first_position), Position.parse(file.last_position)

@@ -11,7 +11,7 @@ from ecosystem.kernel import context
 from ecosystem.kernel.audit.audit import Audit
 from ecosystem.kernel.messaging.errors import PositionRefused
 from ecosystem.kernel.messaging.log import EventLog
-from ecosystem.kernel.messaging.position import Position
+from ecosystem.kernel.messaging.position import START, Position
 from tests.kernel.messaging.conftest import GENEVA, ZURICH, Log
 from tests.support.poll import PATIENCE_SECONDS, eventually
 
@@ -85,6 +85,48 @@ class TestListing:
 
         assert [one.envelope.data["count"] for one in (*first, *rest, *newest)] == [1, 2, 2]
         assert foreign is not None
+
+    async def test_who_follows_one_subject_goes_on_behind_the_others(self, log: Log) -> None:
+        care = EventLog(log.database)
+        await log.publish("others", 1, 2)
+        with context.scope(company_id=ZURICH):
+            await eventually(lambda: _listed(care, 2))
+            (others,) = await care.events(newest=True, limit=1)
+            found, position = await care.following(str(START), subject="mine", limit=2)
+            await log.publish("mine", 1, 2, 3)
+            await eventually(lambda: _listed(care, 5))
+            page, middle = await care.following(position, subject="mine", limit=2)
+            rest, _ = await care.following(middle, subject="mine", limit=2)
+
+        assert (found, Position.parse(position) > Position.parse(others.cursor)) == ([], True)
+        assert [[one.envelope.data["count"] for one in some] for some in (page, rest)] == [[1, 2], [3]]
+
+    async def test_who_follows_waits_for_what_an_open_transaction_may_still_bring(self, log: Log) -> None:
+        care = EventLog(log.database)
+        with context.scope(company_id=ZURICH), psycopg.connect(log.platform.url("eco_events")) as writer:
+            writer.execute("select set_config('eco.company_id', %s, true)", (str(ZURICH),))
+            writer.execute(
+                "select kernel.append(gen_random_uuid(), 'early', 's', 'x', 0::smallint, now(), null, null, '{}')"
+            )
+            await log.publish("late", 1)
+            before, position = await care.following(str(START))
+            writer.commit()
+            await eventually(lambda: _listed(care, 2))
+            after, _ = await care.following(position)
+
+        assert (before, [one.envelope.type for one in after]) == ([], ["early", "thing_counted"])
+
+    async def test_what_ended_while_it_was_looked_for_is_not_given_twice(
+        self, log: Log, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        care = EventLog(log.database)
+        monkeypatch.setattr("ecosystem.kernel.messaging.log._LOG_END", "select 1, 3::bigint, 0::bigint")
+        await log.publish("a", 1)
+        with context.scope(company_id=ZURICH):
+            await eventually(lambda: _listed(care, 1))
+            (found,), position = await care.following(str(START))
+
+        assert position == found.cursor
 
     @pytest.mark.parametrize("text", ["", "1", "1.2", "a.b.c", "1.2.3.4", "-1.2.3", "1.2.3'; drop table x"])
     def test_position_that_was_not_given_by_us_is_refused(self, text: str) -> None:

@@ -23,6 +23,7 @@ _COLUMNS = (
     "epoch, xid::text::bigint as xid, id, recorded_at, slot, event_id, type, source, subject, company_id, time,"
     " trace_id, user_id, data"
 )
+_LOG_END = "select epoch, xid::text::bigint, id from kernel.log_end()"
 
 
 @dataclass(frozen=True)
@@ -94,14 +95,25 @@ class EventLog:
     ) -> list[Logged]:
         """Behind `after` in the order of the log, or before it with `newest`. Raises PositionRefused."""
         at = Position.parse(after) if after else END if newest else START
+        return await self._read(lambda connection: _listed(connection, at, type_, subject, newest, limit))
 
-        async def work(connection: Connection) -> list[Logged]:
-            cursor = await connection.execute(
-                f"select {_COLUMNS} from kernel.list_events(%s, %s::text::xid8, %s, %s, %s, %s, %s)",  # noqa: S608
-                (at.epoch, str(at.xid), at.id, type_, subject, newest, limit),
-                row_factory=namedtuple_row,
-            )
-            return [logged(row) for row in await cursor.fetchall()]
+    async def following(
+        self, after: str, *, type_: str | None = None, subject: str | None = None, limit: int = 50
+    ) -> tuple[list[Logged], str]:
+        """Behind `after` in the order of the log, and the position to go on from, so that nothing is read twice.
+
+        That is behind all that was passed over, but never behind an open transaction, whose events are still to come.
+        Raises PositionRefused.
+        """
+        at = Position.parse(after)
+
+        async def work(connection: Connection) -> tuple[list[Logged], str]:
+            ends: list[Any] = []
+            # Said before the listing: of what stands before this end, nothing can be missing there any more.
+            await connection.later(_LOG_END, then=ends.extend)
+            found = await _listed(connection, at, type_, subject, False, limit)
+            reached = Position.parse(found[-1].cursor) if found else at
+            return found, str(reached if len(found) == limit else max(reached, Position(*ends[0])))
 
         return await self._read(work)
 
@@ -118,8 +130,7 @@ class EventLog:
         """The position behind everything that is committed now, for whoever wants only what comes."""
 
         async def work(connection: Connection) -> str:
-            cursor = await connection.execute("select epoch, xid::text::bigint, id from kernel.log_end()")
-            row: Any = await cursor.fetchone()
+            row: Any = await (await connection.execute(_LOG_END)).fetchone()
             return str(Position(*row))
 
         return await self._read(work)
@@ -209,6 +220,17 @@ class EventLog:
             return await work(await driver(self._database))
 
         return await self._database.read(reading)
+
+
+async def _listed(
+    connection: Connection, at: Position, type_: str | None, subject: str | None, newest: bool, limit: int
+) -> list[Logged]:
+    cursor = await connection.execute(
+        f"select {_COLUMNS} from kernel.list_events(%s, %s::text::xid8, %s, %s, %s, %s, %s)",  # noqa: S608
+        (at.epoch, str(at.xid), at.id, type_, subject, newest, limit),
+        row_factory=namedtuple_row,
+    )
+    return [logged(row) for row in await cursor.fetchall()]
 
 
 def logged(row: Any) -> Logged:

@@ -206,22 +206,21 @@ class EventsService:
         self, company_id: UUID | None, after: str | None, *, type_: str | None, subject: str | None
     ) -> AsyncIterator[Logged | None]:
         """A company's events behind `after` (None: from now on) as they come; None now and then, as a sign of life."""
-        wake = self._database.wakeups.subscribe(CHANNEL)
+        wake = self._database.wakeups.subscribe(CHANNEL, key=type_ or "")
         end = self._clock.monotonic() + self._settings.stream_seconds_max
         try:
             position = after or await self._undated(company_id, self.log.end)
             while self._clock.monotonic() < end:
                 wake.clear()
-                look = partial(self.log.events, after=position, type_=type_, subject=subject, limit=_STREAM_PAGE)
-                found = await self._undated(company_id, look)
+                look = partial(self.log.following, position, type_=type_, subject=subject, limit=_STREAM_PAGE)
+                found, position = await self._undated(company_id, look)
                 for one in found:
                     yield one
-                    position = one.cursor
                 if len(found) < _STREAM_PAGE:
                     yield None
                     await self._either(wake, _LOOK_AGAIN_SECONDS)
         finally:
-            self._database.wakeups.unsubscribe(CHANNEL, wake)
+            self._database.wakeups.unsubscribe(CHANNEL, wake, key=type_ or "")
 
     @staticmethod
     async def _undated(company_id: UUID | None, work: Callable[[], Awaitable[T]]) -> T:

@@ -27,7 +27,9 @@ ZURICH, GENEVA = UUID(int=0xA1), UUID(int=0xB2)
 
 @pytest.fixture
 async def harness(platform: Platform, tmp_path: Path) -> AsyncIterator[KernelHarness]:
-    overrides = {"events": {"file_events_max": 3}, "keys": {"cache_seconds": 0}}
+    overrides = {
+        "events": {"file_events_max": 3, "streams_max": 3, "company_streams_max": 2}, "keys": {"cache_seconds": 0},
+    }  # fmt: skip
     async with KernelHarness(platform, tmp_path, ContractIndex(AGENTS, EVENTS), overrides=overrides) as harness:
         yield harness
 

@@ -1,31 +1,19 @@
 """Goal: people see their company's events and nothing else, and can mend. Method: the routes on a real database."""
 
-import asyncio
 from dataclasses import replace
-from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
-import orjson
 import psycopg
 import pytest
 from sqlalchemy import text
 
-from ecosystem.kernel.clock import SystemClock
-from ecosystem.kernel.db.database import Database
 from ecosystem.kernel.http.pagination import encode_cursor
 from ecosystem.kernel.http.principal import Principal
-from ecosystem.kernel.messaging.log import EventLog, Logged
-from ecosystem.kernel.messaging.outbox import CHANNEL
-from ecosystem.kernel.messaging.position import START, Position
 from ecosystem.kernel.testing.harness import ServiceHarness
 from ecosystem.services.events import service
-from ecosystem.services.events.routes import _messages
-from ecosystem.services.events.service import EventsService
-from ecosystem.services.events.settings import ServiceSettings
 from tests.kernel.db.fixtures import Platform
 from tests.services.events.conftest import GENEVA, ZURICH, publish
-from tests.support.poll import PATIENCE_SECONDS, eventually
 
 READER = Principal("amy", ZURICH, frozenset({"events:read"}))
 STRANGER = Principal("zoe", GENEVA, frozenset({"events:read"}))
@@ -95,75 +83,6 @@ class TestListing:
         powerless = await events.client(Principal("x", ZURICH, frozenset())).request(method, path, json=body)
 
         assert (nobody.status_code, powerless.status_code) == (401, 403)
-
-
-def following(events: ServiceHarness, log: EventLog | None = None) -> EventsService:
-    kernel = events.kernel
-    return EventsService(
-        kernel.database, log or EventLog(kernel.database), kernel.audit, SystemClock(), ServiceSettings()
-    )  # fmt: skip
-
-
-class Noted(EventLog):
-    """Remembers from where it was read on."""
-
-    def __init__(self, database: Database) -> None:
-        super().__init__(database)
-        self.positions: list[str] = []
-
-    async def following(self, after: str, **about: Any) -> tuple[list[Logged], str]:
-        self.positions.append(after)
-        return await super().following(after, **about)
-
-
-class TestStream:
-    async def test_events_come_as_they_happen_and_only_those_of_the_company(self, events: ServiceHarness) -> None:
-        stream = _messages(following(events), ZURICH, None, None, None)
-        assert await anext(stream) == b": hello\n\n"
-        waiting = asyncio.create_task(anext(stream))
-        await asyncio.wait({waiting}, timeout=0.1)
-        await publish(events, "theirs", company=GENEVA)
-        await publish(events, "ours")
-        message = await asyncio.wait_for(waiting, PATIENCE_SECONDS)
-        await stream.aclose()
-
-        fields = dict(line.split(b": ", 1) for line in message.strip().split(b"\n"))
-        assert fields[b"event"] == b"compliance_document_failed"
-        data = orjson.loads(fields[b"data"])
-        assert (data["data"]["code"], data["position"]) == ("ours", fields[b"id"].decode())
-
-    async def test_stream_of_one_type_goes_on_behind_the_others(self, events: ServiceHarness) -> None:
-        log = Noted(events.kernel.database)
-        stream = following(events, log).follow(ZURICH, str(START), type_="company_created", subject=None)
-        await publish(events, "one", "two")
-        other = (await events.client(READER).get("/v1/events")).json()["items"][-1]
-
-        async def went_on() -> bool:
-            assert await anext(stream) is None
-            return Position.parse(log.positions[-1]) > Position.parse(other["position"])
-
-        await eventually(went_on)
-        await stream.aclose()
-
-    async def test_stream_of_one_type_is_woken_by_no_other(
-        self, events: ServiceHarness, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        wakeups, wake = events.kernel.database.wakeups, asyncio.Event()
-        monkeypatch.setattr(wakeups, "subscribe", partial(wakeups.subscribe, event=wake))
-        stream = following(events).follow(ZURICH, None, type_="company_created", subject=None)
-        await anext(stream)
-
-        wake.clear()
-        wakeups.send(CHANNEL, "compliance_document_failed")
-        assert not wake.is_set()
-        wakeups.send(CHANNEL, "company_created")
-        assert wake.is_set()
-        await stream.aclose()
-
-    async def test_stream_from_a_refused_position_is_refused_before_it_begins(self, events: ServiceHarness) -> None:
-        answer = await events.client(READER).get("/v1/events/stream", params={"after": "x"})
-
-        assert answer.status_code == 422
 
 
 class TestCare:

@@ -25,6 +25,18 @@ class ReplayStartMissing(Invalid):
     suggestion = "Take a position from a listing, or an ISO 8601 time."
 
 
+class StreamsFull(EcosystemError):
+    code, status, kind, severity = "streams_full", 503, Kind.TRANSIENT, Severity.MEDIUM
+    rule = "Only so many event streams are open at the same time."
+    suggestion = "Open it again after the seconds of Retry-After; GET /v1/events shows the same events page by page."
+
+
+class CompanyStreamsFull(EcosystemError):
+    code, status, kind, severity = "company_streams_full", 429, Kind.TRANSIENT, Severity.LOW
+    rule = "Only so many event streams of a company are open at the same time."
+    suggestion = "Close one that nobody reads, or take one without filters for several; then open it again."
+
+
 class ArchiveBroken(EcosystemError):
     code, kind, severity = "archive_broken", Kind.PERMANENT, Severity.CRITICAL
     rule = "A file of the archive is what its manifest says."

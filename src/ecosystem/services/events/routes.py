@@ -9,9 +9,11 @@ import orjson
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import StreamingResponse
 
+from ecosystem.kernel.errors import EcosystemError
 from ecosystem.kernel.http.pagination import Cursor, Limit, Page, id_of, page_of
 from ecosystem.kernel.http.principal import Principal, requires
 from ecosystem.kernel.messaging.position import Position
+from ecosystem.kernel.telemetry.log import log
 from ecosystem.services.events.schemas import (
     ArchiveFileShown,
     ConsumerShown,
@@ -110,15 +112,18 @@ def _reading(router: APIRouter, events: EventsService) -> None:
             items=[EventShown.of(one) for one in kept], next_cursor=kept[-1].cursor if len(found) > limit else None
         )
 
-    @router.get("/stream", response_class=StreamingResponse)
+    async def place(principal: Reader) -> AsyncIterator[None]:
+        with events.streams.one(principal.company_id):
+            yield
+
+    @router.get("/stream", response_class=StreamingResponse, dependencies=[Depends(place, scope="request")])
     async def stream(
         principal: Reader, after: After = None, type_: Type = None, subject: Subject = None,
         last_event_id: Annotated[str | None, Header()] = None,
     ) -> StreamingResponse:  # fmt: skip
         """Events as they happen (server-sent events); without `after` or Last-Event-ID from now on."""
-        start = last_event_id or after
-        if start is not None:
-            Position.parse(start)
+        start = last_event_id or after or await events.log.end()
+        Position.parse(start)
         messages = _messages(events, principal.company_id, start, type_, subject)
         return StreamingResponse(
             messages, media_type="text/event-stream", headers={"cache-control": "no-store", "x-accel-buffering": "no"}
@@ -130,16 +135,21 @@ def _reading(router: APIRouter, events: EventsService) -> None:
 
 
 async def _messages(
-    events: EventsService, company_id: UUID | None, start: str | None, type_: str | None, subject: str | None
+    events: EventsService, company_id: UUID | None, start: str, type_: str | None, subject: str | None
 ) -> AsyncIterator[bytes]:
-    yield b": hello\n\n"
+    """What stands in an answer that has begun: what fails now can only end it, and the reader comes again."""
+    # Whoever is cut off before the first event comes again from here.
+    yield b"id: %s\n\n" % start.encode()
     spoken = time.monotonic()
-    async for one in events.follow(company_id, start, type_=type_, subject=subject):
-        if one is not None:
-            data = orjson.dumps(EventShown.of(one).model_dump(mode="json"))
-            yield b"id: %s\nevent: %s\ndata: %s\n\n" % (one.cursor.encode(), one.envelope.type.encode(), data)
-        elif time.monotonic() - spoken < _HEARTBEAT_SECONDS:
-            continue
-        else:
-            yield b": still here\n\n"
-        spoken = time.monotonic()
+    try:
+        async for one in events.follow(company_id, start, type_=type_, subject=subject):
+            if one is not None:
+                data = orjson.dumps(EventShown.of(one).model_dump(mode="json"))
+                yield b"id: %s\nevent: %s\ndata: %s\n\n" % (one.cursor.encode(), one.envelope.type.encode(), data)
+            elif time.monotonic() - spoken < _HEARTBEAT_SECONDS:
+                continue
+            else:
+                yield b": still here\n\n"
+            spoken = time.monotonic()
+    except EcosystemError as error:
+        log.warning("an event stream ended before its time", code=error.code)

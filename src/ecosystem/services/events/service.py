@@ -1,12 +1,13 @@
 """Events-service archives the log, publishes for workflows, and lets people look, replay and redeliver."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -27,18 +28,21 @@ from ecosystem.kernel.telemetry.log import log
 from ecosystem.services.events import model
 from ecosystem.services.events.errors import (
     ArchiveBroken,
+    CompanyStreamsFull,
     EventDataRefused,
     EventTypeUnknown,
     EventUnknown,
     ReplayStartMissing,
+    StreamsFull,
 )
 from ecosystem.services.events.model import ArchiveFile, Place, Waiting
 from ecosystem.services.events.repository import ArchiveRepository
 from ecosystem.services.events.settings import ServiceSettings
 
-T = TypeVar("T")
-
 _LOOK_AGAIN_SECONDS = 0.5
+# Half of a process's connections: the others are for whoever asks once.
+_LOOKS_AT_ONCE_MAX = 2
+_STREAMS_FULL_SECONDS = 5.0
 _STREAM_PAGE, _FILE_PAGE = 100, 500
 REDELIVERED_MAX = 200
 
@@ -112,8 +116,8 @@ class ArchiveService:
             except EcosystemError as error:
                 failed[waiting.archive] = error
                 log.error("an archive cannot be written", archive=waiting.archive, code=error.code)
-        for error in failed.values():
-            raise error
+        if failed:
+            raise next(iter(failed.values()))
 
     async def _write_due(self, waiting: Waiting) -> None:
         limits, today, left = self._settings, self._clock.now().date(), waiting
@@ -186,6 +190,31 @@ class ArchiveService:
         return content
 
 
+class Streams:
+    """Which event streams are open in this process, so that there is room for those of the other companies."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._settings, self._open = settings, Counter[UUID | None]()
+
+    @contextmanager
+    def one(self, company_id: UUID | None) -> Iterator[None]:
+        """One more, as long as it is open. Raises CompanyStreamsFull, StreamsFull."""
+        settings = self._settings
+        if self._open[company_id] >= settings.company_streams_max:
+            raise CompanyStreamsFull(
+                company_streams_max=settings.company_streams_max, retry_after_seconds=_STREAMS_FULL_SECONDS
+            )
+        if self._open.total() >= settings.streams_max:
+            raise StreamsFull(retry_after_seconds=_STREAMS_FULL_SECONDS)
+        self._open[company_id] += 1
+        try:
+            yield
+        finally:
+            self._open[company_id] -= 1
+            if not self._open[company_id]:
+                del self._open[company_id]
+
+
 class EventsService:
     """What people ask about the log, and have delivered again: that stands in the audit trail."""
 
@@ -194,6 +223,8 @@ class EventsService:
     ) -> None:  # fmt: skip
         self._database, self.log, self._audit = database, log, audit
         self._clock, self._settings = clock, settings
+        self.streams = Streams(settings)
+        self._looking = asyncio.Semaphore(_LOOKS_AT_ONCE_MAX)
 
     async def event(self, event_id: UUID) -> Logged:
         """Raises EventUnknown, also for the event of another company."""
@@ -203,17 +234,21 @@ class EventsService:
         return found
 
     async def follow(
-        self, company_id: UUID | None, after: str | None, *, type_: str | None, subject: str | None
+        self, company_id: UUID | None, position: str, *, type_: str | None, subject: str | None
     ) -> AsyncIterator[Logged | None]:
-        """A company's events behind `after` (None: from now on) as they come; None now and then, as a sign of life."""
+        """A company's events behind `position` as they come; None now and then, as a sign of life."""
         wake = self._database.wakeups.subscribe(CHANNEL, key=type_ or "")
         end = self._clock.monotonic() + self._settings.stream_seconds_max
         try:
-            position = after or await self._undated(company_id, self.log.end)
             while self._clock.monotonic() < end:
                 wake.clear()
-                look = partial(self.log.following, position, type_=type_, subject=subject, limit=_STREAM_PAGE)
-                found, position = await self._undated(company_id, look)
+                # A stream has a limit of its own: the deadline of an ordinary request would cut it off. Entered for
+                # each reading, because a generator may be moved on by another task each time.
+                async with self._looking:
+                    with context.scope(company_id=company_id, deadline=None):
+                        found, position = await self.log.following(
+                            position, type_=type_, subject=subject, limit=_STREAM_PAGE
+                        )
                 for one in found:
                     yield one
                 if len(found) < _STREAM_PAGE:
@@ -221,15 +256,6 @@ class EventsService:
                     await self._either(wake, _LOOK_AGAIN_SECONDS)
         finally:
             self._database.wakeups.unsubscribe(CHANNEL, wake, key=type_ or "")
-
-    @staticmethod
-    async def _undated(company_id: UUID | None, work: Callable[[], Awaitable[T]]) -> T:
-        """A stream has a limit of its own: the deadline of an ordinary request would cut it off.
-
-        Entered for each reading, because a generator may be moved on by another task each time.
-        """
-        with context.scope(company_id=company_id, deadline=None):
-            return await work()
 
     @staticmethod
     async def _either(wake: asyncio.Event, seconds: float) -> None:

@@ -17,3 +17,7 @@ class ServiceSettings(Settings):
     )
     retention_days: int = Field(2555, ge=1, le=36_500, description="How long files of the archive are kept.")
     stream_seconds_max: float = Field(3600.0, ge=1, le=86_400, description="The longest life of one event stream.")
+    streams_max: int = Field(100, ge=1, le=10_000, description="Event streams that a process keeps open; then 503.")
+    company_streams_max: int = Field(
+        20, ge=1, le=10_000, description="Those of one company among them, so that none takes all; then 429."
+    )

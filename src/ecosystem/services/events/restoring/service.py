@@ -56,8 +56,8 @@ class RestoringService:
                         "a damaged file of the archive cannot be restored", file_id=str(file.file_id), code=error.code
                     )
             after = page[-1].file_id
-        for error in failed:
-            raise error
+        if failed:
+            raise failed[0]
 
     async def _restore(self, file: ArchiveFile) -> None:
         content = await self._composed(file)

@@ -29,6 +29,8 @@ def test_what_has_ended_leaves_its_room_to_others() -> None:
     with room.upload(A) as first:
         with room.upload(A) as second:
             second(500)
+            with pytest.raises(UploadsBusy):
+                first(600)
         first(600)
         with room.upload(B) as other:
             other(300)

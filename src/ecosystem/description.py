@@ -1,6 +1,7 @@
 """What the platform offers by HTTP, as OpenAPI 3.1: every service is composed on parts that are never opened."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,17 @@ from ecosystem.catalog import CATALOG, Entry
 from ecosystem.contracts import index
 from ecosystem.entrypoints import resolve
 from ecosystem.kernel.agent.local import LocalTransport
-from ecosystem.kernel.http.app import create_app
+from ecosystem.kernel.http.door import BASIC_PATH
+from ecosystem.kernel.http.openapi import described
 from ecosystem.kernel.identity.authority import Authority
 from ecosystem.kernel.identity.identity import Identity
 from ecosystem.kernel.identity.settings import IdentitySettings
 from ecosystem.kernel.registry.registry import Registry
 from ecosystem.kernel.resilience.policies import Policies
+from ecosystem.kernel.runtime.assembly import application
 from ecosystem.kernel.runtime.contracts import ContractIndex
 from ecosystem.kernel.runtime.parts import World, make_database, make_kernel
-from ecosystem.kernel.runtime.service import Kernel
+from ecosystem.kernel.runtime.service import Kernel, Service
 from ecosystem.kernel.settings import Source
 
 _FORMS = {
@@ -40,17 +43,27 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 def openapi() -> dict[str, dict[str, Any]]:
     """The OpenAPI document of each service with public routes, by its registered name."""
-    documents = {name: application.openapi() for name, application in applications().items()}
+    documents = {name: described(app) for name, app in applications().items()}
     return {name: document for name, document in documents.items() if document["paths"]}
 
 
 def applications() -> dict[str, FastAPI]:
     """The public routes of each service, by its registered name."""
     with tempfile.TemporaryDirectory(prefix="eco-describe-") as folder:
-        return {
-            entry.name: create_app(entry.name, __version__, resolve(entry.build)(_kernel(entry, Path(folder))).routers)
-            for entry in CATALOG
-        }
+        return {entry.name: _application(entry, Path(folder)) for entry in CATALOG}
+
+
+def _application(entry: Entry, folder: Path) -> FastAPI:
+    kernel = _kernel(entry, folder)
+    service: Service = resolve(entry.build)(kernel)
+    if index.PREFIXES[BASIC_PATH] != entry.name:
+        # Every service with agents has a door to them; the edge knows but one.
+        service = replace(service, agents=())
+    return application(kernel, service, _contracts(), __version__)
+
+
+def _contracts() -> ContractIndex:
+    return ContractIndex(index.AGENTS, index.EVENTS, frozenset(one.name for one in CATALOG))
 
 
 def _kernel(entry: Entry, folder: Path) -> Kernel:
@@ -71,8 +84,7 @@ def _kernel(entry: Entry, folder: Path) -> Kernel:
     )
     world = World.real()
     database = make_database(entry.schema, source, world)
-    contracts = ContractIndex(index.AGENTS, index.EVENTS, frozenset(one.name for one in CATALOG))
     return make_kernel(
-        entry.name, source, contracts, world, database=database, registry=Registry(database), policies=Policies(),
+        entry.name, source, _contracts(), world, database=database, registry=Registry(database), policies=Policies(),
         identity=Identity(source.get(IdentitySettings)), transport=LocalTransport(entry.name, {}),
     )  # fmt: skip

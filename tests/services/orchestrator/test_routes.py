@@ -16,6 +16,7 @@ from ecosystem.kernel.testing.harness import KernelHarness, ServiceHarness
 from ecosystem.services.orchestrator.app import build
 from tests.kernel.db.fixtures import Platform
 from tests.services.orchestrator.harness import COMPANY, INGESTION, OTHER
+from tests.support.described import misfit
 
 SERVICE = "orchestrator-agent"
 ROUTES = [
@@ -168,6 +169,7 @@ class TestStartRun:
             answer = await client.post("/agent/handle", json=asking(str(uuid4()), **payload))
 
             assert (answer.status_code, answer.json()["status"]) == (status, "failure"), payload
+            assert misfit(SERVICE, answer) is None
         assert (await reader(service).get("/v1/runs")).json()["items"] == []
 
     async def test_the_door_speaks_for_named_agents_only(self, service: ServiceHarness) -> None:
@@ -180,3 +182,16 @@ class TestStartRun:
 
         assert refused.status_code == 403
         assert hidden.status_code == 403
+
+    async def test_what_the_door_answers_and_refuses_itself_is_as_described(self, service: ServiceHarness) -> None:
+        client = service.client(principal(COMPANY, "agents:call", agents=("an-app",)))
+        answers = [
+            await client.post("/agent/handle", json=asking(str(uuid4()))),
+            await client.post("/agent/handle", json=asking("k") | {"more": 1}),
+            await client.post("/agent/handle?colour=red", json=asking("k")),
+            await reader(service).post("/agent/handle", json=asking("k")),
+            await service.client().post("/agent/handle", json=asking("k")),
+        ]
+
+        assert [one.status_code for one in answers] == [200, 422, 422, 403, 401]
+        assert [misfit(SERVICE, one) for one in answers] == [None] * 5

@@ -10,11 +10,10 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from ecosystem.kernel.errors import EcosystemError, Failure, Kind, Severity
-from ecosystem.kernel.http.problems import problem, problem_of
+from ecosystem.kernel.http.problems import ERRORS_MAX, problem, problem_of
 from ecosystem.kernel.http.wellformed import MalformedJson, well_formed
 from ecosystem.kernel.telemetry.log import log
 
-_ERRORS_MAX = 20
 _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _CODES = {
     400: ("bad_request", "The request cannot be read.", "Correct its form and send it again."),
@@ -62,7 +61,7 @@ async def _invalid(_: Request, error: Exception) -> Response:
         "request_invalid", f"{first['field']}: {first['message']}", Kind.PERMANENT, Severity.LOW,
         "Correct the named fields and send it again.", 422,
     )  # fmt: skip
-    return problem(failure, {"errors": errors[:_ERRORS_MAX]})
+    return problem(failure, {"errors": errors[:ERRORS_MAX]})
 
 
 def _place(location: Sequence[Any]) -> str:

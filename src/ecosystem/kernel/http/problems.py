@@ -5,26 +5,58 @@ from typing import Any
 
 import orjson
 from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from ecosystem.kernel import context
 from ecosystem.kernel.errors import EcosystemError, Failure, describe
 
 MEDIA_TYPE = "application/problem+json"
-_TITLES = {
+TITLES = {
     400: "Bad request", 401: "Unauthenticated", 403: "Forbidden", 404: "Not found", 405: "Method not allowed",
-    408: "Timed out", 409: "Conflict", 411: "Length required", 413: "Too large", 415: "Unsupported media type",
-    422: "Invalid", 429: "Too many requests", 500: "Internal error", 503: "Unavailable", 504: "Timed out",
+    408: "Timed out", 409: "Conflict", 410: "Gone", 411: "Length required", 413: "Too large",
+    415: "Unsupported media type", 422: "Invalid", 429: "Too many requests", 500: "Internal error", 503: "Unavailable",
+    504: "Timed out",
 }  # fmt: skip
+
+ERRORS_MAX = 20
+"""How many broken fields an answer names."""
 
 NOT_NOW = "X-Envoy-RateLimited"
 """An answer that has it is not asked for again by an edge of Envoy, whatever its retry policy says of the status."""
 
 
+class Problem(BaseModel):
+    """A refusal (RFC 9457). Further members say what it is about: limits, names, positions."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(pattern="^urn:ecosystem:problem:")
+    title: str
+    status: int = Field(ge=400, le=599)
+    detail: str = Field(description="The rule that is broken.")
+    code: str = Field(description="For machines; one for each rule.")
+    next_step: str
+    retryable: bool = Field(description="Whether the same request can succeed later.")
+    trace_id: str | None = Field(description="Finds the logs of the request.")
+
+
+class BrokenField(BaseModel):
+    field: str
+    rule: str
+    message: str
+
+
+class InvalidProblem(Problem):
+    """A refusal of what was sent. `errors` is there where fields break rules of their form."""
+
+    errors: list[BrokenField] = Field(default=[], max_length=ERRORS_MAX)
+
+
 def problem(failure: Failure, details: dict[str, Any] | None = None, headers: dict[str, str] | None = None) -> Response:
-    """`code` and `next_step` are for machines and people; `trace_id` finds the logs. `details` become members."""
+    """The answer that `Problem` describes. `details` become members."""
     body = (details or {}) | {
         "type": f"urn:ecosystem:problem:{failure.code}",
-        "title": _TITLES.get(failure.status, "Failed"),
+        "title": TITLES.get(failure.status, "Failed"),
         "status": failure.status,
         "detail": failure.message,
         "code": failure.code,

@@ -1,6 +1,7 @@
 """`POST /agent/handle`: the same request as over gRPC, as JSON, for clients of a company."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
@@ -41,6 +42,20 @@ class HandleBody(BaseModel):
     timestamp: str | None = Field(default=None, max_length=64)
 
 
+class HandleAnswer(BaseModel):
+    """What an agent answered, also where it refused or failed: `error` says why. `result` is as its task promises."""
+
+    request_id: str
+    status: Status
+    result: Any
+    error: str | None
+    execution_time_ms: float
+    timestamp: datetime
+
+
+_ANSWERS: dict[int | str, dict[str, Any]] = {200: {"model": HandleAnswer}, "default": {"model": HandleAnswer}}
+
+
 class AgentDoor:
     """Hands a client's request to an agent of this process; with `forward` also to one that runs elsewhere."""
 
@@ -51,7 +66,9 @@ class AgentDoor:
         self._handling, self._cards, self._agents, self._clock = handling, cards, agents, clock
         self._authorisation, self._forward = Authorisation(cards, policies), forward
         self.router = APIRouter(tags=["agents"])
-        self.router.add_api_route("/agent/handle", self.handle, methods=["POST"], response_model=None)
+        self.router.add_api_route(
+            "/agent/handle", self.handle, methods=["POST"], response_model=None, responses=_ANSWERS
+        )
 
     @priority(Priority.ELSEWHERE)
     async def handle(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from fastapi import FastAPI
+
 from ecosystem.kernel.agent.answers import Answers
 from ecosystem.kernel.agent.card import AgentType
 from ecosystem.kernel.agent.delivery import EventIntake
@@ -35,20 +37,9 @@ DIRECT_JOB = "deliver-late-events"
 def assemble(kernel: Kernel, service: Service, contracts: ContractIndex, guards: Guards, health: Health) -> Hosted:
     settings = kernel.source.get(AgentSettings)
     answers = Answers(kernel.database)
-    handling = Handling(
-        service.agents, contracts.agents, answers, settings=settings, clock=kernel.clock, policies=kernel.policies,
-        metrics=kernel.metrics,
-    )  # fmt: skip
+    handling = _handling(kernel, service, contracts, answers)
     _take_events(kernel, service)
-    routers = list(service.routers)
-    if service.agents:
-        # Who carries workflows may ask any agent, so requests for agents of other services go through it.
-        forward = next((host.card.id for host in service.agents if host.card.type is AgentType.WORKFLOW), None)
-        door = AgentDoor(
-            handling, contracts.agents, kernel.agents, kernel.clock, forward=forward, policies=kernel.policies
-        )
-        routers.append(door.router)
-    app = create_app(service.name, health.version, routers)
+    app = _application(kernel, service, contracts, handling, health.version)
     guarded = Door(
         app, guards, health, settings=kernel.source.get(HttpSettings), metrics=kernel.metrics,
         calls_at_work=lambda: handling.active,
@@ -61,6 +52,33 @@ def assemble(kernel: Kernel, service: Service, contracts: ContractIndex, guards:
 
         jobs = (*jobs, Job("forget-recorded-answers", timedelta(hours=1), forget))
     return Hosted(kernel, service, handling, guarded, jobs)
+
+
+def application(kernel: Kernel, service: Service, contracts: ContractIndex, version: str) -> FastAPI:
+    """The same routes as `assemble` serves, for whoever describes them."""
+    handling = _handling(kernel, service, contracts, Answers(kernel.database))
+    return _application(kernel, service, contracts, handling, version)
+
+
+def _handling(kernel: Kernel, service: Service, contracts: ContractIndex, answers: Answers) -> Handling:
+    return Handling(
+        service.agents, contracts.agents, answers, settings=kernel.source.get(AgentSettings), clock=kernel.clock,
+        policies=kernel.policies, metrics=kernel.metrics,
+    )  # fmt: skip
+
+
+def _application(
+    kernel: Kernel, service: Service, contracts: ContractIndex, handling: Handling, version: str
+) -> FastAPI:
+    routers = list(service.routers)
+    if service.agents:
+        # Who carries workflows may ask any agent, so requests for agents of other services go through it.
+        forward = next((host.card.id for host in service.agents if host.card.type is AgentType.WORKFLOW), None)
+        door = AgentDoor(
+            handling, contracts.agents, kernel.agents, kernel.clock, forward=forward, policies=kernel.policies
+        )
+        routers.append(door.router)
+    return create_app(service.name, version, routers)
 
 
 def _take_events(kernel: Kernel, service: Service) -> None:

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import unquote_plus
 from uuid import UUID
 
@@ -24,6 +24,9 @@ from ecosystem.services.authn.schemas import (
     CompanyShown,
     FirstAsked,
     FirstShown,
+    TokenAsked,
+    TokenGiven,
+    TokenRefused,
 )
 from ecosystem.services.authn.service import ClientService, CompanyService, FirstAdministrator, Issued
 from ecosystem.services.authn.tokens.issuing import GRANT, TokenService
@@ -34,8 +37,17 @@ CompanyWriter = Annotated[Principal, Depends(requires("companies:write"))]
 ClientReader = Annotated[Principal, Depends(requires("clients:read"))]
 ClientWriter = Annotated[Principal, Depends(requires("clients:write"))]
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
-_PARAMETERS = frozenset({"grant_type", "scope", "company_id", "client_id", "client_secret"})
+_PARAMETERS = frozenset(TokenAsked.model_fields)
 _FORM_BYTES_MAX = 16_384
+_TOKEN_FORM: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {
+        "application/x-www-form-urlencoded": {"schema": TokenAsked.model_json_schema()},
+    }},
+    "security": [{"basic": []}, {}],
+}  # fmt: skip
+_TOKEN_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"model": TokenGiven}, 400: {"model": TokenRefused}, 401: {"model": TokenRefused},
+}  # fmt: skip
 
 
 def company_router(service: CompanyService) -> APIRouter:
@@ -112,7 +124,7 @@ def oauth_router(tokens: TokenService, keys: SigningKeys, first: FirstAdministra
         response.headers.update(_NO_STORE)
         return FirstShown(client_id=issued.client.client_id, client_secret=issued.secret)
 
-    @routes.post("/oauth/token", response_model=None)
+    @routes.post("/oauth/token", response_model=None, openapi_extra=_TOKEN_FORM, responses=_TOKEN_ANSWERS)
     @priority(Priority.URGENT)
     async def token(request: Request) -> Response:
         """RFC 6749 section 4.4: form with grant_type=client_credentials, optional scope and company_id."""
@@ -122,10 +134,11 @@ def oauth_router(tokens: TokenService, keys: SigningKeys, first: FirstAdministra
             issued = await tokens.issue(client_id, secret, form)
         except OAuthError as error:
             return _refusal(error)
-        return _json(
-            {"access_token": issued.access_token, "token_type": "Bearer", "expires_in": issued.expires_in,
-             "scope": issued.scope}, 200, _NO_STORE,
+        given = TokenGiven(
+            access_token=issued.access_token, token_type="Bearer", expires_in=issued.expires_in,  # noqa: S106
+            scope=issued.scope,
         )  # fmt: skip
+        return _json(given.model_dump(), 200, _NO_STORE)
 
     @routes.get("/.well-known/jwks.json", response_model=None)
     async def jwks() -> Response:
@@ -190,7 +203,8 @@ def _refusal(error: OAuthError) -> Response:
     headers = dict(_NO_STORE)
     if error.status == 401:
         headers["WWW-Authenticate"] = 'Basic realm="ecosystem", charset="UTF-8"'
-    return _json({"error": error.error, "error_description": error.message}, error.status, headers)
+    refused = TokenRefused(error=error.error, error_description=error.message)
+    return _json(refused.model_dump(), error.status, headers)
 
 
 def _json(body: object, status: int, headers: dict[str, str]) -> Response:

@@ -1,7 +1,7 @@
 """What routes accept and return."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -33,6 +33,32 @@ class ClientAsked(Body):
 
 class FirstAsked(Body):
     credential: str = Field(min_length=1, max_length=200)
+
+
+class TokenAsked(BaseModel):
+    """RFC 6749, section 4.4.2. Credentials stand here or in the Authorization header; what else is sent is ignored."""
+
+    grant_type: Literal["client_credentials"]
+    scope: str | None = Field(default=None, description="Separated by spaces. Default: all that the client has.")
+    company_id: UUID | None = Field(default=None, description="For the platform's administrators.")
+    client_id: str | None = None
+    client_secret: str | None = None
+
+
+class TokenGiven(BaseModel):
+    """RFC 6749, section 5.1. `expires_in` is in seconds."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+    scope: str
+
+
+class TokenRefused(BaseModel):
+    """RFC 6749, section 5.2."""
+
+    error: str
+    error_description: str
 
 
 class CompanyShown(BaseModel):

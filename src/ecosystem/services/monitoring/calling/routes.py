@@ -29,7 +29,13 @@ from ecosystem.services.monitoring.errors import MomentRefused, PageOver
 Reader = Annotated[Principal, Depends(requires("oncall:read"))]
 Writer = Annotated[Principal, Depends(requires("oncall:write"))]
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
-_HTML: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
+_HTML: dict[str, Any] = {"content": {"text/html": {"schema": {"type": "string"}}}}
+_PAGES: dict[int | str, dict[str, Any]] = {200: _HTML, "default": _HTML}
+_FORM: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": {
+        "type": "object", "required": ["token"], "properties": {"token": {"type": "string"}},
+    }}}}
+}  # fmt: skip
 
 
 def router(rotas: RotaService, paging: PagingService, ids: Ids) -> APIRouter:
@@ -102,7 +108,7 @@ def _pages(routes: APIRouter, paging: PagingService, ids: Ids) -> None:
 
 
 def _link(routes: APIRouter, paging: PagingService) -> None:
-    @routes.get("/link", response_class=Response, responses=_HTML)
+    @routes.get("/link", response_class=Response, responses=_PAGES)
     async def look_at_page(token: Annotated[str, Query(max_length=200)]) -> Response:
         """What a page is about, for whom it was sent to; a button takes it up. No login: the token is the proof."""
         try:
@@ -110,7 +116,7 @@ def _link(routes: APIRouter, paging: PagingService) -> None:
         except EcosystemError as error:
             return _page(link_page.refused(f"{error.message} {error.next_step}"), error.status)
 
-    @routes.post("/link", response_class=Response, responses=_HTML)
+    @routes.post("/link", response_class=Response, responses=_PAGES, openapi_extra=_FORM)
     @priority(Urgency.URGENT)
     async def take_page(request: Request) -> Response:
         """Take the page up. The body is a form with the token."""

@@ -126,6 +126,7 @@ class TestLimits:
 
         assert (refused.status_code, refused.json()["code"]) == (413, "file_too_large")
         assert refused.json()["bytes_max"] == 100_000
+        assert refused.json()["detail"] == "A request's body has at most 100000 bytes here."
 
     async def test_a_stream_is_refused_when_it_passes_the_limit(self, http: httpx.AsyncClient) -> None:
         async def body() -> AsyncIterator[bytes]:

@@ -23,7 +23,7 @@ from ecosystem.kernel.sandbox.errors import (
 from ecosystem.kernel.sandbox.sandbox import Sandbox
 from ecosystem.kernel.sandbox.shared import SharedBytes
 from ecosystem.kernel.testing.twins import NamedPrincipals
-from ecosystem.services.creditx.errors import IntakeFull
+from ecosystem.services.creditx.errors import DocumentRefused, IntakeFull
 from ecosystem.services.creditx.routes import router
 from ecosystem.services.creditx.settings import ServiceSettings
 from tests.services.creditx.conftest import NOW, Creditx
@@ -188,6 +188,16 @@ class TestRefused:
 
         assert refusal(creditx, answer) == (422, code)
         assert step in answer.json()["next_step"]
+
+    async def test_by_a_limit_that_is_named(self, creditx: Creditx) -> None:
+        answer = await creditx.upload(a_pdf(pages=501))
+
+        assert refusal(creditx, answer) == (422, "too_many_pages")
+        assert answer.json()["detail"] == "The document has too many pages (at most 500 pages)."
+        assert answer.json()["pages_max"] == 500
+        assert DocumentRefused("decompression_bomb", inflated_bytes_max=9).message == (
+            "The content unfolds to more than can be read (at most 9 inflated bytes)."
+        )
 
     async def test_by_what_a_real_reader_makes_of_a_drawing_without_end(self, creditx: Creditx) -> None:
         answer = await creditx.upload(drawing_without_end())

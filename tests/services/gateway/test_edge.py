@@ -177,6 +177,37 @@ class TestRequests:
         assert answer == 408
         assert edge.upstreams["authn"].seen == []
 
+    @pytest.mark.parametrize(
+        ("path", "version", "headers", "status", "code", "word"),
+        [
+            ("/v1/documents", "1.1", "connection: Upgrade\r\nupgrade: websocket", 400, "upgrade_refused", "WebSocket"),
+            ("/oauth/token", "1.1", "connection: upgrade\r\nupgrade: tls/1.2", 400, "upgrade_refused", "WebSocket"),
+            ("/v1/documents", "1.0", "connection: close", 426, "protocol_not_supported", "HTTP/1.1"),
+            ("/v1/documents", "1.1", f"content-length: {200 << 20}", 413, "file_too_large", f" {101 << 20} bytes"),
+            ("/oauth/token", "1.1", f"content-length: {1 << 20}", 413, "file_too_large", f" {64 << 10} bytes"),
+        ],
+    )
+    async def test_a_refusal_of_the_edge_says_the_rule_that_is_broken(
+        self, edge: RunningEdge, path: str, version: str, headers: str, status: int, code: str, word: str
+    ) -> None:
+        context = ssl.create_default_context(cadata=edge.authority.bundle().decode())
+        reader, writer = await asyncio.open_connection("127.0.0.1", edge.place.port, ssl=context)
+        token = f"authorization: Bearer {edge.token()}\r\n"
+        writer.write(f"GET {path} HTTP/{version}\r\nhost: edge\r\n{token}{headers}\r\n\r\n".encode())
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        told = json.loads(await reader.readexactly(int(head.partition("content-length: ")[2].split()[0])))
+        writer.close()
+
+        assert (int(head.split()[1]), told["status"], told["code"]) == (status, status, code)
+        assert word in told["detail"]
+        assert edge.upstreams["a"].seen + edge.upstreams["b"].seen + edge.upstreams["authn"].seen == []
+
+    async def test_a_token_of_others_is_refused_for_what_it_is(self, edge: RunningEdge) -> None:
+        async with edge.client(edge.token(aud="others"), upgrade="websocket") as client:
+            response = await client.get("/v1/documents")
+
+        assert problem(response) == (403, "application/problem+json", "forbidden")
+
     async def test_the_access_log_tells_trace_and_request_and_no_query(self, edge: RunningEdge) -> None:
         trace = "1af7651916cd43dd8448eb211c80319c"
         async with edge.client(edge.token(), traceparent=f"00-{trace}-b7ad6b7169203331-01") as client:

@@ -21,7 +21,6 @@ _CODES = {
     403: ("forbidden", "The caller may not do this.", "Ask for a client that may."),
     404: ("not_found", "There is nothing here.", "Check the path and the id."),
     405: ("method_not_allowed", "This path does not know that method.", "Use a method named by the Allow header."),
-    413: ("file_too_large", "A request's body has a limit.", "Send less at once."),
     415: ("media_type_not_supported", "The body has another type than the route takes.", "Check Content-Type."),
 }  # fmt: skip
 

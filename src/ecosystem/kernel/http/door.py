@@ -175,7 +175,7 @@ class Door:
     def _check_length(self, headers: dict[str, str], limit: BodyLimit) -> None:
         said = headers.get("content-length")
         if said is not None and (not said.isdigit() or int(said) > limit.bytes_max):
-            raise BodyTooLarge(f"The body is larger than {limit.bytes_max} bytes.", bytes_max=limit.bytes_max)
+            raise BodyTooLarge(limit.bytes_max)
 
     async def _authenticate(self, headers: dict[str, str], path: str) -> Principal | None:
         """The caller by its token, or by Basic where that is allowed; None where it shows nothing."""
@@ -277,7 +277,7 @@ def _limit(receive: Receive, exchange: _Exchange, scope: Scope, settings: HttpSe
             if message["type"] == "http.request":
                 exchange.received += len(message.get("body", b""))
                 if exchange.received > exchange.limit.bytes_max:
-                    raise BodyTooLarge(bytes_max=exchange.limit.bytes_max)
+                    raise BodyTooLarge(exchange.limit.bytes_max)
                 if not message.get("more_body"):
                     exchange.whole = True
                     await _admit(exchange, scope)

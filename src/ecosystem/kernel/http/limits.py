@@ -12,8 +12,10 @@ _ATTRIBUTE = "ecosystem_body_limit"
 
 class BodyTooLarge(EcosystemError):
     code, status, kind, severity = "file_too_large", 413, Kind.PERMANENT, Severity.LOW
-    rule = "A request's body has a limit."
     suggestion = "Send less at once."
+
+    def __init__(self, bytes_max: int) -> None:
+        super().__init__(f"A request's body has at most {bytes_max} bytes here.", bytes_max=bytes_max)
 
 
 class BodyTooSlow(EcosystemError):

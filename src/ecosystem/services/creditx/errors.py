@@ -24,21 +24,28 @@ class PageNotFound(NotFound):
 
 
 class DocumentRefused(EcosystemError):
-    """The content breaks a rule of `reading.refusal.RULES`; `code` in the answer is that rule. Nothing is stored."""
+    """The content breaks a rule of `reading.refusal.RULES`; `code` in the answer is that rule. Nothing is stored.
+
+    `details`: the limits that were passed, by their names.
+    """
 
     code, status, kind, severity = "document_refused", 422, Kind.PERMANENT, Severity.LOW
 
-    def __init__(self, broken: str) -> None:
+    def __init__(self, broken: str, **limits: int) -> None:
         sentence, _, next_step = RULES[broken].partition(". ")
-        super().__init__(f"{sentence}.", suggestion=next_step, rule=broken)
+        passed = ", ".join(f"{number} {name.removesuffix('_max').replace('_', ' ')}" for name, number in limits.items())
+        message = f"{sentence} (at most {passed})." if passed else f"{sentence}."
+        super().__init__(message, suggestion=next_step, rule=broken, **limits)
         self.code = broken  # type: ignore[misc]
         self.status = {"type_not_supported": 415}.get(broken, 422)  # type: ignore[misc]
 
 
 class FileTooLarge(EcosystemError):
     code, status, kind, severity = "file_too_large", 413, Kind.PERMANENT, Severity.LOW
-    rule = "A file has at most 100 MiB."
     suggestion = "Split the document or export it in an ordinary quality."
+
+    def __init__(self, bytes_max: int) -> None:
+        super().__init__(f"A file has at most {bytes_max} bytes.", bytes_max=bytes_max)
 
 
 class FileNameRefused(Invalid):

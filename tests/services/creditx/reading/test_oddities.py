@@ -34,7 +34,7 @@ async def inspect(sandbox: Sandbox, content: bytes) -> dict[str, Any]:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 async def test_what_cannot_be_read_is_refused_by_its_rule(sandbox: Sandbox, rule: str, content: bytes) -> None:
-    assert await inspect(sandbox, content) == {"refused": rule}
+    assert (await inspect(sandbox, content))["refused"] == rule
 
 
 @pytest.mark.parametrize(

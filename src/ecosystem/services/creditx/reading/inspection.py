@@ -42,7 +42,7 @@ def rehearse_sandbox() -> None:
 
 
 def inspect(payload: bytes, *, file_name: str, pages_max: int, inflated_bytes_max: int) -> dict[str, Any]:
-    """`{"facts": {…}}` as in `contracts.creditx.Facts`, or `{"refused": rule}`."""
+    """`{"facts": {…}}` as in `contracts.creditx.Facts`, or `{"refused": rule, "limits": {…}}`."""
     with Pdf(payload) as pdf:
         return look_at(pdf, file_name=file_name, pages_max=pages_max, inflated_bytes_max=inflated_bytes_max)
 
@@ -59,7 +59,7 @@ def look_at(pdf: Pdf, *, file_name: str, pages_max: int, inflated_bytes_max: int
             facts = _inspect_image(payload, media_type, pages_max=pages_max)
         types.refuse_contradicting_name(file_name, media_type)
     except Refused as refused:
-        return {"refused": refused.rule}
+        return {"refused": refused.rule, "limits": refused.limits}
     return {"facts": facts | {"media_type": media_type, "size_bytes": len(payload)}}
 
 
@@ -75,7 +75,7 @@ def _inspect_pdf(pdf: Pdf, *, pages_max: int, inflated_bytes_max: int) -> dict[s
     if pdf.pages == 0:
         raise Refused("truncated_file")
     if pdf.pages > pages_max:
-        raise Refused("too_many_pages")
+        raise Refused("too_many_pages", pages_max=pages_max)
     if pdfium.FPDFDoc_GetJavaScriptActionCount(document.raw) > 0:
         raise Refused("javascript_refused")
     # Before any page is loaded, which unfolds what it shows.
@@ -142,13 +142,15 @@ def _inspect_image(content: bytes, media_type: str, *, pages_max: int) -> dict[s
         # What a camera puts behind its JPEG (a preview, a map of brightness) is no page.
         pages = int(getattr(image, "n_frames", 1)) if media_type == types.TIFF else 1
         if pages > pages_max:
-            raise Refused("too_many_pages")
+            raise Refused("too_many_pages", pages_max=pages_max)
         pixels = 0
         for frame in range(pages):
             image.seek(frame)
             pixels += image.width * image.height
-            if image.width * image.height > _IMAGE_PIXELS_MAX or pixels > _PIXELS_MAX:
-                raise Refused("decompression_bomb")
+            if image.width * image.height > _IMAGE_PIXELS_MAX:
+                raise Refused("decompression_bomb", image_pixels_max=_IMAGE_PIXELS_MAX)
+            if pixels > _PIXELS_MAX:
+                raise Refused("decompression_bomb", pixels_max=_PIXELS_MAX)
         image.seek(0)
         # A JPEG is decoded at an eighth: enough to see that all of it is there.
         image.draft("L", (max(1, image.width // 8), max(1, image.height // 8)))

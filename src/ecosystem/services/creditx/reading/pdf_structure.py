@@ -46,7 +46,9 @@ def refuse_dangerous(content: bytes, inflated_bytes_max: int) -> None:
     encrypted = bool(_ENCRYPT.search(content))
     inflated_bytes = 0
     for head, data in _streams(content):
-        if _pixels(head) > _PIXELS_MAX or len(_FLATE.findall(head)) > 1:
+        if _pixels(head) > _PIXELS_MAX:
+            raise Refused("decompression_bomb", image_pixels_max=_PIXELS_MAX)
+        if len(_FLATE.findall(head)) > 1:
             raise Refused("decompression_bomb")
         if b"/LZWDecode" in head:
             inflated_bytes += len(data) * 1500
@@ -58,7 +60,7 @@ def refuse_dangerous(content: bytes, inflated_bytes_max: int) -> None:
         elif is_objects or (is_cross_reference and b"/Filter" in head):
             suspicious = True
         if inflated_bytes > inflated_bytes_max:
-            raise Refused("decompression_bomb")
+            raise Refused("decompression_bomb", inflated_bytes_max=inflated_bytes_max)
     if suspicious or encrypted:
         walk(content)
 

@@ -18,8 +18,8 @@ RULES: dict[str, str] = {
 
 
 class Refused(Exception):
-    """A rule of `RULES` is broken."""
+    """A rule of `RULES` is broken. `limits`: those that were passed, each a whole number by its name (`pages_max`)."""
 
-    def __init__(self, rule: str) -> None:
+    def __init__(self, rule: str, **limits: int) -> None:
         super().__init__(rule)
-        self.rule = rule
+        self.rule, self.limits = rule, limits

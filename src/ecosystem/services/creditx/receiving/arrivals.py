@@ -138,7 +138,7 @@ async def _facts(stages: AsyncGenerator[dict[str, Any], None]) -> dict[str, Any]
         endless = error.details.get("error") == RecursionError.__name__
         raise DocumentRefused("too_complex" if endless else "truncated_file") from None
     if broken := answer.get("refused"):
-        raise DocumentRefused(broken)
+        raise DocumentRefused(broken, **answer["limits"])
     facts: dict[str, Any] = Facts.model_validate(answer["facts"]).model_dump(mode="json")
     return facts
 

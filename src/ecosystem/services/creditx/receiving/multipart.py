@@ -79,7 +79,7 @@ class _Receiver:
         piece = data[start:end]
         if self._name == "file":
             if self.upload.content.size + len(piece) > self._bytes_max:
-                raise FileTooLarge(bytes_max=self._bytes_max)
+                raise FileTooLarge(self._bytes_max)
             self.upload.content.write(piece)
             self.upload.checksum.update(piece)
             return

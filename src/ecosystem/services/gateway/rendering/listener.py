@@ -151,7 +151,10 @@ _REFUSALS = (
     _Refusal(403, "forbidden", "Forbidden", "The token is not for this platform.", "Get a token of this platform."),
     _Refusal(404, "not_found", "Not found", "There is nothing here.", "Check the path."),
     _Refusal(408, "timeout", "Timed out", "The request did not arrive in time.", "Send it again.", True),
-    _Refusal(413, "file_too_large", "Too large", "A request's body has a limit.", "Send less at once."),
+    # The route says the limit, which is another for uploads.
+    _Refusal(413, "file_too_large", "Too large", "%LOCAL_REPLY_BODY%", "Send less at once."),
+    _Refusal(426, "protocol_not_supported", "Upgrade required", "The edge speaks HTTP/1.1 and HTTP/2.",
+             "Send it again by HTTP/1.1."),
     _Refusal(429, "too_many_requests", "Too many requests", "The edge has too much to do.", "Wait a second.", True),
     _Refusal(431, "headers_too_large", "Headers too large", "The headers have a limit.", "Send shorter headers."),
     _Refusal(502, "unavailable", "Bad gateway", "A service did not answer rightly.", "Try again in a moment.", True),
@@ -164,16 +167,34 @@ _REFUSALS = (
 def _refusals() -> JSON:
     """Answers that the edge makes itself, as problems (RFC 9457) like those of the services."""
     other = _Refusal(0, "request_failed", "Failed", "The edge could not pass the request on.", "Check the request.")
-    return {"mappers": [_mapper(one) for one in _REFUSALS], "body_format": _body(other)}
+    return {"mappers": [_no_upgrade(), *(_mapper(one) for one in _REFUSALS)], "body_format": _body(other)}
+
+
+def _no_upgrade() -> JSON:
+    """Envoy refuses an upgrade with 403, as it does a token. It drops `Upgrade` of requests that ask for none."""
+    asked = {"header_filter": {"header": {"name": "upgrade", "present_match": True}}}
+    refused = _Refusal(
+        400, "upgrade_refused", "Bad request", "The edge upgrades no connection, and speaks no WebSocket.",
+        "Send it again without the header `Upgrade`; GET /v1/events/stream sends events as they come.",
+    )  # fmt: skip
+    return {
+        "filter": {"and_filter": {"filters": [_status(403), asked]}},
+        "status_code": refused.status,
+        "body_format_override": _body(refused),
+    }
 
 
 def _mapper(one: _Refusal) -> JSON:
-    value = {"default_value": one.status, "runtime_key": f"edge.refusal.{one.status}"}
     return {
-        "filter": {"status_code_filter": {"comparison": {"op": "EQ", "value": value}}},
+        "filter": _status(one.status),
         "body_format_override": _body(one),
         "headers_to_add": [_RETRY_AFTER] if one.status in (429, 503) else [],
     }
+
+
+def _status(status: int) -> JSON:
+    value = {"default_value": status, "runtime_key": f"edge.refusal.{status}"}
+    return {"status_code_filter": {"comparison": {"op": "EQ", "value": value}}}
 
 
 def _body(one: _Refusal) -> JSON:

@@ -94,7 +94,7 @@ def _routes_of(wanted: Wanted, prefix: str, service: str) -> list[JSON]:
     too_long = {"name": "content-length", "range_match": {"start": bytes_max + 1, "end": _LENGTH_MAX}}
     reading = {"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD|OPTIONS"}}}
     found = [
-        {"match": {**match, "headers": [too_long]}, "direct_response": {"status": 413}},
+        {"match": {**match, "headers": [too_long]}, "direct_response": _too_large(bytes_max)},
         _route({**match, "headers": [reading]}, service, timeout, _READING),
     ]
     if prefix in KEYED:
@@ -116,6 +116,10 @@ def _keep_until_whole(route: JSON, timeout: str, bytes_max: int) -> None:
     kept = {"@type": f"{EXTENSIONS}filters.http.buffer.v3.BufferPerRoute", "buffer": {"max_request_bytes": bytes_max}}
     route["route"]["max_stream_duration"] = {"max_stream_duration": timeout}
     route["typed_per_filter_config"] = {BUFFER: kept}
+
+
+def _too_large(bytes_max: int) -> JSON:
+    return {"status": 413, "body": {"inline_string": f"A request's body has at most {bytes_max} bytes here."}}
 
 
 def _route(match: JSON, service: str, timeout: str, retry: JSON, body_bytes_max: int | None = None) -> JSON:

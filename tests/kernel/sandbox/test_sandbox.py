@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from ecosystem.kernel import context
+from ecosystem.kernel.errors import DeadlineExceeded
 from ecosystem.kernel.sandbox import sandbox as module
 from ecosystem.kernel.sandbox.errors import (
     SandboxCrash,
@@ -211,6 +212,18 @@ class TestHostile:
     async def test_the_deadline_of_the_context_is_kept(self, sandbox: Sandbox) -> None:
         with context.deadline_within(0.3), pytest.raises(SandboxTimeout):
             await sandbox.run(f"{HOSTILE}:loop", b"", timeout_seconds=60)
+
+    async def test_the_deadline_ends_the_wait_for_a_place_as_well(self) -> None:
+        sandbox = Sandbox(SandboxSettings(workers_max=1, workers_warm=0, start_timeout_seconds=60))
+        stages = sandbox.stages(f"{HOSTILE}:one_stage_then_loop", b"", timeout_seconds=PATIENCE_SECONDS)
+        await anext(stages)
+
+        with context.deadline_within(0.1), pytest.raises(DeadlineExceeded):
+            await asyncio.wait_for(sandbox.run(f"{HOSTILE}:echo", b"abc"), PATIENCE_SECONDS)
+
+        await stages.aclose()
+        assert (await sandbox.run(f"{HOSTILE}:echo", b"abc"))["size"] == 3
+        await sandbox.close()
 
     @pytest.mark.parametrize("name", ["allocate", "allocate_slowly"])
     async def test_memory_has_an_end(self, sandbox: Sandbox, name: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any, TypedDict, Unpack
 import orjson
 
 from ecosystem.kernel import context
+from ecosystem.kernel.errors import DeadlineExceeded
 from ecosystem.kernel.sandbox import seccomp
 from ecosystem.kernel.sandbox.errors import (
     SandboxCrash,
@@ -30,6 +31,7 @@ from ecosystem.kernel.sandbox.shared import SharedBytes
 from ecosystem.kernel.sandbox.spawning import Asked, Spawning, Worker
 from ecosystem.kernel.sandbox.worker import BEGUN, HEADER
 from ecosystem.kernel.telemetry.metrics import METRICS
+from ecosystem.kernel.turns import Company
 
 _READ_BYTES = 1 << 18
 _STARTS_MAX = 3
@@ -79,6 +81,7 @@ class Sandbox:
             SandboxCrash: the worker died (a signal, a parser's crash) before it answered, and not for want of memory.
             SandboxRaised: the function raised.
             SandboxUnavailable: no worker could be had, or too many jobs wait.
+            DeadlineExceeded: the context's deadline passed before the job's turn came.
         """
         async with aclosing(self.stages(target, payload, arguments, **limits)) as stages:
             return await anext(stages)
@@ -95,22 +98,23 @@ class Sandbox:
         context.refuse_in_unit_of_work("The sandbox")
         if self._waiting >= self._settings.waiting_max:
             raise SandboxUnavailable(f"{self._waiting} jobs wait for the sandbox already.")
-        seconds = context.remaining_seconds(limits.get("timeout_seconds") or self._settings.timeout_seconds)
-        job = {
-            "target": target,
-            "arguments": dict(arguments or {}),
-            "memory_bytes_max": limits.get("memory_bytes_max") or self._settings.memory_bytes_max,
-            "output_bytes_max": limits.get("output_bytes_max") or self._settings.output_bytes_max,
-            "memory_bytes_sure": limits.get("memory_bytes_sure", 0),
-            "cpu_seconds": math.ceil(seconds) + 1,
-            "network": limits.get("network", False),
-        }
         self._waiting += 1
         self._stay()
         company = context.current().company_id
         try:
-            await self._places.take(company)
+            await self._take_place(company)
             try:
+                # Only now: the time before its turn is none of the job's, and all of its caller's.
+                seconds = context.remaining_seconds(limits.get("timeout_seconds") or self._settings.timeout_seconds)
+                job = {
+                    "target": target,
+                    "arguments": dict(arguments or {}),
+                    "memory_bytes_max": limits.get("memory_bytes_max") or self._settings.memory_bytes_max,
+                    "output_bytes_max": limits.get("output_bytes_max") or self._settings.output_bytes_max,
+                    "memory_bytes_sure": limits.get("memory_bytes_sure", 0),
+                    "cpu_seconds": math.ceil(seconds) + 1,
+                    "network": limits.get("network", False),
+                }
                 async with aclosing(self._answers(job, payload, seconds)) as answers:
                     async for answer in answers:
                         yield answer
@@ -121,15 +125,24 @@ class Sandbox:
             if not self._waiting and not self._warm and self._settings.idle_seconds:
                 self._rest = asyncio.get_running_loop().call_later(self._settings.idle_seconds, self._spawning.rest)
 
+    async def _take_place(self, company: Company) -> None:
+        """Wait for a place, which the caller gives back. Raises DeadlineExceeded."""
+        try:
+            async with asyncio.timeout(context.remaining_seconds(math.inf)):
+                await self._places.take(company)
+        except TimeoutError:
+            raise DeadlineExceeded from None
+
     async def _answers(
         self, job: dict[str, Any], payload: bytes | SharedBytes, seconds: float
     ) -> AsyncGenerator[Any, None]:  # fmt: skip
         tries_left, ends_at = 2, 0.0
+        deadline = context.current().deadline or math.inf
         while tries_left:
             tries_left -= 1
             worker = await self._begun(job, payload, seconds)
             # From here: a worker that must first import what the job needs takes nothing of the job's time.
-            ends_at = ends_at or asyncio.get_running_loop().time() + seconds
+            ends_at = ends_at or min(asyncio.get_running_loop().time() + seconds, deadline)
             try:
                 while "value" in (answer := await _answer(worker, job, ends_at)):
                     tries_left = 0

@@ -1,6 +1,7 @@
 """The chain of an audit trail: what is hashed, how entries are linked, and the walk that finds whatever was changed.
 
-Standard library only, so that whoever holds an export can prove it without a platform.
+A trail has one chain for each slot of the log: within a slot consumers take turns, so a chain has one order. Standard
+library only, so that whoever holds an export can prove it without a platform.
 """
 
 import hashlib
@@ -10,8 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-CHAINS = 16
-"""A trail has one chain for each slot of the log: within a slot consumers take turns, so a chain has one order."""
 _CONTENT = (
     "company_id", "chain", "event_id", "action", "target", "user_id", "agent_id", "source", "trace_id", "happened_at",
     "before", "after",

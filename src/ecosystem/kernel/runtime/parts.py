@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from ecosystem.kernel.agent.answers import Answers
 from ecosystem.kernel.agent.authorisation import names_checked
 from ecosystem.kernel.agent.client import AgentClient, Transport
 from ecosystem.kernel.agent.delivery import AgentDelivery
@@ -90,7 +89,3 @@ def make_kernel(
         identity=identity,
         metrics=METRICS,
     )
-
-
-def make_answers(kernel: Kernel) -> Answers:
-    return Answers(kernel.database)

@@ -18,7 +18,6 @@ from ecosystem.services.creditx.errors import CustomerRefused, FileNameRefused
 FILE_NAME_CHARACTERS_MAX = 200
 CUSTOMER_CHARACTERS_MAX = 64
 TERM_CHARACTERS_MAX = 100
-WORDS_ASKED_MAX = 10
 _WORD = re.compile(r"[^\W_]+(?:[.'’-][^\W_]+)*")
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 # Read on import: a service that has given up its privileges may not read the list's file.

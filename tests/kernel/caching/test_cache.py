@@ -104,6 +104,29 @@ class TestCache:
         assert [type(answer) for answer in answers] == [LookupError] * 3
         assert await cache.get_or_load(key, succeed) == b"loaded"
 
+    async def test_who_has_more_time_than_whoever_asked_first_loads_again(self, cache: Cache) -> None:
+        key, loads = a_key(), 0
+
+        async def load() -> bytes:
+            nonlocal loads
+            loads += 1
+            async with asyncio.timeout(context.remaining_seconds(PATIENCE_SECONDS)):
+                await (asyncio.sleep(0) if loads > 1 else asyncio.Event().wait())
+            return b"loaded"
+
+        async def ask(seconds: float) -> bytes | None:
+            with context.deadline_within(seconds):
+                return await cache.get_or_load(key, load)
+
+        hasty = [asyncio.create_task(ask(0.05))]
+        await asyncio.sleep(0)
+        patient = [asyncio.create_task(ask(PATIENCE_SECONDS)) for _ in range(10)]
+        answers = await asyncio.gather(*hasty, *patient, return_exceptions=True)
+
+        assert isinstance(answers[0], TimeoutError)
+        assert answers[1:] == [b"loaded"] * 10
+        assert loads == 2
+
     async def test_more_commands_at_once_than_connections_take_turns(self, cache_engine: CacheEngine) -> None:
         cache = Cache(
             CacheSettings.model_validate({"url": cache_engine.url, "connections_max": 2}), service="creditx-service"

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ HOT_KEYS = "hot"
 
 DESTINATION = "cache"
 _HOT_SECONDS = 2 * 3600
+_EARLY_SECONDS = 0.01
+"""What ends at a deadline ends so much before it at most: timers count whole milliseconds."""
 _FAILURES = (redis.exceptions.RedisError, OSError, TimeoutError)
 
 
@@ -39,6 +42,14 @@ class CacheStatistics:
     misses: int
     failures: int
     hit_ratio: float | None
+
+
+@dataclass(frozen=True)
+class _Flight:
+    """A value that is being loaded, in the time of whoever asked first: `deadline` is theirs."""
+
+    value: asyncio.Future[bytes | None]
+    deadline: float
 
 
 class Cache:
@@ -62,7 +73,7 @@ class Cache:
         self.lifetimes = dict(lifetimes)
         self._client = _client(settings)
         self._free_connections = asyncio.Semaphore(settings.connections_max)
-        self._flights: dict[str, asyncio.Future[bytes | None]] = {}
+        self._flights: dict[str, _Flight] = {}
         self._hits = self._misses = self._failures = self._reads = 0
 
     @property
@@ -117,18 +128,31 @@ class Cache:
     ) -> bytes | None:
         """The cached value, else that of `load`, which runs once for all who ask at the same time in this process.
 
-        None is not cached. What `load` raises reaches everyone who waits for it.
+        None is not cached. What `load` raises reaches everyone who waits for it; but where it ran out of the time of
+        whoever asked first, those who have more load again.
         """
         self._check(key)
-        if (flight := self._flights.get(key)) is None:
-            flight = self._flights[key] = asyncio.ensure_future(self._fly(key, load, ttl))
-            flight.add_done_callback(lambda done: (self._flights.pop(key, None), done.cancelled() or done.exception()))
-        # Shielded: one who gives up does not take the value away from the others.
-        return await asyncio.shield(flight)
+        deadline = context.current().deadline or math.inf
+        while True:
+            flight = self._flights.get(key) or self._begin(key, load, ttl, deadline)
+            try:
+                # Shielded: one who gives up does not take the value away from the others.
+                return await asyncio.shield(flight.value)
+            except Exception:
+                if deadline <= flight.deadline or time.monotonic() < flight.deadline - _EARLY_SECONDS:
+                    raise
 
     def statistics(self) -> CacheStatistics:
         asked = self._hits + self._misses
         return CacheStatistics(self._hits, self._misses, self._failures, self._hits / asked if asked else None)
+
+    def _begin(
+        self, key: str, load: Callable[[], Awaitable[bytes | None]], ttl: timedelta | None, deadline: float
+    ) -> _Flight:
+        value = asyncio.ensure_future(self._fly(key, load, ttl))
+        value.add_done_callback(lambda done: (self._flights.pop(key, None), done.cancelled() or done.exception()))
+        flight = self._flights[key] = _Flight(value, deadline)
+        return flight
 
     async def _fly(self, key: str, load: Callable[[], Awaitable[bytes | None]], ttl: timedelta | None) -> bytes | None:
         value = await self.get(key)

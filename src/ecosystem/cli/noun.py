@@ -66,13 +66,15 @@ def guarded(prog: str, work: Callable[[], int]) -> int:
 
 def _refuse_for_the_client(prog: str, failed: Exception) -> int:
     """What the platform answered, or that it did not; what is no failure of the client is raised again."""
-    from ecosystem_client import ApiError, EcosystemFailure
+    from ecosystem_client import ApiError, EcosystemFailure, NotSendable
 
     match failed:
         case ApiError():
             trace = f"eco logs --trace {failed.trace_id}" if failed.trace_id and failed.status >= 500 else None
             step = STEPS.get(failed.code) or failed.next_step or trace
             return refuse(prog, f"{failed.detail} ({failed.code})", step)
+        case NotSendable():
+            return refuse(prog, failed.rule, failed.next_step)
         case EcosystemFailure():
             return refuse(prog, str(failed), "eco status shows what runs and what does not")
     raise failed

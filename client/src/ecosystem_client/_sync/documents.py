@@ -45,6 +45,7 @@ class Documents:
         Raises:
             Invalid: the file was refused; `code` names the rule, `next_step` the way out. Nothing was stored.
             TooLarge: over the platform's limit.
+            NotSendable: no regular file, or its name is missing or not Unicode. Nothing was sent.
             OSError: the file cannot be read.
         """
         request = _upload(source, name, rule_set, customer, idempotency_key)

@@ -152,7 +152,7 @@ def supervise(config: Path | None, status_fd: int | None, zygote: Begun | None =
         home = with_account(Home(default_home(os.environ)), source.get(FleetSettings))
         # What is refused in a home that is not there yet leaves nothing; in one that is, whoever ran before us may
         # still hold the port.
-        plan = None if home.path.exists() else make_plan(home, source)
+        plan = None if home.exists() else make_plan(home, source)
         home.prepare()
         held = home.lock()
         home.make_secrets()

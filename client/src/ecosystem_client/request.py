@@ -26,9 +26,7 @@ class Upload:
         if isinstance(source, str | Path):
             path = Path(source)
             if not stat.S_ISREG(path.stat().st_mode):
-                raise NotSendable(
-                    f"{ascii(str(path))} is no regular file.", next_step="give a file; a folder's files one by one"
-                )
+                raise NotSendable(f"{path} is no regular file.", next_step="give a file; a folder's files one by one")
             return cls(path, _sendable(name or path.name))
         name = name or Path(str(getattr(source, "name", "")) or ".").name
         if not name:
@@ -49,7 +47,7 @@ def _sendable(name: str) -> str:
         name.encode()
     except UnicodeEncodeError:
         raise NotSendable(
-            f"The file name {ascii(name)} is not Unicode text.",
+            f"The file name {name!a} is not Unicode text.",
             next_step="rename the file, or give another name: upload(file, name='statement.pdf')",
         ) from None
     return name

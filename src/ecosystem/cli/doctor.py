@@ -7,6 +7,7 @@ from pathlib import Path
 from ecosystem.cli import screen
 from ecosystem.cli.noun import guarded
 from ecosystem.cli.running import this_home
+from ecosystem.fleet.errors import HomeOfOthers
 from ecosystem.fleet.machine import Finding, examine
 from ecosystem.fleet.place import config_file, policies_file
 from ecosystem.fleet.plan import refuse_wrong_policies, with_account
@@ -27,12 +28,14 @@ def main(arguments: list[str]) -> int:
 
 
 def _policies(source: Source) -> Finding:
-    file = policies_file(source, this_home().path)
+    home = this_home()
+    file = policies_file(source, home.path)
     try:
-        refuse_wrong_policies(file)
-    except PolicyRefused as refused:
+        with home.ours():
+            refuse_wrong_policies(file)
+            return Finding("policies", "good", str(file) if file.exists() else "those that come with it")
+    except (PolicyRefused, HomeOfOthers) as refused:
         return Finding("policies", "wrong", refused.message, refused.next_step)
-    return Finding("policies", "good", str(file) if file.exists() else "those that come with it")
 
 
 def _examine(parsed: argparse.Namespace) -> int:

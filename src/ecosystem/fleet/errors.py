@@ -39,6 +39,12 @@ class HomeNotWritable(FleetRefused):
     suggestion = "Choose an ECO_HOME that you may write, or make room on its disk."
 
 
+class HomeOfOthers(FleetRefused):
+    code = "home_of_others"
+    rule = "A home is its owner's alone."
+    suggestion = "Be that account (sudo -u NAME …), or choose a home of your own: ECO_HOME=FOLDER eco …"
+
+
 class PortBusy(FleetRefused):
     code = "port_busy"
     rule = "The port that was asked for is in use."

@@ -115,7 +115,7 @@ def _home(home: Home) -> Finding:
             "home", "wrong", f"the account {home.account.name} cannot enter {place}",
             "Choose a home that it can enter: ECO_HOME=/var/lib/ecosystem eco up",
         )  # fmt: skip
-    if not os.access(place, os.W_OK | os.X_OK):
+    if not os.access(place, os.W_OK | os.X_OK, effective_ids=True):
         return Finding("home", "wrong", f"{place} cannot be written", "Choose another: ECO_HOME=FOLDER eco up")
     return Finding("home", "good", str(home.path))
 
@@ -171,9 +171,9 @@ def _kernel_features() -> Iterator[Finding]:
 
 
 def _port(home: Home, settings: FleetSettings) -> Finding:
-    if home.is_locked():
-        return Finding("port", "good", "this home runs; eco status shows its edge")
     try:
+        if home.is_locked():
+            return Finding("port", "good", "this home runs; eco status shows its edge")
         door = free_door(settings.edge_host, settings.edge_port)
         door.close()
         return Finding("port", "good", f"{door.port} of {settings.edge_host}")
@@ -202,5 +202,5 @@ def _grade(value: float, good: float, least: float) -> str:
 
 
 def _standing(folder: Path) -> Path:
-    """The folder, or the nearest one above that is there."""
-    return next(path for path in (folder, *folder.parents) if path.exists())
+    """The folder, or the nearest one above that is there for us."""
+    return next(path for path in (folder, *folder.parents) if os.path.exists(path))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ecosystem.cli import doctor, documents, down, logs, scale, status
-from ecosystem.entrypoints import supervise
+from ecosystem.entrypoints import settings_classes, supervise
 from ecosystem.fleet.home import Home
 from tests.support.engines import short_folder
 
@@ -59,7 +59,7 @@ def test_a_start_says_so_too(theirs: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_the_doctor_goes_on(theirs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert doctor.main([]) == 1
+    assert doctor.main([], settings_classes()) == 1
     said = capsys.readouterr().out
     assert "cannot be written" in said
     assert "connections" in said

@@ -9,6 +9,8 @@ from ecosystem.fleet.engines.found import find_cache, find_postgres
 from ecosystem.fleet.errors import PortBusy
 from ecosystem.fleet.plan import free_door, url_setting, with_login
 from ecosystem.fleet.settings import FleetSettings
+from ecosystem.kernel.caching.settings import CacheSettings
+from ecosystem.kernel.db.settings import DatabaseSettings
 from ecosystem.kernel.errors import EcosystemError
 from ecosystem.kernel.settings import Source
 
@@ -80,8 +82,8 @@ class TestDatabaseByUrl:
         (tmp_path / "url").write_text("postgresql://x\n")
         source = Source.load(None, {"ECO_DATABASE_URL_FILE": str(tmp_path / "url")})
 
-        assert url_setting(source, "database") == "postgresql://x"
-        assert url_setting(source, "cache") is None
+        assert url_setting(source, DatabaseSettings) == "postgresql://x"
+        assert url_setting(source, CacheSettings) is None
 
 
 @pytest.mark.parametrize(

@@ -31,9 +31,14 @@ def processes_of(fleet: Fleet) -> list[psutil.Process]:
     return found
 
 
-def test_a_wrong_setting(fleet: Fleet) -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["[fleet]\nready_timeout_seconds = 0\n", "[fleet]\naccount = 'nosuchuser'\n", "[cache]\nurl = 'http://foo'\n",
+     "[monitoring]\nbusiness_zone = 'Mars/X'\n", "[database]\nurl_file = '/nope'\n", "[creditx]\npages = 1\n"],
+)  # fmt: skip
+def test_a_wrong_setting(fleet: Fleet, text: str) -> None:
     config = fleet.home.parent / "wrong.toml"
-    config.write_text("[fleet]\nready_timeout_seconds = 0\n")
+    config.write_text(text)
     done = fleet.eco("up", "--config", str(config))
 
     assert done.returncode == 1

@@ -66,4 +66,4 @@ class EngineFailed(EcosystemError):
 class NotStarted(EcosystemError):
     code, status, kind, severity = "not_started", 503, Kind.UNKNOWN, Severity.HIGH
     rule = "Not every part of the platform became ready."
-    suggestion = "`eco status` shows which and why; `eco logs SERVICE` their last lines."
+    suggestion = "`eco logs SERVICE` shows the last lines of each; `eco doctor` what is wrong with the machine."

@@ -2,9 +2,9 @@
 
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from ecosystem.kernel.settings import Secret, Settings
+from ecosystem.kernel.settings import Secret, Settings, url_with
 
 
 class DatabaseSettings(Settings):
@@ -18,3 +18,8 @@ class DatabaseSettings(Settings):
     connect_timeout_seconds: int = Field(3, ge=1, le=30, description="How long to wait for the server.")
     transaction_timeout_seconds: float = Field(2.0, ge=0.1, le=60, description="The longest unit of work.")
     attempts_max: int = Field(5, ge=1, le=20, description="Runs of one unit of work, when others write the same.")
+
+    @field_validator("url")
+    @classmethod
+    def _is_url(cls, url: Secret | None) -> Secret | None:
+        return url_with(url, "postgresql", "postgres")

@@ -265,6 +265,23 @@ class TestDocuments:
                 await ecosystem.documents.upload(place)
 
 
+class TestPaths:
+    @pytest.mark.parametrize("wrong", ["", ".", "..", "../companies", "a\\b", "\ud800"])
+    async def test_what_would_ask_for_something_else_is_refused_before_it_is_sent(
+        self, twin: Twin, ecosystem: AsyncEcosystem, wrong: str
+    ) -> None:
+        with pytest.raises(NotSendable, match="is no id"):
+            await ecosystem.documents.get(wrong)
+        with pytest.raises(NotSendable):
+            await ecosystem.notifications.remove_channel(wrong)
+        assert twin.asked == []
+
+    async def test_an_id_stays_one_part_of_the_path(self, twin: Twin, ecosystem: AsyncEcosystem) -> None:
+        with pytest.raises(NotFound):
+            await ecosystem.documents.get("nobody?limit=1")
+        assert twin.paths()[-1] == "GET /v1/documents/nobody%3Flimit=1"
+
+
 class TestEvents:
     async def test_tail_goes_on_where_a_broken_stream_stopped(self, ecosystem: AsyncEcosystem) -> None:
         seen = []

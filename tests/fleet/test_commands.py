@@ -184,6 +184,14 @@ class TestWithoutPlatform:
         assert eco(*words) == 1
         assert "Next: eco up" in capsys.readouterr().err
 
+    @pytest.mark.parametrize(
+        "words", [("down", "--timeout", "-1"), ("status", "--wait", "-3"), ("demo", "--timeout", "nan")], ids=" ".join
+    )
+    def test_a_time_below_nothing_is_refused(self, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit):
+            eco(*words)
+        assert "a number of seconds is expected, 0 or more" in capsys.readouterr().err
+
     def test_down_is_content(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert eco("down") == 0
         assert "Nothing runs" in capsys.readouterr().out

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import quote
 
 from ecosystem_client.errors import NotSendable
 
@@ -40,6 +41,21 @@ class Upload:
         if not isinstance(self.source, bytes):
             self.source.seek(0)
         return self.source
+
+
+def path_part(what: str | int) -> str:
+    """An id or a name as one part of a path.
+
+    Raises NotSendable for one that would ask for something else: empty, with a slash, or a step of dots.
+    """
+    text = str(what)
+    try:
+        part = quote(text, safe="")
+    except UnicodeEncodeError:
+        part = ""
+    if part in ("", ".", "..") or "/" in text or "\\" in text:
+        raise NotSendable(f"{what!a} is no id and no name.", next_step="give it as the platform told it")
+    return part
 
 
 def _sendable(name: str) -> str:

@@ -16,7 +16,7 @@ from types import FrameType
 from ecosystem.cli import demo_page, demo_report, screen
 from ecosystem.cli.demonstration import LOCALE, Case, Report, folder_cases, passed_over, send_all, specimen_cases
 from ecosystem.cli.login import first_administrator
-from ecosystem.cli.noun import guarded
+from ecosystem.cli.noun import duration, guarded
 from ecosystem.cli.operator import Platform, platform
 from ecosystem.fleet.place import our_command
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity
@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
         "--report", type=Path, default=Path("demo-report.html"), metavar="FILE",
         help="the pages, what was read on them and why they were judged so, as HTML (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--timeout", type=float, default=60, metavar="SECONDS", help="for each document (default: 60)")
+    parser.add_argument("--timeout", type=duration, default=60, metavar="SECONDS", help="a document (default: 60)")
     parsed = parser.parse_args(arguments)
     return guarded("eco demo", lambda: _demonstrate(parsed))
 

@@ -4,6 +4,7 @@ The client takes longer to import than all else: whoever only asks the fleet (`s
 """
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -101,6 +102,17 @@ def limit(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 200:
         raise argparse.ArgumentTypeError("a number from 1 to 200 is expected")
     return int(text)
+
+
+def duration(text: str) -> float:
+    """Seconds on the command line."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1
+    if not 0 <= found < math.inf:
+        raise argparse.ArgumentTypeError("a number of seconds is expected, 0 or more")
+    return found
 
 
 def moment(text: str) -> datetime:

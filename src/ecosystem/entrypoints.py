@@ -105,7 +105,7 @@ def _load_migrate() -> Run:
                 url.get_secret_value(), sets, password_of=home.password_of, within_seconds=_DATABASE_BACK_SECONDS
             )
         except EcosystemError as error:
-            os.write(ready_fd, json.dumps({"error": error.message}).encode() + b"\n")
+            os.write(ready_fd, json.dumps({"error": error.message, "next": error.next_step}).encode() + b"\n")
             return 1
         return 0
 

@@ -60,16 +60,16 @@ class TestConfig:
             ("[creditx]\npages_max = -1\n", "eco.toml:2"),
             (
                 "[fleet]\naccount = 'nosuchuser'\n",
-                "eco.toml:2: fleet.account is refused: Value error, there is no",
+                "eco.toml:2: fleet.account is refused: there is no",
             ),
             ("[monitoring]\nbusiness_zone = 'Mars/X'\n", "eco.toml:2: monitoring.business_zone is refused"),
             (
                 "[cache]\nurl = 'http://hunter2'\n",
-                "eco.toml:2: cache.url is refused: Value error, it begins with redis://",
+                "eco.toml:2: cache.url is refused: it begins with redis://",
             ),
             (
                 "[database]\nurl = 'hunter2'\n",
-                "eco.toml:2: database.url is refused: Value error, it begins with",
+                "eco.toml:2: database.url is refused: it begins with",
             ),
             ("[database]\nurl_file = '/nope'\n", "eco.toml:2: the file of database.url cannot be read: No such file"),
         ],

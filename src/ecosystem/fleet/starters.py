@@ -209,6 +209,7 @@ async def run_once(home: Home, zygote: ZygoteStarter, order: Order) -> None:
     code = await exited(pid)
     reports.close()
     if code:
-        said = next((str(one["error"]) for one in heard if "error" in one), "")
-        said = said or last_words(home.logs, order.name, from_byte)
-        raise EngineFailed(f"{order.name} ended with code {code}: {said}", suggestion=f"eco logs {order.name}")
+        told = next((one for one in heard if "error" in one), {})
+        said = told.get("error") or last_words(home.logs, order.name, from_byte)
+        step = told.get("next") or f"eco logs {order.name}"
+        raise EngineFailed(f"{order.name} ended with code {code}: {said}", suggestion=step)

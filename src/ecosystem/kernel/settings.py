@@ -179,7 +179,8 @@ class Source:
             if problem["type"] == "extra_forbidden":
                 yield f"{where}: there is no setting {kind.section}.{name}."
             else:
-                yield f"{where}: {kind.section}.{name} is refused: {problem['msg']}."
+                why = problem["msg"].removeprefix("Value error, ")
+                yield f"{where}: {kind.section}.{name} is refused: {why}."
 
 
 def before_the_fleet(kind: type[S]) -> type[S]:
@@ -257,7 +258,9 @@ def _read_files(kind: type[Settings], raw: Mapping[str, _Found]) -> dict[str, _F
             text = Path(str(item.value)).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is no text"
-            raise SettingRefused(f"{item.origin}: the file of {kind.section}.{base} cannot be read: {why}.") from error
+            raise SettingRefused(
+                f"{item.origin}: the file of {kind.section}.{base} cannot be read: {why}: {item.value}."
+            ) from error
         found[base] = _Found(text, f"{item.origin} (a file)")
     return found
 

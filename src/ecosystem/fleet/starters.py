@@ -136,7 +136,9 @@ class ZygoteStarter:
 
     async def _receive(self) -> dict[str, Any]:
         control = self._control
-        message = await asyncio.get_running_loop().sock_recv(control, 65536) if control else b""
+        message = b""
+        with suppress(ConnectionResetError):  # it ended before it read what it was asked
+            message = await asyncio.get_running_loop().sock_recv(control, 65536) if control else b""
         if not message:
             self._is_ready.clear()
             raise NotStarted("The zygote ended before it answered.")

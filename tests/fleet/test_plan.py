@@ -4,6 +4,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from ecosystem.fleet.engines.found import find_cache, find_postgres
 from ecosystem.fleet.errors import PortBusy
@@ -77,6 +78,13 @@ class TestDatabaseByUrl:
         assert with_login("postgresql://admin:pw@db:5432/eco?sslmode=require", "eco_a", "s") == (
             "postgresql://eco_a:s@db:5432/eco?sslmode=require"
         )
+
+    def test_words_of_libpq_do_as_well(self) -> None:
+        words = with_login("host=db dbname=eco user=admin password=pw", "eco_a", "s")
+        told = conninfo_to_dict(words)
+
+        assert (told["host"], told["dbname"], told["user"], told["password"]) == ("db", "eco", "eco_a", "s")
+        assert DatabaseSettings.model_validate({"url": words}).url.get_secret_value() == words
 
     def test_its_url_may_come_from_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "url").write_text("postgresql://x\n")

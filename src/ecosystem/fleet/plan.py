@@ -20,7 +20,7 @@ from ecosystem.fleet.processes import unprivileged_account
 from ecosystem.fleet.settings import DEFAULT_EDGE_PORT, FleetSettings
 from ecosystem.fleet.zygote import Order
 from ecosystem.kernel.caching.settings import CacheSettings
-from ecosystem.kernel.db.settings import DatabaseSettings
+from ecosystem.kernel.db.settings import IN_WORDS, DatabaseSettings
 from ecosystem.kernel.settings import Source, before_the_fleet
 
 _PORTS_TRIED = 100
@@ -132,6 +132,8 @@ class Plan:
 
 def with_login(url: str, role: str, password: str) -> str:
     """A libpq URL for another role. The administrator's own login stays with the fleet."""
+    if IN_WORDS.match(url):
+        return f"{url} user={role} password={password}"  # of words that come twice, the last counts
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{role}:{password}@{rest.rpartition('@')[2]}"
 

@@ -1,10 +1,14 @@
 """Settings of the database, section `database`."""
 
+import re
 from typing import ClassVar
 
 from pydantic import Field, field_validator
 
 from ecosystem.kernel.settings import Secret, Settings, url_with
+
+IN_WORDS = re.compile(r"\s*\w+\s*=")
+"""The other form that libpq takes: `host=/run dbname=eco`."""
 
 
 class DatabaseSettings(Settings):
@@ -22,4 +26,6 @@ class DatabaseSettings(Settings):
     @field_validator("url")
     @classmethod
     def _is_url(cls, url: Secret | None) -> Secret | None:
+        if url and IN_WORDS.match(url.get_secret_value()):
+            return url
         return url_with(url, "postgresql", "postgres")

@@ -29,7 +29,10 @@ def main() -> int:
         return entrypoints.run(word, rest)
     from ecosystem.cli.main import main as command
 
-    code = command(sys.argv[1:], {"config": _settings_classes, "schemas": _schemas, "rules": _rules_bench})
+    finders = {
+        "config": _settings_classes, "doctor": _settings_classes, "schemas": _schemas, "rules": _rules_bench,
+    }  # fmt: skip
+    code = command(sys.argv[1:], finders)
     if word == "up":
         # Somebody waits, and taking down piece by piece what was imported takes longer than what is left to do.
         with suppress(OSError):

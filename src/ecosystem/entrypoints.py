@@ -97,18 +97,15 @@ def _load_migrate() -> Run:
 
     sets = [MigrationSet(one.name, one.schema, one.migrations, backups_of(one.name)) for one in CATALOG]
 
-    kinds = settings_classes()
-
     def run(source: Source, ready_fd: int) -> int:
         url: Secret = Secret(str(source.overrides["database"]["url"]))
         home = Home(Path(str(source.overrides["runtime"]["home"])))
         try:
-            source.refuse_unknown(kinds)
             migrate_patiently(
                 url.get_secret_value(), sets, password_of=home.password_of, within_seconds=_DATABASE_BACK_SECONDS
             )
         except EcosystemError as error:
-            os.write(ready_fd, json.dumps({"error": error.message}).encode() + b"\n")
+            os.write(ready_fd, json.dumps({"error": error.message, "next": error.next_step}).encode() + b"\n")
             return 1
         return 0
 
@@ -149,10 +146,11 @@ def supervise(config: Path | None, status_fd: int | None, zygote: Begun | None =
     say = _teller(status_fd)
     try:
         source = Source.load(config, os.environ)
+        source.refuse_wrong(settings_classes())
         home = with_account(Home(default_home(os.environ)), source.get(FleetSettings))
         # What is refused in a home that is not there yet leaves nothing; in one that is, whoever ran before us may
         # still hold the port.
-        plan = None if home.path.exists() else make_plan(home, source)
+        plan = None if home.exists() else make_plan(home, source)
         home.prepare()
         held = home.lock()
         home.make_secrets()

@@ -1,14 +1,15 @@
 """Goal: a demonstration says what came, and where it is not what the truth says. Method: on the twin, no fleet."""
 
 import json
+import os
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from ecosystem.cli import demo, demo_report
+from ecosystem.cli import demo, demo_page, demo_report
 from ecosystem.cli.demonstration import (
     Case,
     NothingToSend,
@@ -101,6 +102,31 @@ class TestCases:
         assert len(cases) == 15
         assert [case.name for case in cases if case.truth is None] == ["own.txt"]
         assert {case.name for case in cases} == {"own.txt", *(one.name for one in made)}
+
+    def test_what_cannot_be_sent_is_a_row_and_the_others_go_on(self, tmp_path: Path) -> None:
+        """A file that goes away stands for all that cannot be read: whoever runs the tests may read everything."""
+        for name in (b"a.pdf", b"bad\xff\xfe.pdf", b"gone.pdf", b"z.pdf"):
+            (tmp_path / os.fsdecode(name)).write_bytes(b"%PDF")
+        cases = folder_cases(tmp_path)
+        (tmp_path / "gone.pdf").unlink()
+        with served(twin_app(Twin())) as url, Ecosystem(url, CLIENT, SECRET) as ecosystem:
+            reports = list(send_all(ecosystem, cases, timeout_seconds=5))
+
+        assert [report.outcome for report in reports] == ["approved", None, None, "approved"]
+        assert [report.good for report in reports] == [True, False, False, True]
+        assert "is not Unicode text" in str(reports[1].trouble)
+        assert "cannot be read: No such file" in str(reports[2].trouble)
+        assert "bad��.pdf" in demo_page.write(
+            tmp_path / "report.html", reports, seconds=1, made_at=datetime.now(UTC)
+        ).read_text(encoding="utf-8")  # fmt: skip
+
+    def test_what_is_passed_over_is_named(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (tmp_path / "below").mkdir()
+        (tmp_path / "link.pdf").symlink_to("nowhere")
+        os.mkfifo(tmp_path / "pipe.pdf")
+
+        assert demo.main([str(tmp_path)]) == 1
+        assert "are sent: below, link.pdf, pipe.pdf\n" in capsys.readouterr().err
 
     def test_empty_folder_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(NothingToSend, match="holds no files"):

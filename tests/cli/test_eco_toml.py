@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from pydantic_core import PydanticUndefined
 
 import ecosystem
-from ecosystem.kernel.settings import Settings, Source
+from ecosystem.kernel.settings import Settings, Source, before_the_fleet
 from tests.tidy.tree import ROOT
 
 # What the fleet decides for every process it starts; `eco config show` marks it.
@@ -52,9 +51,8 @@ def test_every_value_is_the_default(section: str) -> None:
         for name, info in kind.model_fields.items()
         if name not in DECIDED.get(section, ())
     }
-    required = {name: "x" for name, info in kind.model_fields.items() if info.default is PydanticUndefined}
 
-    loaded = Source(tables={section: {**{n: v for n, v in required.items() if n not in table}, **table}}).get(kind)
+    loaded = Source(tables={section: table}).get(before_the_fleet(kind))
 
     assert {name: getattr(loaded, name) for name in table} == {name: defaults[name] for name in table}
 

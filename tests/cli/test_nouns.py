@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -192,6 +193,21 @@ class TestDocuments:
         assert documents.main(["erase", "document-0", "--yes"]) == 0
         assert twin.erased == ["document-0"] * 2
         assert "can never be read again" in capsys.readouterr().out
+
+    def test_what_cannot_be_sent_is_refused_before_anything_is(
+        self, logged_in: Path, twin: Twin, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "good.pdf").write_bytes(b"%PDF")
+        os.mkfifo(tmp_path / "pipe")
+        unnamed = Path(os.fsdecode(bytes(tmp_path) + b"/bad\xff\xfe.pdf"))
+        unnamed.write_bytes(b"%PDF")
+
+        for wrong, said in ((tmp_path / "pipe", "is no regular file"), (unnamed, "is not Unicode text")):
+            assert documents.main(["upload", str(tmp_path / "good.pdf"), str(wrong)]) == 1
+            told = capsys.readouterr().err
+            assert said in told
+            assert "Next: " in told
+        assert twin.uploads == {}
 
     def test_missing_file_is_named(self, logged_in: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert documents.main(["upload", "/nowhere/a.pdf"]) == 1

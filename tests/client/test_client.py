@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +20,7 @@ from ecosystem_client.errors import (
     Invalid,
     LoginRefused,
     NotFound,
+    NotSendable,
     TooManyRequests,
     Unauthenticated,
     Unavailable,
@@ -244,9 +246,40 @@ class TestDocuments:
     async def test_original_comes_in_chunks(self, ecosystem: AsyncEcosystem) -> None:
         assert b"".join([chunk async for chunk in ecosystem.documents.original("d1")]) == b"one two"
 
-    async def test_nameless_bytes_are_refused(self, ecosystem: AsyncEcosystem) -> None:
-        with pytest.raises(ValueError, match="Give the file a name"):
-            await ecosystem.documents.upload(b"x")
+    @pytest.mark.parametrize(
+        ("name", "said"),
+        [(None, "Bytes have no name"), ("a\ud800.pdf", r"'a\\ud800.pdf' is not Unicode text")],
+        ids=["without a name", "half a sign"],
+    )
+    async def test_bytes_without_a_name_that_can_be_sent_are_refused_before_anything_is(
+        self, twin: Twin, ecosystem: AsyncEcosystem, name: str | None, said: str
+    ) -> None:
+        with pytest.raises(NotSendable, match=said):
+            await ecosystem.documents.upload(b"x", name=name)
+        assert twin.asked == []
+
+    async def test_what_is_no_regular_file_is_refused(self, ecosystem: AsyncEcosystem, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        for place in (tmp_path, tmp_path / "pipe"):
+            with pytest.raises(NotSendable, match="is no regular file"):
+                await ecosystem.documents.upload(place)
+
+
+class TestPaths:
+    @pytest.mark.parametrize("wrong", ["", ".", "..", "../companies", "a\\b", "\ud800"])
+    async def test_what_would_ask_for_something_else_is_refused_before_it_is_sent(
+        self, twin: Twin, ecosystem: AsyncEcosystem, wrong: str
+    ) -> None:
+        with pytest.raises(NotSendable, match="is no id"):
+            await ecosystem.documents.get(wrong)
+        with pytest.raises(NotSendable):
+            await ecosystem.notifications.remove_channel(wrong)
+        assert twin.asked == []
+
+    async def test_an_id_stays_one_part_of_the_path(self, twin: Twin, ecosystem: AsyncEcosystem) -> None:
+        with pytest.raises(NotFound):
+            await ecosystem.documents.get("nobody?limit=1")
+        assert twin.paths()[-1] == "GET /v1/documents/nobody%3Flimit=1"
 
 
 class TestEvents:

@@ -23,7 +23,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def eco(*arguments: str) -> int:
-    return cli.main(list(arguments), {"config": settings_classes})
+    return cli.main(list(arguments), {"config": settings_classes, "doctor": settings_classes})
 
 
 class TestConfig:
@@ -58,16 +58,32 @@ class TestConfig:
             ("[creditx]\npages = 4\n", "eco.toml:2"),
             ("[creditxx]\n", "eco.toml:1"),
             ("[creditx]\npages_max = -1\n", "eco.toml:2"),
+            (
+                "[fleet]\naccount = 'nosuchuser'\n",
+                "eco.toml:2: fleet.account is refused: there is no",
+            ),
+            ("[monitoring]\nbusiness_zone = 'Mars/X'\n", "eco.toml:2: monitoring.business_zone is refused"),
+            (
+                "[cache]\nurl = 'http://hunter2'\n",
+                "eco.toml:2: cache.url is refused: it begins with redis://",
+            ),
+            (
+                "[database]\nurl = 'hunter2'\n",
+                "eco.toml:2: database.url is refused: it begins with",
+            ),
+            ("[database]\nurl_file = '/nope'\n", "eco.toml:2: the file of database.url cannot be read: No such file"),
         ],
     )
+    @pytest.mark.parametrize("command", [("config", "show"), ("config", "show", "creditx"), ("doctor",)], ids=" ".join)
     def test_what_is_wrong_is_refused_by_name_and_line(
-        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, place: str
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...], text: str, place: str
     ) -> None:
         (tmp_path / "eco.toml").write_text(text)
 
-        assert eco("config", "show") == 1
+        assert eco(*command) == 1
         said = capsys.readouterr().err
         assert place in said
+        assert "hunter2" not in said
         assert "Next: " in said
 
     def test_a_file_that_is_not_there_is_named(self, capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,8 +125,8 @@ class TestDoctor:
         assert f"has format {FORMAT + 1}" in capsys.readouterr().out
 
     @pytest.mark.parametrize(
-        ("section", "url"), [("database", "postgresql://eco:hunter2@127.0.0.1:1/eco"), ("database", "eco:hunter2@x"),
-                             ("cache", "redis://:hunter2@127.0.0.1:1"), ("cache", "hunter2")],
+        ("section", "url"), [("database", "postgresql://eco:hunter2@127.0.0.1:1/eco"), ("database", "postgresql://eco:hunter2@:x"),
+                             ("cache", "redis://:hunter2@127.0.0.1:1"), ("cache", "redis://:hunter2@127.0.0.1:x")],
     )  # fmt: skip
     def test_a_server_that_does_not_answer_is_wrong_and_its_password_is_not_told(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], section: str, url: str
@@ -167,6 +183,14 @@ class TestWithoutPlatform:
     def test_commands_say_what_to_do(self, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
         assert eco(*words) == 1
         assert "Next: eco up" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        "words", [("down", "--timeout", "-1"), ("status", "--wait", "-3"), ("demo", "--timeout", "nan")], ids=" ".join
+    )
+    def test_a_time_below_nothing_is_refused(self, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit):
+            eco(*words)
+        assert "a number of seconds is expected, 0 or more" in capsys.readouterr().err
 
     def test_down_is_content(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert eco("down") == 0

@@ -83,6 +83,7 @@ def test_that_nothing_was_found_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ECO_HOME", str(tmp_path))
+    (tmp_path / "logs").mkdir()
     logs.main(["--trace", "nowhere"])
 
     assert capsys.readouterr() == ("", "No line fits.\n")

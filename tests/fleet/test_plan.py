@@ -4,11 +4,14 @@ import socket
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from ecosystem.fleet.engines.found import find_cache, find_postgres
 from ecosystem.fleet.errors import PortBusy
 from ecosystem.fleet.plan import free_door, url_setting, with_login
 from ecosystem.fleet.settings import FleetSettings
+from ecosystem.kernel.caching.settings import CacheSettings
+from ecosystem.kernel.db.settings import DatabaseSettings
 from ecosystem.kernel.errors import EcosystemError
 from ecosystem.kernel.settings import Source
 
@@ -76,12 +79,19 @@ class TestDatabaseByUrl:
             "postgresql://eco_a:s@db:5432/eco?sslmode=require"
         )
 
+    def test_words_of_libpq_do_as_well(self) -> None:
+        words = with_login("host=db dbname=eco user=admin password=pw", "eco_a", "s")
+        told = conninfo_to_dict(words)
+
+        assert (told["host"], told["dbname"], told["user"], told["password"]) == ("db", "eco", "eco_a", "s")
+        assert DatabaseSettings.model_validate({"url": words}).url.get_secret_value() == words
+
     def test_its_url_may_come_from_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "url").write_text("postgresql://x\n")
         source = Source.load(None, {"ECO_DATABASE_URL_FILE": str(tmp_path / "url")})
 
-        assert url_setting(source, "database") == "postgresql://x"
-        assert url_setting(source, "cache") is None
+        assert url_setting(source, DatabaseSettings) == "postgresql://x"
+        assert url_setting(source, CacheSettings) is None
 
 
 @pytest.mark.parametrize(

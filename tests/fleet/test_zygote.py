@@ -9,7 +9,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
+import pytest
+
+from ecosystem.fleet.errors import NotStarted
+from ecosystem.fleet.home import Home
+from ecosystem.fleet.starters import ZygoteStarter
 from ecosystem.fleet.zygote import Order
 
 ZYGOTE = """
@@ -97,3 +103,15 @@ def test_a_supervisor_that_ends_before_it_has_heard_anything_is_no_mistake() -> 
         os.write(begun.gate, b"x")
 
         assert begun.process.wait(30) == 0
+
+
+async def test_one_that_ends_with_an_order_unread_is_told_as_gone(tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setblocking(False)
+    starter = ZygoteStarter(Home(tmp_path), None)
+    starter._control = ours
+    ours.send(b"an order")
+    theirs.close()
+
+    with ours, pytest.raises(NotStarted, match="ended before it answered"):
+        await starter._receive()

@@ -1,5 +1,6 @@
 """Goal: a start that is refused says why and leaves neither a file nor a process. Method: `eco up`, as a program."""
 
+import re
 import socket
 from collections.abc import Iterator
 
@@ -31,9 +32,14 @@ def processes_of(fleet: Fleet) -> list[psutil.Process]:
     return found
 
 
-def test_a_wrong_setting(fleet: Fleet) -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["[fleet]\nready_timeout_seconds = 0\n", "[fleet]\naccount = 'nosuchuser'\n", "[cache]\nurl = 'http://foo'\n",
+     "[monitoring]\nbusiness_zone = 'Mars/X'\n", "[database]\nurl_file = '/nope'\n", "[creditx]\npages = 1\n"],
+)  # fmt: skip
+def test_a_wrong_setting(fleet: Fleet, text: str) -> None:
     config = fleet.home.parent / "wrong.toml"
-    config.write_text("[fleet]\nready_timeout_seconds = 0\n")
+    config.write_text(text)
     done = fleet.eco("up", "--config", str(config))
 
     assert done.returncode == 1
@@ -41,6 +47,27 @@ def test_a_wrong_setting(fleet: Fleet) -> None:
     assert "Next: " in done.stderr
     assert not fleet.home.exists()
     eventually_now(lambda: not processes_of(fleet))
+
+
+def test_what_failed_half_way_names_a_step_that_works_on_a_stopped_home(fleet: Fleet) -> None:
+    (fleet.home / "secrets").mkdir(parents=True)
+    (fleet.home / "secrets" / "master.key").write_text("no key\n")
+    done = fleet.eco("up")
+
+    assert done.returncode == 1
+    failed = re.search(r"eco up: (\S+):", done.stderr)
+    assert failed, done.stderr
+    assert "Next: `eco logs SERVICE`" in done.stderr
+    assert "master" in fleet.eco("logs", failed[1]).stdout
+
+
+def test_a_database_that_does_not_answer_is_explained_by_the_next_step(fleet: Fleet) -> None:
+    nowhere = "postgresql://x@127.0.0.1:1/x"
+    done = fleet.eco("up", ECO_DATABASE_URL=nowhere)
+
+    assert "The database did not answer the migration." in done.stderr
+    assert "Next: `eco doctor` says why." in done.stderr
+    assert "the server of its URL does not answer" in fleet.eco("doctor", ECO_DATABASE_URL=nowhere).stdout
 
 
 def test_a_busy_port(fleet: Fleet) -> None:

@@ -2,7 +2,7 @@
 
 from ecosystem_client._async.client import AsyncEcosystem, claim_first_administrator_async
 from ecosystem_client._sync.client import Ecosystem, claim_first_administrator
-from ecosystem_client.errors import ApiError, ConnectionFailed, EcosystemFailure, FollowTimedOut
+from ecosystem_client.errors import ApiError, ConnectionFailed, EcosystemFailure, FollowTimedOut, NotSendable
 from ecosystem_client.retry import Retries
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Ecosystem",
     "EcosystemFailure",
     "FollowTimedOut",
+    "NotSendable",
     "Retries",
     "claim_first_administrator",
     "claim_first_administrator_async",

@@ -80,6 +80,14 @@ class Unavailable(ServerError):
     """502, 503, 504, after the retries that were safe."""
 
 
+class NotSendable(EcosystemFailure, ValueError):
+    """What was given cannot be a request; nothing was sent. `rule` says why, `next_step` what to give instead."""
+
+    def __init__(self, rule: str, *, next_step: str) -> None:
+        super().__init__(f"{rule} Next: {next_step}")
+        self.rule, self.next_step = rule, next_step
+
+
 class ConnectionFailed(EcosystemFailure):
     """No answer: wrong address, wrong CA, nothing listening, or the connection broke.
 

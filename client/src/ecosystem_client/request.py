@@ -1,10 +1,14 @@
 """A request before it is sent: built once, sent once or more."""
 
 import secrets
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import quote
+
+from ecosystem_client.errors import NotSendable
 
 
 @dataclass(frozen=True)
@@ -16,14 +20,19 @@ class Upload:
 
     @classmethod
     def of(cls, source: str | Path | bytes | IO[bytes], name: str | None) -> "Upload":
-        """Raises ValueError if bytes or a stream without a name are given without one."""
+        """Raises NotSendable for no regular file, for a name that is not Unicode, and for bytes without a name.
+
+        Raises OSError where a path cannot be looked at.
+        """
         if isinstance(source, str | Path):
             path = Path(source)
-            return cls(path, name or path.name)
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise NotSendable(f"{path} is no regular file.", next_step="give a file; a folder's files one by one")
+            return cls(path, _sendable(name or path.name))
         name = name or Path(str(getattr(source, "name", "")) or ".").name
         if not name:
-            raise ValueError("Give the file a name: upload(data, name='statement.pdf').")
-        return cls(source, name)
+            raise NotSendable("Bytes have no name.", next_step="upload(data, name='statement.pdf')")
+        return cls(source, _sendable(name))
 
     def open(self) -> bytes | IO[bytes]:
         """From its beginning, each time: a repeated request sends the whole file again."""
@@ -32,6 +41,32 @@ class Upload:
         if not isinstance(self.source, bytes):
             self.source.seek(0)
         return self.source
+
+
+def path_part(what: str | int) -> str:
+    """An id or a name as one part of a path.
+
+    Raises NotSendable for one that would ask for something else: empty, with a slash, or a step of dots.
+    """
+    text = str(what)
+    try:
+        part = quote(text, safe="")
+    except UnicodeEncodeError:
+        part = ""
+    if part in ("", ".", "..") or "/" in text or "\\" in text:
+        raise NotSendable(f"{what!a} is no id and no name.", next_step="give it as the platform told it")
+    return part
+
+
+def _sendable(name: str) -> str:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise NotSendable(
+            f"The file name {name!a} is not Unicode text.",
+            next_step="rename the file, or give another name: upload(file, name='statement.pdf')",
+        ) from None
+    return name
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,9 @@ def _tell(
     if process.wait() == 0:
         # In order, but not what this command was asked for: a script that waits for a platform must not go on.
         return refuse("eco up", f"The platform of {home.path} was stopped while it started.", "eco up starts it again")
-    return refuse("eco up", str(said.get("error") or _last_words(errors, process)), said.get("next"))
+    if "error" in said:
+        return refuse("eco up", str(said["error"]), said.get("next"))
+    return refuse("eco up", _last_words(errors, process), "eco logs supervisor")
 
 
 def _already_running(home: Home, *, as_json: bool) -> int:

@@ -3,15 +3,14 @@
 import argparse
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-
-from pydantic_core import PydanticUndefined
 
 from ecosystem.cli import screen
 from ecosystem.cli.noun import guarded
 from ecosystem.fleet.place import config_file
 from ecosystem.kernel.errors import NotFound
-from ecosystem.kernel.settings import Origin, Settings, Source, is_secret
+from ecosystem.kernel.settings import Origin, Settings, Source, before_the_fleet
 
 SUMMARY = "Every setting with its value and origin; secrets are masked."
 _LATER = "(decided when a process starts)"
@@ -32,7 +31,7 @@ def main(arguments: list[str], kinds: Sequence[type[Settings]] = ()) -> int:
 
 def _show(parsed: argparse.Namespace, kinds: Sequence[type[Settings]]) -> int:
     source = Source.load(config_file(parsed.config), os.environ)
-    source.refuse_unknown(kinds)
+    source.refuse_wrong(kinds)
     wanted = [kind for kind in kinds if parsed.section in (None, kind.section)]
     if not wanted:
         sections = ", ".join(sorted(kind.section for kind in kinds))
@@ -58,25 +57,8 @@ def explained(source: Source, kind: type[Settings]) -> list[Origin]:
 
     Raises SettingRefused for a value out of its range.
     """
-    given = {*source.tables.get(kind.section, {}), *_variables(source, kind)}
-    later = {
-        name: _LATER
-        for name, info in kind.model_fields.items()
-        if info.default is PydanticUndefined and info.default_factory is None
-        and not given & {name, f"{name}_file"}
-    }  # fmt: skip
-    told = source.with_overrides({kind.section: later}).explain(kind) if later else source.explain(kind)
     return [
-        Origin(one.section, one.name, _LATER if is_secret(kind.model_fields[one.name]) else one.value, *_rest(one))
-        if one.name in later else one
-        for one in told
+        replace(one, value=_LATER, origin="the fleet")
+        if one.origin == "default" and kind.model_fields[one.name].is_required() else one
+        for one in source.explain(before_the_fleet(kind))
     ]  # fmt: skip
-
-
-def _rest(one: Origin) -> tuple[str, str, str]:
-    return one.origin, one.description, one.allowed
-
-
-def _variables(source: Source, kind: type[Settings]) -> set[str]:
-    head = f"ECO_{kind.section.upper()}_"
-    return {name.removeprefix(head).lower() for name in source.environ if name.startswith(head)}

@@ -14,9 +14,9 @@ from pathlib import Path
 from types import FrameType
 
 from ecosystem.cli import demo_page, demo_report, screen
-from ecosystem.cli.demonstration import LOCALE, Case, Report, folder_cases, send_all, specimen_cases
+from ecosystem.cli.demonstration import LOCALE, Case, Report, folder_cases, passed_over, send_all, specimen_cases
 from ecosystem.cli.login import first_administrator
-from ecosystem.cli.noun import guarded
+from ecosystem.cli.noun import duration, guarded
 from ecosystem.cli.operator import Platform, platform
 from ecosystem.fleet.place import our_command
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity
@@ -25,6 +25,7 @@ from ecosystem_client import Ecosystem
 
 SUMMARY = "Start a platform of its own, send documents through it, print what came of each, and clean up."
 _UP_SECONDS = 120
+_NAMED_MAX = 5
 _DOWN_SECONDS = 40
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -46,13 +47,15 @@ def main(arguments: list[str]) -> int:
         "--report", type=Path, default=Path("demo-report.html"), metavar="FILE",
         help="the pages, what was read on them and why they were judged so, as HTML (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--timeout", type=float, default=60, metavar="SECONDS", help="for each document (default: 60)")
+    parser.add_argument("--timeout", type=duration, default=60, metavar="SECONDS", help="a document (default: 60)")
     parsed = parser.parse_args(arguments)
     return guarded("eco demo", lambda: _demonstrate(parsed))
 
 
 def _demonstrate(parsed: argparse.Namespace) -> int:
     """0 only if every document has an outcome, and each that has a truth came out as it says."""
+    if parsed.folder:
+        _tell_passed_over(passed_over(parsed.folder))
     cases = folder_cases(parsed.folder) if parsed.folder else specimen_cases(parsed.seed, datetime.now(UTC).date())
     started = time.monotonic()
     with _interruptible(), _home(keep=parsed.keep) as home, _running(home, keep=parsed.keep) as running:
@@ -71,6 +74,13 @@ def _demonstrate(parsed: argparse.Namespace) -> int:
             _conclude(reports, parsed, home)
             screen.out(f"Pages, boxes and evidence, to look at: {written.as_uri()}")
     return 0 if good else 1
+
+
+def _tell_passed_over(names: list[str]) -> None:
+    if names:
+        shown = [screen.clean(name) for name in names[:_NAMED_MAX]]
+        more = [f"{len(names) - _NAMED_MAX} more"] if len(names) > _NAMED_MAX else []
+        screen.note(f"passed over, only regular files that are not hidden are sent: {', '.join([*shown, *more])}")
 
 
 def _send(running: Platform, cases: list[Case], timeout_seconds: float) -> list[Report]:

@@ -15,6 +15,7 @@ from typing import Any
 import jinja2
 from PIL import Image
 
+from ecosystem.cli import screen
 from ecosystem.cli.demonstration import SURE, Report
 
 _IMAGE_QUALITY = 78
@@ -80,7 +81,8 @@ def _document(number: int, report: Report) -> dict[str, Any]:
     rules = list(result.rules) if result else []
     order = {"failed": 0, "not_available": 1, "passed": 2, "not_applicable": 3}
     return {
-        "number": number, "report": report, "sheets": _sheets(number, report), "entries": _entries(number, report),
+        "number": number, "name": screen.clean(report.name), "report": report,
+        "sheets": _sheets(number, report), "entries": _entries(number, report),
         "rules": sorted(rules, key=lambda rule: order.get(rule.status, 4)),
         "pages_more": max(0, report.pages - _PAGES_SHOWN_MAX),
     }  # fmt: skip

@@ -96,13 +96,22 @@ def folder_cases(folder: Path) -> list[Case]:
         NothingToSend: no files there.
         OSError: the folder cannot be read.
     """
-    files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
+    files = [path for path in sorted(folder.iterdir()) if _is_sent(path)]
     cases = [
         Case(path.name, path, _truth_beside(path)) for path in files if not path.name.endswith(_TRUTH)
     ]  # fmt: skip
     if not cases:
         raise NothingToSend(f"{folder} holds no files.")
     return cases
+
+
+def passed_over(folder: Path) -> list[str]:
+    """Names in the folder that `folder_cases` leaves out: folders, links to nothing, pipes, hidden files."""
+    return [path.name for path in sorted(folder.iterdir()) if not _is_sent(path)]
+
+
+def _is_sent(path: Path) -> bool:
+    return path.is_file() and not path.name.startswith(".")
 
 
 def _truth_beside(path: Path) -> Mapping[str, Any] | None:
@@ -119,6 +128,8 @@ def send_all(ecosystem: Ecosystem, cases: Iterable[Case], *, timeout_seconds: fl
             _send(ecosystem, case, report, timeout_seconds)
         except EcosystemFailure as failure:
             report.trouble = str(failure)
+        except OSError as failure:
+            report.trouble = f"The file cannot be read: {failure.strerror}. Next: give it to the account that sends it"
         report.seconds = time.monotonic() - started
         _explain(ecosystem, report)
         _picture(ecosystem, report)

@@ -11,6 +11,7 @@ from ecosystem.cli.noun import Verb, company_option, pages, paging_options, run_
 from ecosystem.cli.operator import connect_for
 from ecosystem_client import ApiError, Ecosystem
 from ecosystem_client.models import Document, Rule
+from ecosystem_client.request import Upload
 
 SUMMARY = "Documents: upload, list, show, result, erase."
 STYLES = {
@@ -68,6 +69,7 @@ def _upload(parsed: argparse.Namespace) -> int:
     rows: list[dict[str, Any]] = []
     for path in parsed.files:
         # A name mistyped at the end must not be found out when the first half has been sent.
+        Upload.of(path, None)
         path.open("rb").close()
     with connect_for(parsed.company) as ecosystem:
         for path in parsed.files:

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 
 from ecosystem.cli import screen
-from ecosystem.cli.noun import guarded
+from ecosystem.cli.noun import duration, guarded
 from ecosystem.cli.running import CommandFailed, NothingRuns, SupervisorSilent, command, this_home
 from ecosystem.fleet.home import Home
 from ecosystem.fleet.processes import STOPPED, run_state, started_ticks
@@ -19,7 +19,9 @@ _POLL_SECONDS = 0.05
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="eco down", description=SUMMARY)
-    parser.add_argument("--timeout", type=float, default=60, metavar="SECONDS", help="how long to wait (default: 60)")
+    parser.add_argument(
+        "--timeout", type=duration, default=60, metavar="SECONDS", help="how long to wait (default: 60)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parsed = parser.parse_args(arguments)
     return guarded("eco down", lambda: _down(parsed))

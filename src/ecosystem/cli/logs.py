@@ -16,7 +16,7 @@ from ecosystem.catalog import find
 from ecosystem.cli import screen
 from ecosystem.cli.log_counting import counted, show
 from ecosystem.cli.noun import guarded
-from ecosystem.cli.running import this_home
+from ecosystem.cli.running import NothingRuns, this_home
 from ecosystem.kernel.errors import NotFound
 
 SUMMARY = "Log lines of a service, an engine, or all; filtered by time, level or trace, and followed."
@@ -84,7 +84,12 @@ def main(arguments: list[str]) -> int:
 
 
 def _logs(parsed: argparse.Namespace) -> int:
-    folder, wanted = this_home().logs, Filter(parsed.since, parsed.level, parsed.trace)
+    home, wanted = this_home(), Filter(parsed.since, parsed.level, parsed.trace)
+    folder = home.logs
+    with home.ours():
+        if not folder.is_dir():
+            raise NothingRuns(f"{home.path} has no logs: no platform has run there.")
+        os.listdir(folder)  # what may not be read would else look like no lines
     files = files_of(folder, parsed.service)
     places: dict[Path, int] = {}
     lines = [line for file in files for line in _read(file.with_suffix(".log.1"), {})]

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from ecosystem.cli import screen
-from ecosystem.cli.noun import Verb, company_option, pages, paging_options, run_noun, show_page
+from ecosystem.cli.noun import Verb, company_option, duration, pages, paging_options, run_noun, show_page
 from ecosystem.cli.operator import acting_for
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity
 from ecosystem.kernel.words import counted
@@ -55,7 +55,7 @@ def _one(parser: argparse.ArgumentParser) -> None:
 
 def _test_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", metavar="NAME", nargs="*", help="default: every channel")
-    parser.add_argument("--wait-seconds", type=float, default=30, help="for the end of all (default: 30)")
+    parser.add_argument("--wait-seconds", type=duration, default=30, help="for the end of all (default: 30)")
     company_option(parser)
 
 

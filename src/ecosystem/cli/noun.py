@@ -4,6 +4,7 @@ The client takes longer to import than all else: whoever only asks the fleet (`s
 """
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -66,13 +67,15 @@ def guarded(prog: str, work: Callable[[], int]) -> int:
 
 def _refuse_for_the_client(prog: str, failed: Exception) -> int:
     """What the platform answered, or that it did not; what is no failure of the client is raised again."""
-    from ecosystem_client import ApiError, EcosystemFailure
+    from ecosystem_client import ApiError, EcosystemFailure, NotSendable
 
     match failed:
         case ApiError():
             trace = f"eco logs --trace {failed.trace_id}" if failed.trace_id and failed.status >= 500 else None
             step = STEPS.get(failed.code) or failed.next_step or trace
             return refuse(prog, f"{failed.detail} ({failed.code})", step)
+        case NotSendable():
+            return refuse(prog, failed.rule, failed.next_step)
         case EcosystemFailure():
             return refuse(prog, str(failed), "eco status shows what runs and what does not")
     raise failed
@@ -99,6 +102,17 @@ def limit(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 200:
         raise argparse.ArgumentTypeError("a number from 1 to 200 is expected")
     return int(text)
+
+
+def duration(text: str) -> float:
+    """Seconds on the command line."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1
+    if not 0 <= found < math.inf:
+        raise argparse.ArgumentTypeError("a number of seconds is expected, 0 or more")
+    return found
 
 
 def moment(text: str) -> datetime:

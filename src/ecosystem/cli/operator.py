@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ecosystem.fleet.home import Home
 from ecosystem.fleet.place import default_home
 from ecosystem.kernel.errors import EcosystemError, Kind, Severity
 from ecosystem_client import Ecosystem
@@ -57,10 +58,11 @@ class Platform:
 
 
 def platform(home: Path | None = None) -> Platform:
-    """Raises NotRunning if the home has no platform, or has one whose edge is not up yet."""
+    """Raises NotRunning if the home has no platform, or has one whose edge is not up yet; HomeOfOthers."""
     home = home or default_home(os.environ)
     try:
-        state: dict[str, Any] = json.loads((home / "state.json").read_text())
+        with Home(home).ours():
+            state: dict[str, Any] = json.loads((home / "state.json").read_text())
         return Platform(home, state["edge_url"], Path(state["edge_ca"]))
     except (OSError, ValueError, KeyError, TypeError):
         raise NotRunning(f"No platform runs in {home}.") from None

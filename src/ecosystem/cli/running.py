@@ -30,6 +30,11 @@ class SupervisorSilent(FleetRefused):
     suggestion = "eco logs supervisor"
 
 
+class StateDamaged(SupervisorSilent):
+    code = "state_damaged"
+    rule = "The supervisor does not answer, and the file that names its process cannot be read."
+
+
 class CommandFailed(FleetRefused):
     code = "command_failed"
     rule = "The supervisor could not do what it was asked for."
@@ -41,21 +46,38 @@ def this_home() -> Home:
 
 
 def last_state(home: Home) -> dict[str, Any]:
-    """What the supervisor says now; where it does not answer, what it wrote last. Raises NothingRuns."""
-    kept = home.read_state()
-    if kept is None or not home.is_locked():
+    """What the supervisor says now; where it does not answer, what it wrote last.
+
+    Raises NothingRuns, StateDamaged.
+    """
+    if not home.is_locked():
         raise NothingRuns(f"No platform runs in {home.path}.")
+    kept = home.read_state() or {}
     try:
-        for answer in ask(Path(kept["control"]), _LOOK_SECONDS, command="state"):
+        for answer in ask(Path(kept.get("control") or home.control), _LOOK_SECONDS, command="state"):
             if "state" in answer:
                 return dict(answer["state"])
     except Unavailable:
-        silence = _silence(kept)
-        return kept | {
-            "state": "unresponsive", "is_stopped": _is_stopped(kept),
-            "reason": f"{silence.message} Next: {silence.next_step}",
-        }  # fmt: skip
+        if "pid" in kept:
+            silence = _silence(kept)
+            return kept | {
+                "state": "unresponsive", "is_stopped": _is_stopped(kept),
+                "reason": f"{silence.message} Next: {silence.next_step}",
+            }  # fmt: skip
+    if "pid" not in kept:
+        raise _unnamed(home)
     return kept
+
+
+def _unnamed(home: Home) -> EcosystemError:
+    """Somebody holds the home, and nobody says who: it has just begun, or its file was damaged."""
+    if not home.state_file.exists():
+        return NothingRuns(f"No platform runs in {home.path} yet; one is being started.")
+    return StateDamaged(
+        f"A platform runs in {home.path}, it does not answer, and {home.state_file} is damaged.",
+        suggestion=f"eco logs supervisor; fuser {home.path / 'lock'} names its process: kill -9 PID and eco up begin"
+        " anew, and nothing is lost.",
+    )
 
 
 def _is_stopped(state: dict[str, Any]) -> bool:

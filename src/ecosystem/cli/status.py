@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ecosystem.cli import screen
-from ecosystem.cli.noun import guarded
+from ecosystem.cli.noun import duration, guarded
 from ecosystem.cli.running import NothingRuns, all_ready, last_state, this_home, with_memory
 from ecosystem.fleet.home import Home
 from ecosystem.kernel.words import counted
@@ -20,7 +20,7 @@ _COLUMNS = ("process", "state", "pid", "version", "uptime", "restarts", "memory"
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="eco status", description=SUMMARY)
-    parser.add_argument("--wait", nargs="?", type=float, const=60, metavar="SECONDS", help="until all is ready (60)")
+    parser.add_argument("--wait", nargs="?", type=duration, const=60, metavar="SECONDS", help="until all is ready (60)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parsed = parser.parse_args(arguments)
     return guarded("eco status", lambda: _status(parsed))

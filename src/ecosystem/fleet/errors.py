@@ -39,6 +39,12 @@ class HomeNotWritable(FleetRefused):
     suggestion = "Choose an ECO_HOME that you may write, or make room on its disk."
 
 
+class HomeOfOthers(FleetRefused):
+    code = "home_of_others"
+    rule = "A home is its owner's alone."
+    suggestion = "Be that account (sudo -u NAME …), or choose a home of your own: ECO_HOME=FOLDER eco …"
+
+
 class PortBusy(FleetRefused):
     code = "port_busy"
     rule = "The port that was asked for is in use."
@@ -60,4 +66,4 @@ class EngineFailed(EcosystemError):
 class NotStarted(EcosystemError):
     code, status, kind, severity = "not_started", 503, Kind.UNKNOWN, Severity.HIGH
     rule = "Not every part of the platform became ready."
-    suggestion = "`eco status` shows which and why; `eco logs SERVICE` their last lines."
+    suggestion = "`eco logs SERVICE` shows the last lines of each; `eco doctor` what is wrong with the machine."

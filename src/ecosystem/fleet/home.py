@@ -9,7 +9,8 @@ import shutil
 import signal
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,14 @@ from typing import Any
 
 import orjson
 
-from ecosystem.fleet.errors import AlreadyRunning, HomeForeign, HomeNotWritable, HomeTooNew, HomeUnreachable
+from ecosystem.fleet.errors import (
+    AlreadyRunning,
+    HomeForeign,
+    HomeNotWritable,
+    HomeOfOthers,
+    HomeTooNew,
+    HomeUnreachable,
+)
 from ecosystem.fleet.processes import Account, is_alive, started_ticks
 
 FORMAT = 1
@@ -175,13 +183,28 @@ class Home:
         return descriptor
 
     def is_locked(self) -> bool:
-        if not (self.path / "lock").exists():
+        """Raises HomeOfOthers."""
+        with self.ours():
+            if not (self.path / "lock").exists():
+                return False
+            try:
+                os.close(self._try_lock())
+            except AlreadyRunning:
+                return True
             return False
+
+    def exists(self) -> bool:
+        """Raises HomeOfOthers."""
+        with self.ours():
+            return self.path.exists()
+
+    @contextmanager
+    def ours(self) -> Iterator[None]:
+        """For whatever looks into the home: raises HomeOfOthers where this account may not."""
         try:
-            os.close(self._try_lock())
-        except AlreadyRunning:
-            return True
-        return False
+            yield
+        except PermissionError as error:
+            raise HomeOfOthers(f"{error.filename or self.path} is of another account: {error.strerror}.") from error
 
     def make_secrets(self) -> None:
         """The keys of this home, made once, each in a file of mode 0600."""

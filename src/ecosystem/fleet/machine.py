@@ -21,6 +21,8 @@ from ecosystem.fleet.engines.found import Found, find_cache, find_edge, find_pos
 from ecosystem.fleet.home import Home
 from ecosystem.fleet.plan import free_door, url_setting
 from ecosystem.fleet.settings import FleetSettings
+from ecosystem.kernel.caching.settings import CacheSettings
+from ecosystem.kernel.db.settings import DatabaseSettings
 from ecosystem.kernel.errors import EcosystemError
 from ecosystem.kernel.settings import Source
 from ecosystem.kernel.words import counted
@@ -31,6 +33,7 @@ _GIB = 1024**3
 _DISK_BYTES_GOOD, _DISK_BYTES_LEAST = 5 * _GIB, 1 * _GIB
 _MEMORY_BYTES_GOOD, _MEMORY_BYTES_LEAST = 2 * _GIB, 700 * 1024**2
 _OPEN_FILES_GOOD = 4096
+_ByUrl = type[DatabaseSettings] | type[CacheSettings]
 
 
 @dataclass(frozen=True)
@@ -61,12 +64,13 @@ def examine(home: Home, source: Source, settings: FleetSettings) -> Iterator[Fin
 
 
 def _engines(source: Source) -> Iterator[Finding]:
-    finders: tuple[tuple[str, str, Callable[[str | None], Found]], ...] = (
-        ("postgresql", "database", find_postgres), ("cache", "cache", find_cache), ("edge", "", lambda _: find_edge()),
+    finders: tuple[tuple[str, _ByUrl | None, Callable[[str | None], Found]], ...] = (
+        ("postgresql", DatabaseSettings, find_postgres), ("cache", CacheSettings, find_cache),
+        ("edge", None, lambda _: find_edge()),
     )  # fmt: skip
-    for name, section, find in finders:
+    for name, kind, find in finders:
         try:
-            url = url_setting(source, section) if section else None
+            url = url_setting(source, kind) if kind else None
             found = find(url)
             version_found = ASKED[name](url) if url else found.version
         except (EcosystemError, OSError) as error:
@@ -96,7 +100,7 @@ def _account(home: Home, source: Source) -> Finding:
         return Finding("account", "good", pwd.getpwuid(uid).pw_name)
     except KeyError:
         # As in a container with a number of its own for every start.
-        fact, embedded = f"user id {uid} has no name on this machine", url_setting(source, "database") is None
+        fact, embedded = f"user id {uid} has no name on this machine", url_setting(source, DatabaseSettings) is None
         mend = "Add it to /etc/passwd, start as another account, or give a database.url: initdb asks for the name."
         return Finding("account", "wrong" if embedded else "good", fact, mend if embedded else "")
 
@@ -115,7 +119,7 @@ def _home(home: Home) -> Finding:
             "home", "wrong", f"the account {home.account.name} cannot enter {place}",
             "Choose a home that it can enter: ECO_HOME=/var/lib/ecosystem eco up",
         )  # fmt: skip
-    if not os.access(place, os.W_OK | os.X_OK):
+    if not os.access(place, os.W_OK | os.X_OK, effective_ids=True):
         return Finding("home", "wrong", f"{place} cannot be written", "Choose another: ECO_HOME=FOLDER eco up")
     return Finding("home", "good", str(home.path))
 
@@ -171,9 +175,9 @@ def _kernel_features() -> Iterator[Finding]:
 
 
 def _port(home: Home, settings: FleetSettings) -> Finding:
-    if home.is_locked():
-        return Finding("port", "good", "this home runs; eco status shows its edge")
     try:
+        if home.is_locked():
+            return Finding("port", "good", "this home runs; eco status shows its edge")
         door = free_door(settings.edge_host, settings.edge_port)
         door.close()
         return Finding("port", "good", f"{door.port} of {settings.edge_host}")
@@ -202,5 +206,5 @@ def _grade(value: float, good: float, least: float) -> str:
 
 
 def _standing(folder: Path) -> Path:
-    """The folder, or the nearest one above that is there."""
-    return next(path for path in (folder, *folder.parents) if path.exists())
+    """The folder, or the nearest one above that is there for us."""
+    return next(path for path in (folder, *folder.parents) if os.path.exists(path))

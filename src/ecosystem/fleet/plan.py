@@ -19,7 +19,9 @@ from ecosystem.fleet.place import policies_file
 from ecosystem.fleet.processes import unprivileged_account
 from ecosystem.fleet.settings import DEFAULT_EDGE_PORT, FleetSettings
 from ecosystem.fleet.zygote import Order
-from ecosystem.kernel.settings import Source
+from ecosystem.kernel.caching.settings import CacheSettings
+from ecosystem.kernel.db.settings import IN_WORDS, DatabaseSettings
+from ecosystem.kernel.settings import Source, before_the_fleet
 
 _PORTS_TRIED = 100
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "VIRTUAL_ENV", "PYTHONPATH")
@@ -27,15 +29,10 @@ _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "VIRTUAL_ENV", "PYTHONPA
 Overrides = Mapping[str, Mapping[str, Any]]
 
 
-def url_setting(source: Source, section: str) -> str | None:
-    """`[section] url` from the file or the environment, also from its `url_file`."""
-    for name in (f"ECO_{section.upper()}_URL", f"ECO_{section.upper()}_URL_FILE"):
-        if value := source.environ.get(name):
-            return Path(value).read_text().strip() if name.endswith("_FILE") else value
-    table = source.tables.get(section, {})
-    if "url_file" in table:
-        return Path(str(table["url_file"])).read_text().strip()
-    return str(table["url"]) if table.get("url") else None
+def url_setting(source: Source, kind: type[DatabaseSettings] | type[CacheSettings]) -> str | None:
+    """The URL of a server that is not ours, if one is set. Raises SettingRefused."""
+    url = source.get(before_the_fleet(kind)).url
+    return url.get_secret_value() if url else None
 
 
 @dataclass(frozen=True)
@@ -135,6 +132,8 @@ class Plan:
 
 def with_login(url: str, role: str, password: str) -> str:
     """A libpq URL for another role. The administrator's own login stays with the fleet."""
+    if IN_WORDS.match(url):
+        return f"{url} user={role} password={password}"  # of words that come twice, the last counts
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{role}:{password}@{rest.rpartition('@')[2]}"
 
@@ -143,7 +142,7 @@ def make_plan(home: Home, source: Source) -> Plan:
     """Raises SettingRefused, PolicyRefused, EngineMissing, PortBusy."""
     settings = source.get(FleetSettings)
     refuse_wrong_policies(policies_file(source, home.path))
-    database_url, cache_url = url_setting(source, "database"), url_setting(source, "cache")
+    database_url, cache_url = url_setting(source, DatabaseSettings), url_setting(source, CacheSettings)
     postgres, cache = find_postgres(database_url), find_cache(cache_url)
     return Plan(
         home=home, source=source, settings=settings,

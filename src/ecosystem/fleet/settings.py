@@ -1,5 +1,6 @@
 """Settings of the fleet, section `fleet`."""
 
+import pwd
 from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator
@@ -40,6 +41,19 @@ class FleetSettings(Settings):
     log_bytes_max: int = Field(64 * 1024**2, ge=65536, le=2**40, description="A log file is turned over at this size.")
     database_connections_max: int = Field(400, ge=50, le=10_000, description="max_connections of our PostgreSQL.")
     cache_bytes_max: int = Field(256 * 1024**2, ge=2**20, le=2**40, description="maxmemory of our cache.")
+
+    @field_validator("account")
+    @classmethod
+    def _exists(cls, account: str | None) -> str | None:
+        if account:
+            try:
+                pwd.getpwnam(account)
+            except KeyError:
+                raise ValueError(
+                    f"there is no account {account} on this machine; add it (useradd --system {account}), or leave the"
+                    " setting out: then it is ecosystem, else nobody"
+                ) from None
+        return account
 
     @field_validator("replicas")
     @classmethod

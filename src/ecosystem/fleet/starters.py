@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 import orjson
@@ -136,7 +137,9 @@ class ZygoteStarter:
 
     async def _receive(self) -> dict[str, Any]:
         control = self._control
-        message = await asyncio.get_running_loop().sock_recv(control, 65536) if control else b""
+        message = b""
+        with suppress(ConnectionResetError):  # it ended before it read what it was asked
+            message = await asyncio.get_running_loop().sock_recv(control, 65536) if control else b""
         if not message:
             self._is_ready.clear()
             raise NotStarted("The zygote ended before it answered.")
@@ -209,6 +212,7 @@ async def run_once(home: Home, zygote: ZygoteStarter, order: Order) -> None:
     code = await exited(pid)
     reports.close()
     if code:
-        said = next((str(one["error"]) for one in heard if "error" in one), "")
-        said = said or last_words(home.logs, order.name, from_byte)
-        raise EngineFailed(f"{order.name} ended with code {code}: {said}", suggestion=f"eco logs {order.name}")
+        told = next((one for one in heard if "error" in one), {})
+        said = told.get("error") or last_words(home.logs, order.name, from_byte)
+        step = told.get("next") or f"eco logs {order.name}"
+        raise EngineFailed(f"{order.name} ended with code {code}: {said}", suggestion=step)

@@ -256,6 +256,8 @@ class Supervisor:
             with suppress(OSError):
                 self._plan.certificates.renew(self._plan.names())
                 turn_over(self._plan.home.logs, self._plan.settings.log_bytes_max)
+            if self._plan.home.read_state() is None:
+                self._save_now()  # somebody damaged it, and commands look there for the edge
             with suppress(OSError):
                 # The sign of life that a successor finds.
                 os.utime(self._plan.home.state_file)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
@@ -143,6 +143,16 @@ class Source:
                 raise SettingRefused(f"Environment variable {variable}: there is no section [{section}].")
             _refuse_unknown_name(known[section], name, f"environment variable {variable}")
 
+    def refuse_wrong(self, kinds: Iterable[type[Settings]]) -> None:
+        """Raises SettingRefused for what none of `kinds` declares, and for the first section with a wrong value.
+
+        For whoever starts processes: what is decided for each of them later may still be absent.
+        """
+        kinds = list(kinds)
+        self.refuse_unknown(kinds)
+        for kind in kinds:
+            self.get(before_the_fleet(kind))
+
     def _find(self, kind: type[Settings]) -> dict[str, _Found]:
         section = kind.section
         raw: dict[str, _Found] = {}
@@ -169,7 +179,24 @@ class Source:
             if problem["type"] == "extra_forbidden":
                 yield f"{where}: there is no setting {kind.section}.{name}."
             else:
-                yield f"{where}: {kind.section}.{name} is refused: {problem['msg']}."
+                why = problem["msg"].removeprefix("Value error, ")
+                yield f"{where}: {kind.section}.{name} is refused: {why}."
+
+
+def before_the_fleet(kind: type[S]) -> type[S]:
+    """The same settings before any process starts: what only the fleet can give is None as long as nobody gives it."""
+    absent: dict[str, Any] = {
+        name: (info.annotation | None, FieldInfo.merge_field_infos(info, default=None))  # type: ignore[operator]
+        for name, info in kind.model_fields.items() if info.is_required()
+    }  # fmt: skip
+    return create_model(kind.__name__, __base__=kind, **absent) if absent else kind
+
+
+def url_with(url: Secret | None, *schemes: str) -> Secret | None:
+    """For validators of URLs. Raises ValueError, which does not tell the URL: it may hold a password."""
+    if url and not url.get_secret_value().startswith(tuple(f"{scheme}://" for scheme in schemes)):
+        raise ValueError(f"it begins with {' or '.join(f'{scheme}://' for scheme in schemes)}, and this does not")
+    return url
 
 
 def is_secret(info: FieldInfo) -> bool:
@@ -229,9 +256,10 @@ def _read_files(kind: type[Settings], raw: Mapping[str, _Found]) -> dict[str, _F
             continue
         try:
             text = Path(str(item.value)).read_text(encoding="utf-8").strip()
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is no text"
             raise SettingRefused(
-                f"{item.origin}: the file of {kind.section}.{base} cannot be read: {error.strerror}."
+                f"{item.origin}: the file of {kind.section}.{base} cannot be read: {why}: {item.value}."
             ) from error
         found[base] = _Found(text, f"{item.origin} (a file)")
     return found

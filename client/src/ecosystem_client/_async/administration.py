@@ -6,7 +6,7 @@ from uuid import uuid4
 from ecosystem_client._async.caller import AsyncCaller
 from ecosystem_client.models import Client, Company
 from ecosystem_client.reading import Page
-from ecosystem_client.request import Request
+from ecosystem_client.request import Request, path_part
 
 
 class AsyncCompanies:
@@ -32,7 +32,7 @@ class AsyncCompanies:
         return await self._caller.one(Company, request)
 
     async def get(self, company_id: str) -> Company:
-        return await self._caller.one(Company, Request("GET", f"/v1/companies/{company_id}"))
+        return await self._caller.one(Company, Request("GET", f"/v1/companies/{path_part(company_id)}"))
 
     async def page(self, *, limit: int | None = None, cursor: str | None = None) -> Page[Company]:
         return await self._caller.page(Company, "/v1/companies", {"limit": limit, "cursor": cursor})
@@ -66,14 +66,14 @@ class AsyncClients:
         return await self._caller.one(Client, request)
 
     async def get(self, client_id: str) -> Client:
-        return await self._caller.one(Client, Request("GET", f"/v1/clients/{client_id}"))
+        return await self._caller.one(Client, Request("GET", f"/v1/clients/{path_part(client_id)}"))
 
     async def rotate_secret(self, client_id: str) -> Client:
         """A new secret. The old one works until `former_secret_until`, so that programs can change over."""
-        return await self._caller.one(Client, Request("POST", f"/v1/clients/{client_id}/rotate-secret"))
+        return await self._caller.one(Client, Request("POST", f"/v1/clients/{path_part(client_id)}/rotate-secret"))
 
     async def revoke(self, client_id: str) -> None:
-        await self._caller.send(Request("DELETE", f"/v1/clients/{client_id}"))
+        await self._caller.send(Request("DELETE", f"/v1/clients/{path_part(client_id)}"))
 
     async def page(self, *, limit: int | None = None, cursor: str | None = None) -> Page[Client]:
         return await self._caller.page(Client, "/v1/clients", {"limit": limit, "cursor": cursor})

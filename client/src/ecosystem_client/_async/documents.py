@@ -16,7 +16,7 @@ from ecosystem_client._async.connection import json_of
 from ecosystem_client.errors import FollowTimedOut
 from ecosystem_client.models import Document, Judgement, Receipt, Result
 from ecosystem_client.reading import Page
-from ecosystem_client.request import Request, Upload
+from ecosystem_client.request import Request, Upload, path_part
 
 _FIRST_LOOK_SECONDS = 0.1
 _LOOK_SECONDS_MAX = 1.0
@@ -46,6 +46,7 @@ class AsyncDocuments:
         Raises:
             Invalid: the file was refused; `code` names the rule, `next_step` the way out. Nothing was stored.
             TooLarge: over the platform's limit.
+            NotSendable: no regular file, or its name is missing or not Unicode. Nothing was sent.
             OSError: the file cannot be read.
         """
         request = _upload(source, name, rule_set, customer, idempotency_key)
@@ -75,24 +76,25 @@ class AsyncDocuments:
 
     async def get(self, document_id: str) -> Document:
         """Raises NotFound if this company has no such document."""
-        return await self._caller.one(Document, Request("GET", f"/v1/documents/{document_id}"))
+        return await self._caller.one(Document, Request("GET", f"/v1/documents/{path_part(document_id)}"))
 
     async def result(self, document_id: str) -> Result:
         """The values that were read and each rule with its evidence."""
-        return await self._caller.one(Result, Request("GET", f"/v1/documents/{document_id}/result"))
+        return await self._caller.one(Result, Request("GET", f"/v1/documents/{path_part(document_id)}/result"))
 
     async def evidence(self, document_id: str) -> Any:
         """Where on which page each value stands that decided a rule."""
-        return await self._caller.json(Request("GET", f"/v1/documents/{document_id}/evidence"))
+        return await self._caller.json(Request("GET", f"/v1/documents/{path_part(document_id)}/evidence"))
 
     async def judgement(self, document_id: str) -> Judgement:
         """The judgement of the rules with all that it was computed from. Raises Conflict where there is none yet."""
-        return await self._caller.one(Judgement, Request("GET", f"/v1/documents/{document_id}/judgement"))
+        return await self._caller.one(Judgement, Request("GET", f"/v1/documents/{path_part(document_id)}/judgement"))
 
     async def original(self, document_id: str) -> AsyncIterator[bytes]:
         """The bytes as they were sent, in chunks."""
         async with self._caller.stream(
-            Request("GET", f"/v1/documents/{document_id}/original", headers={"accept": "*/*"}), idle_timeout_seconds=30
+            Request("GET", f"/v1/documents/{path_part(document_id)}/original", headers={"accept": "*/*"}),
+            idle_timeout_seconds=30,
         ) as response:
             async for chunk in response.aiter_bytes():
                 yield chunk
@@ -105,7 +107,7 @@ class AsyncDocuments:
         response = await self._caller.send(
             Request(
                 "GET",
-                f"/v1/documents/{document_id}/pages/{page}",
+                f"/v1/documents/{path_part(document_id)}/pages/{page}",
                 params={"width": width},
                 headers={"accept": "image/png"},
             )
@@ -126,7 +128,7 @@ class AsyncDocuments:
             began = time.monotonic()
             wait = int(min(ends_at - began, _WAIT_SECONDS, self._caller.timeout_seconds / 2))
             headers = {"Prefer": f"wait={wait}"} if wait > 0 else {}
-            request = Request("GET", f"/v1/documents/{document_id}", headers=headers)
+            request = Request("GET", f"/v1/documents/{path_part(document_id)}", headers=headers)
             document = await self._caller.one(Document, request)
             if document.finished:
                 return document
@@ -147,7 +149,7 @@ class AsyncDocuments:
 
         Needs the scope documents:erase. Again: the same answer, so a broken connection is repaired by sending again.
         """
-        request = Request("POST", f"/v1/documents/{document_id}/erase", repeated_is_once=True)
+        request = Request("POST", f"/v1/documents/{path_part(document_id)}/erase", repeated_is_once=True)
         return await self._caller.one(Document, request)
 
     async def page(

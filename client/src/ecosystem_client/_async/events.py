@@ -11,7 +11,7 @@ from ecosystem_client._async.caller import AsyncCaller
 from ecosystem_client.errors import ConnectionFailed, Unavailable
 from ecosystem_client.models import DeadLetter, Event, Replay
 from ecosystem_client.reading import Page
-from ecosystem_client.request import Request
+from ecosystem_client.request import Request, path_part
 from ecosystem_client.sse import Decoder
 
 _IDLE_SECONDS_MAX = 60.0
@@ -23,7 +23,7 @@ class AsyncEvents:
         self._caller = caller
 
     async def get(self, event_id: str) -> Event:
-        return await self._caller.one(Event, Request("GET", f"/v1/events/{event_id}"))
+        return await self._caller.one(Event, Request("GET", f"/v1/events/{path_part(event_id)}"))
 
     async def page(
         self,
@@ -107,7 +107,9 @@ class AsyncEvents:
 
     async def redeliver(self, dead_letter_id: str) -> Any:
         """Try a dead letter again."""
-        return await self._caller.json(Request("POST", f"/v1/events/dead-letters/{dead_letter_id}/redeliver"))
+        return await self._caller.json(
+            Request("POST", f"/v1/events/dead-letters/{path_part(dead_letter_id)}/redeliver")
+        )
 
     async def redeliver_all(self, consumer: str, *, code: str | None = None, dry_run: bool = False) -> Any:
         """Hand a consumer its dead letters again, up to 200 at once, or only those with `code`; `ids` says which.

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from ecosystem_client._async.caller import AsyncCaller
 from ecosystem_client.monitored import AuditEntry, AuditProof, Incident, IncidentEpisode, Postmortem
 from ecosystem_client.reading import Page
-from ecosystem_client.request import Request
+from ecosystem_client.request import Request, path_part
 
 State = Literal["open", "acknowledged", "closed"]
 _CHAIN_PAGE = 500
@@ -43,7 +43,7 @@ class AsyncAudit:
         return await self._caller.page(AuditEntry, "/v1/audit", params)
 
     async def get(self, event_id: str) -> AuditEntry:
-        return await self._caller.one(AuditEntry, Request("GET", f"/v1/audit/{event_id}"))
+        return await self._caller.one(AuditEntry, Request("GET", f"/v1/audit/{path_part(event_id)}"))
 
     async def prove(self) -> AuditProof:
         """Prove that the whole trail is as it was written: its chains, and against the event log."""
@@ -63,7 +63,7 @@ class AsyncAudit:
         place: int | None = after
         while place is not None:
             params = {"after": place, "limit": _CHAIN_PAGE}
-            answer = await self._caller.json(Request("GET", f"/v1/audit/chains/{chain}", params=params))
+            answer = await self._caller.json(Request("GET", f"/v1/audit/chains/{path_part(chain)}", params=params))
             for item in answer["items"]:
                 yield AuditEntry.read(item)
             place = answer["next_after"]
@@ -97,39 +97,41 @@ class AsyncIncidents:
     async def get(self, incident: str | int, *, limit: int | None = None, cursor: str | None = None) -> Incident:
         """One with a page of its timeline: `limit` lines, from the beginning or from where `cursor` goes on."""
         params = {"limit": limit, "cursor": cursor}
-        return await self._caller.one(Incident, Request("GET", f"/v1/incidents/{incident}", params=params))
+        return await self._caller.one(Incident, Request("GET", f"/v1/incidents/{path_part(incident)}", params=params))
 
     async def episodes_page(
         self, incident: str | int, *, limit: int | None = None, cursor: str | None = None
     ) -> Page[IncidentEpisode]:
         """When the trouble began and ended, each time, newest first. For operators of the platform."""
         params = {"limit": limit, "cursor": cursor}
-        return await self._caller.page(IncidentEpisode, f"/v1/incidents/{incident}/episodes", params)
+        return await self._caller.page(IncidentEpisode, f"/v1/incidents/{path_part(incident)}/episodes", params)
 
     async def acknowledge(self, incident: str | int) -> Incident:
         """Say that somebody looks at it. Raises Conflict where it is over (`incident_over`)."""
-        request = Request("POST", f"/v1/incidents/{incident}/acknowledge", repeated_is_once=True)
+        request = Request("POST", f"/v1/incidents/{path_part(incident)}/acknowledge", repeated_is_once=True)
         return await self._caller.one(Incident, request)
 
     async def resolve(self, incident: str | int, reason: str) -> Incident:
         """End it by hand. Raises Conflict where it is over already (`incident_over`)."""
-        request = Request("POST", f"/v1/incidents/{incident}/resolve", json={"reason": reason})
+        request = Request("POST", f"/v1/incidents/{path_part(incident)}/resolve", json={"reason": reason})
         return await self._caller.one(Incident, request)
 
     async def postmortem(self, incident: str | int) -> Postmortem:
-        return await self._caller.one(Postmortem, Request("GET", f"/v1/incidents/{incident}/postmortem"))
+        return await self._caller.one(Postmortem, Request("GET", f"/v1/incidents/{path_part(incident)}/postmortem"))
 
     async def write_postmortem(self, incident: str | int, written: Mapping[str, Any]) -> Postmortem:
         """`written`: summary, whys, follow_ups (what, owner, due), lessons.
 
         It replaces what was written before: then with `instead_of`, the `written_at` that was read.
         """
-        request = Request("PUT", f"/v1/incidents/{incident}/postmortem", json=dict(written), repeated_is_once=True)
+        request = Request(
+            "PUT", f"/v1/incidents/{path_part(incident)}/postmortem", json=dict(written), repeated_is_once=True
+        )
         return await self._caller.one(Postmortem, request)
 
     async def ticket(self, incident: str | int) -> Any:
         """The body for Jira's `POST /rest/api/3/issue`."""
-        return await self._caller.json(Request("GET", f"/v1/incidents/{incident}/ticket"))
+        return await self._caller.json(Request("GET", f"/v1/incidents/{path_part(incident)}/ticket"))
 
     async def status(self) -> Any:
         """The public status document."""

@@ -3,7 +3,7 @@
 from ecosystem_client._async.caller import AsyncCaller
 from ecosystem_client.calling import Channel, Notification
 from ecosystem_client.reading import Page
-from ecosystem_client.request import Request
+from ecosystem_client.request import Request, path_part
 
 
 class AsyncNotifications:
@@ -29,11 +29,11 @@ class AsyncNotifications:
 
     async def remove_channel(self, name: str) -> None:
         """Forget its address. Raises NotFound."""
-        await self._caller.send(Request("DELETE", f"/v1/notifications/channels/{name}"))
+        await self._caller.send(Request("DELETE", f"/v1/notifications/channels/{path_part(name)}"))
 
     async def test_channel(self, name: str) -> Notification:
         """Send a message that says that it is a test; `get` says how it went."""
-        request = Request("POST", f"/v1/notifications/channels/{name}/test", repeated_is_once=True)
+        request = Request("POST", f"/v1/notifications/channels/{path_part(name)}/test", repeated_is_once=True)
         return await self._caller.one(Notification, request)
 
     async def page(
@@ -44,4 +44,4 @@ class AsyncNotifications:
         return await self._caller.page(Notification, "/v1/notifications", params)
 
     async def get(self, notification_id: str) -> Notification:
-        return await self._caller.one(Notification, Request("GET", f"/v1/notifications/{notification_id}"))
+        return await self._caller.one(Notification, Request("GET", f"/v1/notifications/{path_part(notification_id)}"))

@@ -6,7 +6,7 @@ from typing import Any
 from ecosystem_client._async.caller import AsyncCaller
 from ecosystem_client.reading import Page
 from ecosystem_client.repairing import Episode, RecoveryStatus, Repair
-from ecosystem_client.request import Request
+from ecosystem_client.request import Request, path_part
 from ecosystem_client.stories import WaitingCall
 
 
@@ -26,7 +26,7 @@ class AsyncRecovery:
 
     async def story(self, episode_id: str) -> Any:
         """One episode with its actions, and `sentences` that tell it in the order of time."""
-        return await self._caller.json(Request("GET", f"/v1/recovery/episodes/{episode_id}"))
+        return await self._caller.json(Request("GET", f"/v1/recovery/episodes/{path_part(episode_id)}"))
 
     async def actions_page(
         self, *, outcome: str | None = None, limit: int | None = None, cursor: str | None = None
@@ -53,7 +53,7 @@ class AsyncRecovery:
 
     async def clear(self, episode_id: str, *, reason: str = "") -> Repair:
         """Declare a fault over that no detector can see gone, such as a damaged object that was restored."""
-        request = Request("POST", f"/v1/recovery/episodes/{episode_id}/clear", json={"reason": reason})
+        request = Request("POST", f"/v1/recovery/episodes/{path_part(episode_id)}/clear", json={"reason": reason})
         return await self._caller.one(Repair, request)
 
     async def pause(self, fault: str | None = None, *, reason: str = "") -> Repair:
@@ -73,14 +73,16 @@ class AsyncRecovery:
 
     async def retry_call(self, call_id: str) -> None:
         """Have a waiting call brought as soon as it is its turn. Raises ApiError `call_unknown` where it is gone."""
-        await self._caller.send(Request("POST", f"/v1/recovery/queue/{call_id}/retry"))
+        await self._caller.send(Request("POST", f"/v1/recovery/queue/{path_part(call_id)}/retry"))
 
     async def give_up_call(self, call_id: str, *, reason: str = "") -> None:
         """End its wait: the run goes on as after a failure of the agent."""
-        await self._caller.send(Request("POST", f"/v1/recovery/queue/{call_id}/give-up", json={"reason": reason}))
+        await self._caller.send(
+            Request("POST", f"/v1/recovery/queue/{path_part(call_id)}/give-up", json={"reason": reason})
+        )
 
     async def _decide(self, action_id: str, verb: str, **body: str) -> Repair:
-        request = Request("POST", f"/v1/recovery/actions/{action_id}/{verb}", json=body or None)
+        request = Request("POST", f"/v1/recovery/actions/{path_part(action_id)}/{verb}", json=body or None)
         return await self._caller.one(Repair, request)
 
     async def _switch(self, verb: str, fault: str | None, reason: str) -> Repair:

@@ -2,7 +2,7 @@
 
 from ecosystem_client._async.caller import AsyncCaller
 from ecosystem_client.models import RuleSet
-from ecosystem_client.request import Request
+from ecosystem_client.request import Request, path_part
 
 
 class AsyncRuleSets:
@@ -15,4 +15,6 @@ class AsyncRuleSets:
 
     async def get(self, name: str, version: int | None = None) -> RuleSet:
         """One version with its text, the newest unless told. Raises Invalid where there is none."""
-        return await self._caller.one(RuleSet, Request("GET", f"/v1/rule-sets/{name}", params={"version": version}))
+        return await self._caller.one(
+            RuleSet, Request("GET", f"/v1/rule-sets/{path_part(name)}", params={"version": version})
+        )

@@ -6,7 +6,7 @@ from typing import Any
 from ecosystem_client._async.caller import AsyncCaller
 from ecosystem_client.models import Run
 from ecosystem_client.reading import Page
-from ecosystem_client.request import Request
+from ecosystem_client.request import Request, path_part
 from ecosystem_client.stories import Story
 
 
@@ -16,19 +16,19 @@ class AsyncRuns:
 
     async def get(self, run_id: str) -> Run:
         """With every transition and its time."""
-        return await self._caller.one(Run, Request("GET", f"/v1/runs/{run_id}"))
+        return await self._caller.one(Run, Request("GET", f"/v1/runs/{path_part(run_id)}"))
 
     async def cancel(self, run_id: str) -> Run:
         """Raises Conflict if it has ended already."""
-        return await self._caller.one(Run, Request("POST", f"/v1/runs/{run_id}/cancel"))
+        return await self._caller.one(Run, Request("POST", f"/v1/runs/{path_part(run_id)}/cancel"))
 
     async def retry(self, run_id: str) -> Run:
         """Go on with a run that stays in ERROR. Raises Conflict if it does not."""
-        return await self._caller.one(Run, Request("POST", f"/v1/runs/{run_id}/retry"))
+        return await self._caller.one(Run, Request("POST", f"/v1/runs/{path_part(run_id)}/retry"))
 
     async def story(self, item_id: str) -> Story:
         """What is recorded of a run, or of a document and its runs, in sentences and in the order of time."""
-        return await self._caller.one(Story, Request("GET", f"/v1/runs/{item_id}/story"))
+        return await self._caller.one(Story, Request("GET", f"/v1/runs/{path_part(item_id)}/story"))
 
     async def page(
         self,

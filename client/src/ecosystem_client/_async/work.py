@@ -5,7 +5,7 @@ from typing import Any
 
 from ecosystem_client._async.caller import AsyncCaller
 from ecosystem_client.reading import Page
-from ecosystem_client.request import Request
+from ecosystem_client.request import Request, path_part
 from ecosystem_client.stories import WorkItem
 
 
@@ -21,17 +21,19 @@ class AsyncWork:
         return self._caller.all(WorkItem, "/v1/work", {"state": state, "limit": limit})
 
     async def get(self, item_id: str) -> WorkItem:
-        return await self._caller.one(WorkItem, Request("GET", f"/v1/work/{item_id}"))
+        return await self._caller.one(WorkItem, Request("GET", f"/v1/work/{path_part(item_id)}"))
 
     async def claim(self, item_id: str) -> WorkItem:
         """Hold it for 30 minutes. Raises Conflict where somebody else does, or it is closed."""
-        return await self._caller.one(WorkItem, Request("POST", f"/v1/work/{item_id}/claim"))
+        return await self._caller.one(WorkItem, Request("POST", f"/v1/work/{path_part(item_id)}/claim"))
 
     async def retry(self, item_id: str, *, value: Mapping[str, Any] | None = None) -> WorkItem:
         """Let its run go on, or start it anew with `value` as input. Raises Conflict where it is not held."""
         body = {"input": dict(value) if value is not None else None}
-        return await self._caller.one(WorkItem, Request("POST", f"/v1/work/{item_id}/retry", json=body))
+        return await self._caller.one(WorkItem, Request("POST", f"/v1/work/{path_part(item_id)}/retry", json=body))
 
     async def close(self, item_id: str, reason: str) -> WorkItem:
         """Raises Conflict where it is not held."""
-        return await self._caller.one(WorkItem, Request("POST", f"/v1/work/{item_id}/close", json={"reason": reason}))
+        return await self._caller.one(
+            WorkItem, Request("POST", f"/v1/work/{path_part(item_id)}/close", json={"reason": reason})
+        )

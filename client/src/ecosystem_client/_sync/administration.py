@@ -6,7 +6,7 @@ from uuid import uuid4
 from ecosystem_client._sync.caller import Caller
 from ecosystem_client.models import Client, Company
 from ecosystem_client.reading import Page
-from ecosystem_client.request import Request
+from ecosystem_client.request import Request, path_part
 
 
 class Companies:
@@ -32,7 +32,7 @@ class Companies:
         return self._caller.one(Company, request)
 
     def get(self, company_id: str) -> Company:
-        return self._caller.one(Company, Request("GET", f"/v1/companies/{company_id}"))
+        return self._caller.one(Company, Request("GET", f"/v1/companies/{path_part(company_id)}"))
 
     def page(self, *, limit: int | None = None, cursor: str | None = None) -> Page[Company]:
         return self._caller.page(Company, "/v1/companies", {"limit": limit, "cursor": cursor})
@@ -66,14 +66,14 @@ class Clients:
         return self._caller.one(Client, request)
 
     def get(self, client_id: str) -> Client:
-        return self._caller.one(Client, Request("GET", f"/v1/clients/{client_id}"))
+        return self._caller.one(Client, Request("GET", f"/v1/clients/{path_part(client_id)}"))
 
     def rotate_secret(self, client_id: str) -> Client:
         """A new secret. The old one works until `former_secret_until`, so that programs can change over."""
-        return self._caller.one(Client, Request("POST", f"/v1/clients/{client_id}/rotate-secret"))
+        return self._caller.one(Client, Request("POST", f"/v1/clients/{path_part(client_id)}/rotate-secret"))
 
     def revoke(self, client_id: str) -> None:
-        self._caller.send(Request("DELETE", f"/v1/clients/{client_id}"))
+        self._caller.send(Request("DELETE", f"/v1/clients/{path_part(client_id)}"))
 
     def page(self, *, limit: int | None = None, cursor: str | None = None) -> Page[Client]:
         return self._caller.page(Client, "/v1/clients", {"limit": limit, "cursor": cursor})

@@ -10,7 +10,7 @@ from ecosystem_client._sync.caller import Caller
 from ecosystem_client.errors import ConnectionFailed, Unavailable
 from ecosystem_client.models import DeadLetter, Event, Replay
 from ecosystem_client.reading import Page
-from ecosystem_client.request import Request
+from ecosystem_client.request import Request, path_part
 from ecosystem_client.sse import Decoder
 
 _IDLE_SECONDS_MAX = 60.0
@@ -22,7 +22,7 @@ class Events:
         self._caller = caller
 
     def get(self, event_id: str) -> Event:
-        return self._caller.one(Event, Request("GET", f"/v1/events/{event_id}"))
+        return self._caller.one(Event, Request("GET", f"/v1/events/{path_part(event_id)}"))
 
     def page(
         self,
@@ -106,7 +106,7 @@ class Events:
 
     def redeliver(self, dead_letter_id: str) -> Any:
         """Try a dead letter again."""
-        return self._caller.json(Request("POST", f"/v1/events/dead-letters/{dead_letter_id}/redeliver"))
+        return self._caller.json(Request("POST", f"/v1/events/dead-letters/{path_part(dead_letter_id)}/redeliver"))
 
     def redeliver_all(self, consumer: str, *, code: str | None = None, dry_run: bool = False) -> Any:
         """Hand a consumer its dead letters again, up to 200 at once, or only those with `code`; `ids` says which.

@@ -3,7 +3,7 @@
 from ecosystem_client._sync.caller import Caller
 from ecosystem_client.calling import Channel, Notification
 from ecosystem_client.reading import Page
-from ecosystem_client.request import Request
+from ecosystem_client.request import Request, path_part
 
 
 class Notifications:
@@ -27,11 +27,11 @@ class Notifications:
 
     def remove_channel(self, name: str) -> None:
         """Forget its address. Raises NotFound."""
-        self._caller.send(Request("DELETE", f"/v1/notifications/channels/{name}"))
+        self._caller.send(Request("DELETE", f"/v1/notifications/channels/{path_part(name)}"))
 
     def test_channel(self, name: str) -> Notification:
         """Send a message that says that it is a test; `get` says how it went."""
-        request = Request("POST", f"/v1/notifications/channels/{name}/test", repeated_is_once=True)
+        request = Request("POST", f"/v1/notifications/channels/{path_part(name)}/test", repeated_is_once=True)
         return self._caller.one(Notification, request)
 
     def page(
@@ -42,4 +42,4 @@ class Notifications:
         return self._caller.page(Notification, "/v1/notifications", params)
 
     def get(self, notification_id: str) -> Notification:
-        return self._caller.one(Notification, Request("GET", f"/v1/notifications/{notification_id}"))
+        return self._caller.one(Notification, Request("GET", f"/v1/notifications/{path_part(notification_id)}"))

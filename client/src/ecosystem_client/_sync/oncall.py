@@ -6,7 +6,7 @@ from typing import Any
 from ecosystem_client._sync.caller import Caller
 from ecosystem_client.calling import CalledPage, Rota
 from ecosystem_client.reading import Page
-from ecosystem_client.request import Request
+from ecosystem_client.request import Request, path_part
 
 
 class OnCall:
@@ -66,9 +66,9 @@ class OnCall:
 
     def get(self, page_id: str) -> CalledPage:
         """With whom it was told to. Raises NotFound."""
-        return self._caller.one(CalledPage, Request("GET", f"/v1/oncall/pages/{page_id}"))
+        return self._caller.one(CalledPage, Request("GET", f"/v1/oncall/pages/{path_part(page_id)}"))
 
     def acknowledge(self, page_id: str) -> CalledPage:
         """Take it, and its incident. Raises Conflict (`page_over`) where it was withdrawn."""
-        request = Request("POST", f"/v1/oncall/pages/{page_id}/acknowledge", repeated_is_once=True)
+        request = Request("POST", f"/v1/oncall/pages/{path_part(page_id)}/acknowledge", repeated_is_once=True)
         return self._caller.one(CalledPage, request)

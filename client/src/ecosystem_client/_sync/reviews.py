@@ -6,7 +6,7 @@ from typing import Literal
 from ecosystem_client._sync.caller import Caller
 from ecosystem_client.models import Review
 from ecosystem_client.reading import Page
-from ecosystem_client.request import Request
+from ecosystem_client.request import Request, path_part
 
 Claimed = Literal["mine", "nobody"]
 
@@ -27,7 +27,7 @@ class Reviews:
 
     def get(self, document_id: str) -> Review:
         """Who holds it, or what was decided. Raises NotFound; Conflict where the document awaits no decision."""
-        return self._caller.one(Review, Request("GET", f"/v1/reviews/{document_id}"))
+        return self._caller.one(Review, Request("GET", f"/v1/reviews/{path_part(document_id)}"))
 
     def claim(self, document_id: str) -> Review:
         """Hold a review for 30 minutes; claim again to extend it.
@@ -43,7 +43,7 @@ class Reviews:
 
         It is not sent again by itself: the second time nobody holds it any more (`review_not_held`).
         """
-        return self._caller.one(Review, Request("POST", f"/v1/reviews/{document_id}/release"))
+        return self._caller.one(Review, Request("POST", f"/v1/reviews/{path_part(document_id)}/release"))
 
     def decide(self, document_id: str, outcome: Literal["approved", "rejected"], reason: str) -> Review:
         """Make the decision of a person the document's outcome; this client must have claimed it.
@@ -56,5 +56,5 @@ class Reviews:
         return self._act(document_id, "decide", {"outcome": outcome, "reason": reason})
 
     def _act(self, document_id: str, verb: str, body: dict[str, str] | None = None) -> Review:
-        request = Request("POST", f"/v1/reviews/{document_id}/{verb}", json=body, repeated_is_once=True)
+        request = Request("POST", f"/v1/reviews/{path_part(document_id)}/{verb}", json=body, repeated_is_once=True)
         return self._caller.one(Review, request)

@@ -2,7 +2,7 @@
 
 from ecosystem_client._sync.caller import Caller
 from ecosystem_client.models import RuleSet
-from ecosystem_client.request import Request
+from ecosystem_client.request import Request, path_part
 
 
 class RuleSets:
@@ -15,4 +15,6 @@ class RuleSets:
 
     def get(self, name: str, version: int | None = None) -> RuleSet:
         """One version with its text, the newest unless told. Raises Invalid where there is none."""
-        return self._caller.one(RuleSet, Request("GET", f"/v1/rule-sets/{name}", params={"version": version}))
+        return self._caller.one(
+            RuleSet, Request("GET", f"/v1/rule-sets/{path_part(name)}", params={"version": version})
+        )

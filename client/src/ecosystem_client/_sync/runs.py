@@ -6,7 +6,7 @@ from typing import Any
 from ecosystem_client._sync.caller import Caller
 from ecosystem_client.models import Run
 from ecosystem_client.reading import Page
-from ecosystem_client.request import Request
+from ecosystem_client.request import Request, path_part
 from ecosystem_client.stories import Story
 
 
@@ -16,19 +16,19 @@ class Runs:
 
     def get(self, run_id: str) -> Run:
         """With every transition and its time."""
-        return self._caller.one(Run, Request("GET", f"/v1/runs/{run_id}"))
+        return self._caller.one(Run, Request("GET", f"/v1/runs/{path_part(run_id)}"))
 
     def cancel(self, run_id: str) -> Run:
         """Raises Conflict if it has ended already."""
-        return self._caller.one(Run, Request("POST", f"/v1/runs/{run_id}/cancel"))
+        return self._caller.one(Run, Request("POST", f"/v1/runs/{path_part(run_id)}/cancel"))
 
     def retry(self, run_id: str) -> Run:
         """Go on with a run that stays in ERROR. Raises Conflict if it does not."""
-        return self._caller.one(Run, Request("POST", f"/v1/runs/{run_id}/retry"))
+        return self._caller.one(Run, Request("POST", f"/v1/runs/{path_part(run_id)}/retry"))
 
     def story(self, item_id: str) -> Story:
         """What is recorded of a run, or of a document and its runs, in sentences and in the order of time."""
-        return self._caller.one(Story, Request("GET", f"/v1/runs/{item_id}/story"))
+        return self._caller.one(Story, Request("GET", f"/v1/runs/{path_part(item_id)}/story"))
 
     def page(
         self,

@@ -2,7 +2,7 @@
 
 from ipaddress import ip_network
 from typing import ClassVar
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
 
@@ -61,5 +61,8 @@ class ServiceSettings(Settings):
     @field_validator("business_zone")
     @classmethod
     def _known(cls, name: str) -> str:
-        ZoneInfo(name)
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, OSError):
+            raise ValueError(f"there is no time zone {name}; Europe/Zurich or UTC is one") from None
         return name

@@ -33,7 +33,8 @@ def table(reports: Sequence[Report]) -> None:
     if not wide:
         console.print("look further:")
         for report in reports:
-            console.print(Text(f"{screen.clean(report.name)}: {_further(report)}"), soft_wrap=True)
+            if further := _further(report):  # What was never sent left nothing to look at.
+                console.print(Text(f"{screen.clean(report.name)}: {further}"), soft_wrap=True)
     for report in reports:
         for difference in report.differences:
             console.print(Text(f"{screen.clean(report.name)}: {screen.clean(difference)}"), soft_wrap=True)
